@@ -1,0 +1,1 @@
+"""Operational alerts, Alertmanager routing, runbooks, game days."""

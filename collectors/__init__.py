@@ -1,0 +1,1 @@
+"""The daemon: telemetry comes in, is made durable, is reduced, goes out."""

@@ -1,0 +1,1 @@
+"""Grafana dashboards for three readers: executive, on-call, debug."""

@@ -1,0 +1,147 @@
+"""Numbers as people write them, exact until they are printed.
+
+`99.9` in a file is 999/1000, never 0.9990000000000001. Everything that is computed
+from it stays a `Fraction`; `promql()` prints the shortest decimal that is exact, or
+twelve significant digits where no finite decimal exists.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Final
+
+_UNITS_MS: Final = {
+    "y": 365 * 24 * 3_600_000,
+    "w": 7 * 24 * 3_600_000,
+    "d": 24 * 3_600_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1_000,
+    "ms": 1,
+}
+_DURATION: Final = re.compile(
+    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?"
+)
+
+
+def decimal(value: Fraction) -> str:
+    """Print `value` as a plain decimal.
+
+    Exact where a finite decimal exists with at most 12 digits after the point, else
+    rounded half-even to 12 significant digits. Never scientific notation, never a
+    trailing zero: `1/1000` is ``0.001`` and `14.4` is ``14.4``.
+    """
+    if value.denominator == 1:
+        return str(value.numerator)
+    quotient = Decimal(value.numerator) / Decimal(value.denominator)
+    rounded = quotient.quantize(Decimal("1e-12"))
+    if Fraction(rounded) != value:
+        rounded = Decimal(f"{quotient:.12g}")
+    return f"{rounded:f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ratio:
+    """A share of a whole, 0 to 1 inclusive, exact."""
+
+    value: Fraction
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value <= 1:
+            msg = f"a ratio must be between 0 and 1, got {decimal(self.value)}"
+            raise ValueError(msg)
+
+    @classmethod
+    def from_percent(cls, text: str) -> Ratio:
+        """Read the scalar as written in the file: ``"99.9"`` is 999/1000.
+
+        Raises:
+            ValueError: `text` is not a plain decimal number, or is outside 0 to 100.
+        """
+        return cls(number(text) / 100)
+
+    @property
+    def budget(self) -> Ratio:
+        """What is left to fail: 1 less the objective."""
+        return Ratio(1 - self.value)
+
+    def promql(self) -> str:
+        """The literal that goes into an expression: ``0.001``."""
+        return decimal(self.value)
+
+    def percent(self) -> str:
+        """The share in percent, without the sign: ``99.9``."""
+        return decimal(self.value * 100)
+
+
+def number(text: str) -> Fraction:
+    """Read a finite decimal number exactly.
+
+    Raises:
+        ValueError: `text` is not a finite decimal number.
+    """
+    try:
+        value = Decimal(text.strip())
+    except InvalidOperation:
+        msg = f"not a number: {text!r}"
+        raise ValueError(msg) from None
+    if not value.is_finite():
+        msg = f"not a finite number: {text!r}"
+        raise ValueError(msg)
+    return Fraction(value)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """A length of time in whole milliseconds, as Prometheus writes it.
+
+    Source: Prometheus, "Querying basics", time durations (units y w d h m s ms,
+    largest first, each at most once; y = 365 d).
+    """
+
+    ms: int
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        """Read ``30d``, ``4m45s``, ``1h30m``.
+
+        Raises:
+            ValueError: Not a Prometheus duration, or zero.
+        """
+        match = _DURATION.fullmatch(text.strip())
+        if match is None or not any(match.groups()):
+            msg = f"not a duration: {text!r}, write for example 5m, 1h30m or 30d"
+            raise ValueError(msg)
+        total = sum(
+            int(digits) * scale
+            for digits, scale in zip(match.groups(), _UNITS_MS.values(), strict=True)
+            if digits
+        )
+        if total == 0:
+            msg = f"a duration must be above zero, got {text!r}"
+            raise ValueError(msg)
+        return cls(total)
+
+    @classmethod
+    def seconds(cls, value: int) -> Duration:
+        """`value` whole seconds, 0 or more."""
+        return cls(value * 1_000)
+
+    @property
+    def total_seconds(self) -> Fraction:
+        """The length in seconds, exact."""
+        return Fraction(self.ms, 1_000)
+
+    def promql(self) -> str:
+        """The shortest spelling without weeks and years: ``4m45s``, ``30d``."""
+        if self.ms == 0:
+            return "0s"
+        rest, parts = self.ms, []
+        for unit in ("d", "h", "m", "s", "ms"):
+            count, rest = divmod(rest, _UNITS_MS[unit])
+            if count:
+                parts.append(f"{count}{unit}")
+        return "".join(parts)
