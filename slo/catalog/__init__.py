@@ -1,0 +1,10 @@
+"""The catalogue as data: what the fleet measures, and what is promised about it."""
+
+from slo.catalog.naming import (
+    Instrument,
+    prometheus_label,
+    prometheus_name,
+    prometheus_series,
+)
+
+__all__ = ["Instrument", "prometheus_label", "prometheus_name", "prometheus_series"]
