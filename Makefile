@@ -1,0 +1,49 @@
+# `make demo` and `make test` are each the one command on a fresh machine.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check bench servers soak lock clean help
+
+help:            ## what can be made
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+demo: $(STAMP) servers  ## the whole product on this machine: telemetry in, a fault, the page
+	@$(BIN)/python -m alerts.gameday.demo
+
+test: $(STAMP) servers  ## every test
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(STAMP)  ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+
+bench: $(STAMP)  ## the benchmarks, one after the other
+	@$(BIN)/python -m benchmarks
+
+servers:         ## Prometheus and Alertmanager from Debian's packages, into .servers/
+	@.ci/servers
+
+lock:            ## the locked dependencies, anew
+	@$(BIN)/uv pip compile pyproject.toml requirements/dev.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links -q -o requirements/dev.txt
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links -q \
+		-c requirements/dev.txt -o requirements/run.txt
+
+clean:           ## forget everything that was made
+	rm -rf .venv .servers build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The order matters: first what is locked by hash, then the project itself without asking
+# the network again.
+$(STAMP): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed, $$($(PYTHON) --version) found: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the locked dependencies into .venv (a minute, once)" >&2
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
