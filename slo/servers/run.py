@@ -27,7 +27,7 @@ def prometheus(
     """
     chosen = free_port() if port is None else port
     url = f"http://127.0.0.1:{chosen}"
-    command = [
+    command: list[str | Path] = [
         require("prometheus"),
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'prometheus-data'}",
@@ -52,7 +52,7 @@ def alertmanager(
     """
     chosen = free_port() if port is None else port
     url = f"http://127.0.0.1:{chosen}"
-    command = [
+    command: list[str | Path] = [
         require("alertmanager"),
         f"--config.file={config}",
         f"--storage.path={folder / 'alertmanager-data'}",

@@ -22,9 +22,11 @@ def test_prometheus_answers_when_start_returns_and_is_gone_afterwards(tmp_path: 
     config = tmp_path / "prometheus.yml"
     config.write_text("global: {scrape_interval: 15s}\n")
 
-    with servers.prometheus(tmp_path, config) as running:
-        with urllib.request.urlopen(f"{running.url}/api/v1/query?query=vector(1)") as answer:
-            body = json.load(answer)
+    with (
+        servers.prometheus(tmp_path, config) as running,
+        urllib.request.urlopen(f"{running.url}/api/v1/query?query=vector(1)") as answer,
+    ):
+        body = json.load(answer)
 
     assert body["data"]["result"][0]["value"][1] == "1"
     assert running.process.poll() is not None
