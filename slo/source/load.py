@@ -1,0 +1,128 @@
+"""Reads YAML into located nodes; never raises for what stands in the file.
+
+Bounds keep a hostile file from costing more than its size: text, nesting, and the number
+of nodes after every alias has been followed are limited.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import yaml
+
+from slo.diagnostic import Diagnostic, Level, Span
+from slo.source.compose import Composer, TooMuch
+from slo.source.nodes import Node
+
+MAX_CHARACTERS: Final = 8 * 1024 * 1024
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_NEXT_DOCUMENT: Final = re.compile(r"^---", re.MULTILINE)
+
+
+def load(file: str, text: str) -> tuple[list[Node], list[Diagnostic]]:
+    """Read every document of `text`.
+
+    A broken document is reported and left out; those after the next ``---`` are read.
+
+    Args:
+        file: As the user named it, for the places.
+        text: The whole file.
+
+    Returns:
+        The documents that could be read, empty ones left out, and all problems.
+    """
+    text = text.removeprefix("\ufeff")
+    refused = _refusal(file, text)
+    if refused:
+        return [], [refused]
+    documents: list[Node] = []
+    problems: list[Diagnostic] = []
+    rest: str | None = text
+    started = 0
+    while rest is not None:
+        composer = Composer(file, rest)
+        try:
+            documents.extend(composer.documents(_events(rest)))
+            rest = None
+        except yaml.MarkedYAMLError as error:
+            problem = _syntax(file, rest, error)
+            started = _next_start(rest, problem, started)
+            rest = _from_line(rest, started)
+            composer.problems.append(problem)
+        except TooMuch as error:
+            rest = None
+            composer.problems.append(
+                Diagnostic("SLO003", Level.ERROR, str(error), error.place),
+            )
+        documents.extend(composer.unclaimed())
+        problems.extend(composer.problems)
+    return documents, list(dict.fromkeys(problems))
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    return iter(yaml.parse(text, Loader=loader))
+
+
+def _refusal(file: str, text: str) -> Diagnostic | None:
+    """What makes the whole text unreadable, told before a parser sees it."""
+    start = Span(file, 1, 1, 2)
+    if len(text) > MAX_CHARACTERS:
+        got = f"a file may hold {MAX_CHARACTERS} characters, got {len(text)}"
+        return Diagnostic("SLO003", Level.ERROR, got, start, "split it into several files")
+    control = _CONTROL.search(text)
+    if control is None:
+        return None
+    line = text.count("\n", 0, control.start()) + 1
+    column = control.start() - text.rfind("\n", 0, control.start())
+    return Diagnostic(
+        "SLO001",
+        Level.ERROR,
+        f"a control character (U+{ord(control.group()):04X}) is not allowed in YAML",
+        Span(file, line, column, column + 1),
+    )
+
+
+def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    lines = text.split("\n")
+    if line >= len(lines) or (line == len(lines) - 1 and not lines[line].strip()):
+        # The parser noticed at the end of the file: point at the last thing written.
+        line = max((i for i, content in enumerate(lines) if content.strip()), default=0)
+        column = max(len(lines[line].rstrip()) - 1, 0)
+    context = f" {error.context}" if error.context else ""
+    return Diagnostic(
+        "SLO001",
+        Level.ERROR,
+        f"not valid YAML: {error.problem or 'unreadable'}{context}",
+        Span(file, line + 1, column + 1, column + 2),
+        _advice(lines[line] if line < len(lines) else ""),
+    )
+
+
+def _advice(line: str) -> str:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with spaces; YAML does not allow tabs"
+    if "{" in line or ": " in line.partition(":")[2]:
+        return "put PromQL into quotes, or on its own lines after a |"
+    return ""
+
+
+def _next_start(text: str, problem: Diagnostic, started: int) -> int:
+    """The number of the next line that opens a document, from 0; -1 if there is none."""
+    lines = text.split("\n")
+    noticed = problem.place.line - 1 if problem.place else len(lines)
+    for number in range(max(noticed, started + 1), len(lines)):
+        if _NEXT_DOCUMENT.match(lines[number]):
+            return number
+    return -1
+
+
+def _from_line(text: str, number: int) -> str | None:
+    """`text` with everything before line `number` blanked, so that places stay true."""
+    if number < 0:
+        return None
+    return "\n" * number + "\n".join(text.split("\n")[number:])
