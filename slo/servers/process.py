@@ -126,6 +126,7 @@ class Server:
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2.0) as answer:  # noqa: S310 - loopback http
-            return 200 <= answer.status < 300
+            status: int = answer.status
+            return 200 <= status < 300
     except (urllib.error.URLError, OSError, ValueError):
         return False
