@@ -41,11 +41,13 @@ class Context:
         tenant: Whose quota it counts against; empty for the default tenant.
         peer: Address of the sender, for log lines and fair shares.
         headers: Kept request headers, sorted, lower case.
+        transport: ``grpc`` or ``http``: a label of the receiver's counters, not kept.
     """
 
     tenant: str = ""
     peer: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    transport: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,38 @@ class Rejected(Exception):  # noqa: N818 - a rejection is an answer, not an erro
 class Intake(Protocol):
     """Where a receiver puts what it got."""
 
-    async def submit(self, signal: Signal, payload: bytes, items: int, context: Context) -> None:
+    async def submit(
+        self,
+        signal: Signal,
+        payload: bytes,
+        items: int,
+        context: Context,
+        emitted_ns: tuple[int, int] | None = None,
+    ) -> None:
         """Take over one validated request.
 
         Returning means it is durable and counted. The caller may forget it.
+
+        Args:
+            signal: What `payload` is.
+            payload: The request in protobuf, as `collectors.wire.inspect` found it sound.
+            items: Items inside, as `inspect` counted them.
+            context: Who sent it.
+            emitted_ns: Unix times of its oldest and newest item as `inspect` tells them,
+                for the ingest lag; None where unknown.
+
+        Raises:
+            Refused: Nothing was taken; the sender should come again.
+            Rejected: Nothing was taken, and never will be.
+        """
+        ...
+
+
+class Gate(Protocol):
+    """What acts at admission, before the inbox: a memory limit, a redaction."""
+
+    async def admit(self, signal: Signal, payload: bytes, context: Context) -> bytes:
+        """Return the payload to be kept: `payload` itself, or an edited one of as many items.
 
         Raises:
             Refused: Nothing was taken; the sender should come again.
@@ -204,10 +234,14 @@ class Exporter(Protocol):
 
 
 class View(Protocol):
-    """A sink that is looked at: delivered means applied. Its state is in the snapshot."""
+    """A sink that is looked at: delivered means applied. Its state is in the snapshot.
+
+    `apply`, `snapshot` and `restore` are called in the graph's thread, the others on the
+    event loop: what both touch needs a lock.
+    """
 
     def apply(self, batch: Batch) -> None:
-        """Fold `batch` into the state; deterministic."""
+        """Fold `batch` into the state; deterministic. Raising dead-letters it, state unchanged."""
         ...
 
     def snapshot(self) -> bytes:
@@ -311,12 +345,14 @@ class ProcessorFactory(Generic[ConfigT]):
     Attributes:
         admission: It acts before the inbox (`memory_limiter`, `redaction`) and must lead
             every pipeline of its receiver; `create` then returns a pass-through.
+        gate: Makes what acts there; set if and only if `admission` is.
     """
 
     config: type[ConfigT]
     create: Callable[[ConfigT, Settings], Processor]
     signals: frozenset[Signal]
     admission: bool = False
+    gate: Callable[[ConfigT, Settings], Gate] | None = None
 
 
 @dataclass(frozen=True, slots=True)
