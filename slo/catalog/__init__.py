@@ -1,5 +1,6 @@
 """The catalogue as data: what the fleet measures, and what is promised about it."""
 
+from slo.catalog.load import Attribute, Metric, MetricCatalog, Source, metrics
 from slo.catalog.naming import (
     Instrument,
     prometheus_label,
@@ -7,4 +8,14 @@ from slo.catalog.naming import (
     prometheus_series,
 )
 
-__all__ = ["Instrument", "prometheus_label", "prometheus_name", "prometheus_series"]
+__all__ = [
+    "Attribute",
+    "Instrument",
+    "Metric",
+    "MetricCatalog",
+    "Source",
+    "metrics",
+    "prometheus_label",
+    "prometheus_name",
+    "prometheus_series",
+]
