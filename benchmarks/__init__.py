@@ -1,0 +1,1 @@
+"""The same workload for us and for whoever else is found; started by `make bench`."""

@@ -1,0 +1,23 @@
+"""Run the benchmarks by name, or all of them: `python -m benchmarks [ingest|compile]...`."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import compile_slos, ingest
+
+BENCHMARKS = {"ingest": ingest.main, "compile": compile_slos.main}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark named {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        return 2
+    for name in names or list(BENCHMARKS):
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
