@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 import yaml
 
@@ -25,9 +25,9 @@ _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
-_WORDS: Final = dict.fromkeys(("", "~", "null", "Null", "NULL"), "null") | dict.fromkeys(
-    ("true", "True", "TRUE", "false", "False", "FALSE"), "bool"
-)
+_WORDS: Final[dict[str, str]] = dict.fromkeys(
+    ("", "~", "null", "Null", "NULL"), "null"
+) | dict.fromkeys(("true", "True", "TRUE", "false", "False", "FALSE"), "bool")
 
 
 class TooMuch(Exception):  # noqa: N818 - it says what is wrong, and never leaves the room
@@ -54,18 +54,22 @@ class Composer:
         self._count = 0
         self._done: list[Node] = []
 
-    def documents(self, events: Iterator[yaml.Event]) -> list[Node]:
-        """Every document that is not empty."""
+    def compose(self, events: Iterator[yaml.Event]) -> None:
+        """Take in every document that is not empty; `unclaimed` hands them out.
+
+        Raises:
+            TooMuch: A bound is passed.
+            yaml.MarkedYAMLError: The text is not YAML.
+        """
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors = {}
                 node = self._node(next(events), events, 0)
                 if not (isinstance(node, Scalar) and node.tag == "null"):
                     self._done.append(node)
-        return self.unclaimed()
 
     def unclaimed(self) -> list[Node]:
-        """The documents that were complete before an error, once."""
+        """The documents that are complete, each handed out once."""
         done, self._done = self._done, []
         return done
 
@@ -99,9 +103,10 @@ class Composer:
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
         span = self._span(event)
-        known = self._anchors.get(event.anchor)
+        name = event.anchor or ""
+        known = self._anchors.get(name)
         if known is None:
-            text = f"alias *{event.anchor} has no anchor &{event.anchor} before it"
+            text = f"alias *{name} has no anchor &{name} before it"
             self.problems.append(Diagnostic("SLO004", Level.ERROR, text, span))
             return Scalar("", "null", quoted=False, span=span)
         node, size = known
@@ -114,7 +119,8 @@ class Composer:
         if tag is None:
             tag = "str" if quoted else core_tag(event.value)
         span = self._span(event)
-        raw = self._text[event.start_mark.index : event.end_mark.index]
+        start, end = _marks(event)
+        raw = self._text[start.index : end.index]
         if event.anchor is not None or event.tag is not None:
             properties = _PROPERTIES.match(raw)
             if properties and "\n" not in properties.group():
@@ -181,13 +187,30 @@ class Composer:
         )
 
     def _span(self, event: yaml.Event) -> Span:
-        start, end = event.start_mark, event.end_mark
+        start, end = _marks(event)
         line = self._lines[start.line] if start.line < len(self._lines) else ""
         if end.line == start.line and end.column > start.column:
             stop = end.column
         else:
             stop = max(len(line.rstrip()), start.column + 1)
         return Span(self._file, start.line + 1, start.column + 1, stop + 1)
+
+
+class _Mark(Protocol):
+    """What both of PyYAML's parsers say about a position; characters, from 0."""
+
+    index: int
+    line: int
+    column: int
+
+
+def _marks(event: yaml.Event) -> tuple[_Mark, _Mark]:
+    """Where `event` starts and ends. Events that come from a parser always know."""
+    start, end = event.start_mark, event.end_mark
+    if start is None or end is None:
+        msg = "the YAML parser gave an event without a place"
+        raise AssertionError(msg)
+    return start, end
 
 
 def core_tag(text: str) -> str:

@@ -39,26 +39,28 @@ def load(file: str, text: str) -> tuple[list[Node], list[Diagnostic]]:
         return [], [refused]
     documents: list[Node] = []
     problems: list[Diagnostic] = []
-    rest: str | None = text
     started = 0
-    while rest is not None:
-        composer = Composer(file, rest)
-        try:
-            documents.extend(composer.documents(_events(rest)))
-            rest = None
-        except yaml.MarkedYAMLError as error:
-            problem = _syntax(file, rest, error)
-            started = _next_start(rest, problem, started)
-            rest = _from_line(rest, started)
-            composer.problems.append(problem)
-        except TooMuch as error:
-            rest = None
-            composer.problems.append(
-                Diagnostic("SLO003", Level.ERROR, str(error), error.place),
-            )
+    while started >= 0:
+        composer = Composer(file, text)
+        fault = _run(composer, file, text)
         documents.extend(composer.unclaimed())
         problems.extend(composer.problems)
+        if fault is not None:
+            problems.append(fault)
+        started = _next_start(text, fault, started)
+        text = _from_line(text, started)
     return documents, list(dict.fromkeys(problems))
+
+
+def _run(composer: Composer, file: str, text: str) -> Diagnostic | None:
+    """Compose all that can be composed; what stopped it, if anything did."""
+    try:
+        composer.compose(_events(text))
+    except yaml.MarkedYAMLError as error:
+        return _syntax(file, text, error)
+    except TooMuch as error:
+        return Diagnostic("SLO003", Level.ERROR, str(error), error.place)
+    return None
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
@@ -111,18 +113,20 @@ def _advice(line: str) -> str:
     return ""
 
 
-def _next_start(text: str, problem: Diagnostic, started: int) -> int:
-    """The number of the next line that opens a document, from 0; -1 if there is none."""
+def _next_start(text: str, fault: Diagnostic | None, started: int) -> int:
+    """The number of the line, from 0, that opens the next document after a syntax error.
+
+    -1 where there is none, and after a file that asked for too much.
+    """
+    if fault is None or fault.place is None or fault.code != "SLO001":
+        return -1
     lines = text.split("\n")
-    noticed = problem.place.line - 1 if problem.place else len(lines)
-    for number in range(max(noticed, started + 1), len(lines)):
+    for number in range(max(fault.place.line - 1, started + 1), len(lines)):
         if _NEXT_DOCUMENT.match(lines[number]):
             return number
     return -1
 
 
-def _from_line(text: str, number: int) -> str | None:
+def _from_line(text: str, number: int) -> str:
     """`text` with everything before line `number` blanked, so that places stay true."""
-    if number < 0:
-        return None
-    return "\n" * number + "\n".join(text.split("\n")[number:])
+    return "\n" * number + "\n".join(text.split("\n")[max(number, 0) :])

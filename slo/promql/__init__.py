@@ -1,0 +1,33 @@
+"""PromQL, parsed and rewritten as a tree: never pasted together from unchecked text."""
+
+from slo.promql.group import grouped
+from slo.promql.labels import result_labels, selected_metrics
+from slo.promql.rates import per_second
+from slo.promql.split import Quotient, quotient
+from slo.promql.syntax import (
+    WINDOW,
+    PromqlError,
+    bind,
+    canonical,
+    compact,
+    is_vector,
+    parse,
+    uses_window,
+)
+
+__all__ = [
+    "WINDOW",
+    "PromqlError",
+    "Quotient",
+    "bind",
+    "canonical",
+    "compact",
+    "grouped",
+    "is_vector",
+    "parse",
+    "per_second",
+    "quotient",
+    "result_labels",
+    "selected_metrics",
+    "uses_window",
+]

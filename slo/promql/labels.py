@@ -1,0 +1,141 @@
+"""Which labels an expression's result carries, as far as its text decides that.
+
+`None` stands for "whatever the series have": a bare selector decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import promql_parser as pp
+
+Labels = frozenset[str] | None
+
+_NONE: Final[frozenset[str]] = frozenset()
+_SET_OPERATORS: Final = frozenset({"and", "unless"})
+_LABELS_KEPT_BY_CHOICE: Final = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
+
+
+def result_labels(expr: pp.Expr) -> Labels:
+    """The labels of the result, or None where the data decide."""
+    if isinstance(expr, pp.ParenExpr | pp.UnaryExpr | pp.SubqueryExpr):
+        return result_labels(expr.expr)
+    if isinstance(expr, pp.NumberLiteral | pp.StringLiteral):
+        return _NONE
+    if isinstance(expr, pp.AggregateExpr):
+        return _of_aggregate(expr)
+    if isinstance(expr, pp.BinaryExpr):
+        return _of_binary(expr)
+    if isinstance(expr, pp.Call):
+        return _of_call(expr)
+    return None
+
+
+def children(expr: pp.Expr) -> Iterator[pp.Expr]:
+    """The expressions directly below `expr`."""
+    if isinstance(expr, pp.ParenExpr | pp.UnaryExpr | pp.SubqueryExpr | pp.AggregateExpr):
+        yield expr.expr
+    elif isinstance(expr, pp.BinaryExpr):
+        yield expr.lhs
+        yield expr.rhs
+    elif isinstance(expr, pp.Call):
+        yield from expr.args
+    elif isinstance(expr, pp.MatrixSelector):
+        yield expr.vector_selector
+
+
+def selected_metrics(expr: pp.Expr) -> frozenset[str]:
+    """The names of all metrics that `expr` selects by name."""
+    if isinstance(expr, pp.VectorSelector):
+        return frozenset({expr.name}) if expr.name else _NONE
+    return frozenset[str]().union(*(selected_metrics(child) for child in children(expr)))
+
+
+def is_scalar(expr: pp.Expr) -> bool:
+    """Whether the result is a number without labels."""
+    if isinstance(expr, pp.ParenExpr | pp.UnaryExpr):
+        return is_scalar(expr.expr)
+    if isinstance(expr, pp.BinaryExpr):
+        return is_scalar(expr.lhs) and is_scalar(expr.rhs)
+    if isinstance(expr, pp.Call):
+        return bool(expr.func.return_type == pp.ValueType.Scalar)
+    return isinstance(expr, pp.NumberLiteral)
+
+
+def _of_aggregate(expr: pp.AggregateExpr) -> Labels:
+    operator = str(expr.op)
+    if operator in _LABELS_KEPT_BY_CHOICE:
+        return result_labels(expr.expr)
+    modifier = expr.modifier
+    if modifier is None:
+        kept: Labels = _NONE
+    elif modifier.type == pp.AggModifierType.By:
+        kept = frozenset(modifier.labels)
+    else:
+        inner = result_labels(expr.expr)
+        kept = None if inner is None else inner - frozenset(modifier.labels)
+    if operator == "count_values" and isinstance(expr.param, pp.StringLiteral):
+        return None if kept is None else kept | {expr.param.val}
+    return kept
+
+
+def _of_binary(expr: pp.BinaryExpr) -> Labels:
+    if is_scalar(expr.lhs):
+        return result_labels(expr.rhs)
+    left = result_labels(expr.lhs)
+    if is_scalar(expr.rhs) or str(expr.op) in _SET_OPERATORS:
+        return left
+    right = result_labels(expr.rhs)
+    if str(expr.op) == "or":
+        return left if left == right else None
+    return _matched(expr, left, right)
+
+
+def _matched(expr: pp.BinaryExpr, left: Labels, right: Labels) -> Labels:
+    """The labels after vector matching. Source: Prometheus, "Operators", vector matching."""
+    modifier = expr.modifier
+    if modifier is None:
+        return left if left is not None else right
+    extra = frozenset(modifier.group_labels or ())
+    if modifier.card == pp.VectorMatchCardinality.ManyToOne:
+        return None if left is None else left | extra
+    if modifier.card == pp.VectorMatchCardinality.OneToMany:
+        return None if right is None else right | extra
+    matching = modifier.matching
+    if matching is None:
+        return left if left is not None else right
+    if matching.type == pp.LabelModifierType.Include:
+        return frozenset(matching.labels)
+    return None if left is None else left - frozenset(matching.labels)
+
+
+def _of_call(expr: pp.Call) -> Labels:
+    name = expr.func.name
+    if name in {"vector", "time", "scalar", "pi", "absent", "absent_over_time"}:
+        return _absent(expr) if name.startswith("absent") else _NONE
+    vectors = [arg for arg in expr.args if not is_scalar(arg) and not _is_string(arg)]
+    if not vectors:
+        return _NONE
+    labels = result_labels(vectors[0])
+    if labels is None:
+        return None
+    if name in {"label_replace", "label_join"} and isinstance(expr.args[1], pp.StringLiteral):
+        return labels | {expr.args[1].val}
+    return labels - {"le"} if name == "histogram_quantile" else labels
+
+
+def _absent(expr: pp.Call) -> Labels:
+    """The labels that `absent` makes up: those that its selector fixes by equality."""
+    selector = expr.args[0]
+    if isinstance(selector, pp.MatrixSelector):
+        selector = selector.vector_selector
+    if not isinstance(selector, pp.VectorSelector):
+        return _NONE
+    return frozenset(
+        matcher.name for matcher in selector.matchers.matchers if matcher.op == pp.MatchOp.Equal
+    )
+
+
+def _is_string(expr: pp.Expr) -> bool:
+    return isinstance(expr, pp.StringLiteral)

@@ -1,0 +1,84 @@
+"""Makes an expression a rate per second, whatever the window.
+
+Rules of different windows are divided by each other and added up, so both sides must be
+in events per second. `increase(x[$window])` is `rate(x[$window])` times the window: it is
+rewritten where that factor only scales the result, and refused where it would not.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import promql_parser as pp
+
+from slo.promql.labels import children, is_scalar
+from slo.promql.syntax import WINDOW, PromqlError, compact, parse
+
+# Their result grows with the window. Source: Prometheus, "Query functions".
+_GROWING: Final = {
+    "changes": "count the changes in a counter and use rate",
+    "count_over_time": "use sli.gauge, which counts time slices",
+    "delta": "use sli.gauge for a gauge",
+    "resets": "count the resets in a counter and use rate",
+    "sum_over_time": "use sli.gauge, which counts time slices",
+}
+_UNSTEADY: Final = {
+    "idelta": "use rate, which looks at the whole window",
+    "irate": "use rate, which looks at the whole window",
+}
+_LINEAR_AGGREGATES: Final = frozenset({"sum", "avg", "min", "max"})
+_LINEAR_OPERATORS: Final = frozenset({"+", "-", "or", "and", "unless"})
+
+
+def per_second(expr: pp.Expr) -> pp.Expr:
+    """`expr` with every `increase` over the window made a `rate`.
+
+    Raises:
+        PromqlError: A function's result grows with the window, or an `increase` is used
+            where a factor would change the meaning.
+    """
+    _check(expr, scales=True)
+    return pp.transform(expr, post_visit=_as_rate)
+
+
+def _as_rate(expr: pp.Expr) -> pp.Expr | None:
+    if isinstance(expr, pp.Call) and expr.func.name == "increase":
+        return parse(f"rate({compact(expr.args[0])})")
+    return None
+
+
+def _check(expr: pp.Expr, *, scales: bool) -> None:
+    if isinstance(expr, pp.Call):
+        _check_call(expr, scales=scales)
+    for child in children(expr):
+        _check(child, scales=scales and _keeps_scale(expr))
+
+
+def _check_call(expr: pp.Call, *, scales: bool) -> None:
+    name = expr.func.name
+    over_window = bool(expr.args) and WINDOW in compact(expr.args[0])
+    if name in _UNSTEADY:
+        msg = f"{name} looks at two samples only and misses events"
+        raise PromqlError(msg, hint=_UNSTEADY[name])
+    if name in _GROWING and over_window:
+        msg = f"{name} over $window grows with the window, events per second are needed"
+        raise PromqlError(msg, hint=_GROWING[name])
+    if name == "increase" and not (over_window and scales):
+        msg = "increase cannot be turned into a rate here without changing the meaning"
+        raise PromqlError(msg, hint="write rate(...[$window]) instead")
+
+
+def _keeps_scale(expr: pp.Expr) -> bool:
+    """Whether a factor in the parts is the same factor in the whole."""
+    if isinstance(expr, pp.ParenExpr | pp.UnaryExpr):
+        return True
+    if isinstance(expr, pp.AggregateExpr):
+        return str(expr.op) in _LINEAR_AGGREGATES
+    if isinstance(expr, pp.BinaryExpr):
+        operator = str(expr.op)
+        if operator in _LINEAR_OPERATORS:
+            return not (is_scalar(expr.lhs) or is_scalar(expr.rhs))
+        if operator == "*":
+            return is_scalar(expr.lhs) or is_scalar(expr.rhs)
+        return operator == "/" and is_scalar(expr.rhs)
+    return isinstance(expr, pp.Call) and expr.func.name in {"label_replace", "label_join"}
