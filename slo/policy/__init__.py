@@ -1,0 +1,45 @@
+"""Policies: when to wake whom, as data, and the tiers that follow for one objective."""
+
+from slo.policy.codes import CODES
+from slo.policy.estimate import (
+    Impact,
+    TierEstimate,
+    detection_seconds,
+    estimate,
+    expected_fire_seconds,
+    period_seconds,
+)
+from slo.policy.lower import tiers
+from slo.policy.model import (
+    AUTO_MIN_EVENTS,
+    Note,
+    Plan,
+    Policy,
+    PolicyName,
+    PolicyOptions,
+    TierTemplate,
+)
+from slo.policy.noise import false_alerts, gate_seconds
+from slo.policy.read import builtin, read
+
+__all__ = [
+    "AUTO_MIN_EVENTS",
+    "CODES",
+    "Impact",
+    "Note",
+    "Plan",
+    "Policy",
+    "PolicyName",
+    "PolicyOptions",
+    "TierEstimate",
+    "TierTemplate",
+    "builtin",
+    "detection_seconds",
+    "estimate",
+    "expected_fire_seconds",
+    "false_alerts",
+    "gate_seconds",
+    "period_seconds",
+    "read",
+    "tiers",
+]
