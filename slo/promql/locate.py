@@ -26,8 +26,20 @@ _TOKEN: Final = re.compile(
 )
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 _WORD_OPERATORS: Final = frozenset(
-    ("and", "or", "unless", "atan2", "bool", "on", "ignoring")
-    + ("group_left", "group_right", "offset", "by", "without")
+    (
+        "and",
+        "or",
+        "unless",
+        "atan2",
+        "bool",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "offset",
+        "by",
+        "without",
+    )
 )
 
 

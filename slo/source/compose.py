@@ -25,9 +25,8 @@ _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
-_WORDS: Final[dict[str, str]] = dict.fromkeys(
-    ("", "~", "null", "Null", "NULL"), "null"
-) | dict.fromkeys(("true", "True", "TRUE", "false", "False", "FALSE"), "bool")
+_NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOLS: Final = frozenset(("true", "True", "TRUE", "false", "False", "FALSE"))
 
 
 class TooMuch(Exception):  # noqa: N818 - it says what is wrong, and never leaves the room
@@ -215,9 +214,10 @@ def _marks(event: yaml.Event) -> tuple[_Mark, _Mark]:
 
 def core_tag(text: str) -> str:
     """What a plain scalar is in YAML 1.2's core schema: `no` is a str, `~` is null."""
-    word = _WORDS.get(text)
-    if word is not None:
-        return word
+    if text in _NULLS:
+        return "null"
+    if text in _BOOLS:
+        return "bool"
     if text[0] not in "+-.0123456789":
         return "str"
     if _INT.fullmatch(text):
