@@ -1,0 +1,1 @@
+"""Alertmanager's configuration: who is told, when, how often, and what is kept from them."""

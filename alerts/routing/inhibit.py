@@ -1,0 +1,216 @@
+"""Which alert keeps quiet while which other one fires.
+
+Four laws, checked in `alerts.routing.lint`: only a page silences a page; every label
+that must be equal is guarded on both sides, since Alertmanager takes two missing labels
+for equal; source and target never fit the same alert; and among all alerts of a project
+nobody silences somebody who silences him, for then nobody would be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from alerts.routing.tree import Inhibition, Matcher, equals, none_of, one_of, present
+from slo.model import Alert, AlertRule, Compiled, Project, Severity, Slo, Tier, TierForm
+from slo.names import SIGNAL_LOST, burn_alert, escalated
+
+CLUSTER: Final = "cluster"
+"""Comes with the external labels: the same on all alerts of one Prometheus, or on none."""
+
+_PAGE: Final = equals("severity", "page")
+_TICKET: Final = equals("severity", "ticket")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A dependency as the files state it: `effect` names `cause` in its `depends_on`."""
+
+    cause: Slo | Alert
+    effect: Slo | Alert
+
+
+def inhibitions(compiled: Compiled) -> tuple[Inhibition, ...]:
+    """Every inhibition of the project, from the narrow to the wide."""
+    return (
+        *_page_over_ticket(compiled),
+        *_fast_over_slow(compiled.project.slos),
+        *_signal_lost(compiled),
+        *_service_over_agent(compiled),
+        *(_edge(edge) for edge in edges(compiled.project)),
+    )
+
+
+def edges(project: Project) -> tuple[Edge, ...]:
+    """Every `depends_on` whose cause exists, by effect, then by cause."""
+    return tuple(
+        Edge(cause, effect)
+        for effect in (*project.slos, *project.alerts)
+        for name in sorted(set(_depends_on(effect)))
+        if (cause := resolve(project, effect, name)) is not None
+    )
+
+
+def unresolved(project: Project) -> tuple[tuple[Slo | Alert, str], ...]:
+    """Every `depends_on` that names nothing of this project."""
+    return tuple(
+        (effect, name)
+        for effect in (*project.slos, *project.alerts)
+        for name in sorted(set(_depends_on(effect)))
+        if resolve(project, effect, name) is None
+    )
+
+
+def resolve(project: Project, effect: Slo | Alert, name: str) -> Slo | Alert | None:
+    """What `name` means in the `depends_on` of `effect`.
+
+    An SLO's id, an alert's name, or an SLO's short name: of the same service first, else
+    where it is the only one of that name.
+    """
+    for slo in project.slos:
+        if slo.slo_id == name:
+            return slo
+    for alert in project.alerts:
+        if alert.name == name:
+            return alert
+    named = [slo for slo in project.slos if slo.name == name]
+    near = [slo for slo in named if slo.service == effect.service]
+    chosen = near or named
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def at_once(rule: AlertRule) -> bool:
+    """Whether a single sample is enough: an operational page without a `for`.
+
+    Such a page (a compliance violation) leaves without `group_wait`, and no general rule
+    silences it. Its escalation is treated likewise.
+    """
+    alert = rule.alert
+    return (
+        alert is not None
+        and rule.severity is Severity.PAGE
+        and alert.severity is Severity.PAGE
+        and alert.hold.ms == 0
+    )
+
+
+def speed(tier: Tier) -> tuple[bool, int, int]:
+    """Sorts tiers fastest first: outage, then by window, then by how long it must hold."""
+    return (tier.form is not TierForm.OUTAGE, tier.long.ms, tier.hold.ms)
+
+
+def _page_over_ticket(compiled: Compiled) -> Iterator[Inhibition]:
+    kinds = {rule.severity for rule in compiled.alert_rules() if rule.slo is not None}
+    if kinds == set(Severity):
+        yield Inhibition(
+            (_PAGE, present("budget_id")),
+            (_TICKET, present("budget_id")),
+            (CLUSTER, "budget_id"),
+            "page-over-ticket",
+            "who is paged for a budget needs no ticket for the same budget",
+        )
+
+
+def _fast_over_slow(slos: tuple[Slo, ...]) -> Iterator[Inhibition]:
+    """One rule for each tier that is faster than others of its severity.
+
+    Two policies may order the same two names differently: then neither silences the
+    other, since together they would silence both.
+    """
+    pairs = {pair for slo in slos for pair in _ordered(slo)}
+    clear = {(kind, fast, slow) for kind, fast, slow in pairs if (kind, slow, fast) not in pairs}
+    for severity, name in sorted({(kind, fast) for kind, fast, _ in clear}):
+        same = equals("severity", severity)
+        behind = {slow for kind, fast, slow in clear if (kind, fast) == (severity, name)}
+        yield Inhibition(
+            (same, equals("slo_tier", name), present("budget_id")),
+            (same, one_of("slo_tier", behind), present("budget_id")),
+            (CLUSTER, "budget_id"),
+            f"{name}-over-slower",
+            "the fastest tier tells the whole story of its budget",
+        )
+
+
+def _ordered(slo: Slo) -> Iterator[tuple[str, str, str]]:
+    tiers = sorted(slo.alerting.tiers, key=speed)
+    for place, tier in enumerate(tiers):
+        for other in tiers[place + 1 :]:
+            if other.severity is tier.severity and other.name != tier.name:
+                yield tier.severity.value, tier.name, other.name
+
+
+def _signal_lost(compiled: Compiled) -> Iterator[Inhibition]:
+    if any(rule.name == SIGNAL_LOST for rule in compiled.alert_rules()):
+        yield Inhibition(
+            (equals("alertname", SIGNAL_LOST), present("slo_id")),
+            (_TICKET, present("slo_id"), present("slo_tier"), _not(SIGNAL_LOST)),
+            (CLUSTER, "slo_id"),
+            "signal-lost-over-tickets",
+            "a burn computed from a signal that is gone says nothing",
+        )
+
+
+def _service_over_agent(compiled: Compiled) -> Iterator[Inhibition]:
+    rules = compiled.alert_rules()
+    scopes = {rule.labels.get("scope") for rule in rules}
+    if {"service", "agent"} <= scopes:
+        causes = {name for edge in edges(compiled.project) for name in _names(edge.cause)}
+        agents = {rule.name for rule in rules if rule.labels.get("scope") == "agent"}
+        spared = agents & (causes | {rule.name for rule in rules if at_once(rule)})
+        guard = (none_of("alertname", spared),) if spared else ()
+        yield Inhibition(
+            (_PAGE, equals("scope", "service"), present("service")),
+            (equals("scope", "agent"), present("service"), *guard),
+            (CLUSTER, "service"),
+            "service-over-agent",
+            "the service's own page comes before those of its agents; what leaves at once "
+            "and what is a stated cause stays loud",
+        )
+
+
+def _edge(edge: Edge) -> Inhibition:
+    shared = tuple(sorted(set(edge.cause.by) & set(edge.effect.by)))
+    guards = tuple(present(label) for label in shared)
+    cause, effect = title(edge.cause), title(edge.effect)
+    return Inhibition(
+        (_PAGE, *_who(edge.cause), *guards),
+        (*_who(edge.effect), *guards),
+        (CLUSTER, *shared),
+        f"{cause}-over-{effect}",
+        f"{effect} states that it depends on {cause}",
+    )
+
+
+def title(document: Slo | Alert) -> str:
+    """How `depends_on` names it without doubt: an SLO's id, an alert's name."""
+    return document.slo_id if isinstance(document, Slo) else document.name
+
+
+def _who(document: Slo | Alert) -> tuple[Matcher, ...]:
+    if isinstance(document, Slo):
+        return (equals("slo_id", document.slo_id), _not(SIGNAL_LOST))
+    return (one_of("alertname", _names(document)),)
+
+
+def _names(document: Slo | Alert) -> tuple[str, ...]:
+    """The names of its alerts, the generated escalation among them."""
+    if isinstance(document, Slo):
+        return (burn_alert(document.service, document.name),)
+    if document.runbook.escalation is None:
+        return (document.name,)
+    return (document.name, escalated(document.name))
+
+
+def _not(alert: str) -> Matcher:
+    return Matcher("alertname", "!=", alert)
+
+
+def _depends_on(document: Slo | Alert) -> tuple[str, ...]:
+    return document.alerting.depends_on if isinstance(document, Slo) else document.depends_on
+
+
+def alert_labels(rule: AlertRule, external: Mapping[str, str]) -> dict[str, str]:
+    """The labels that an alert of `rule` arrives with; its series adds ``<label>``."""
+    unknown = {label: f"<{label}>" for label in rule.by}
+    return {**external, **unknown, **rule.labels, "alertname": rule.name}

@@ -1,0 +1,193 @@
+"""Proves on a generated tree that every alert reaches its owner, with Alertmanager's own tool.
+
+Four proofs: `amtool check-config` takes the file; the laws that it does not know hold;
+for each alert the tool, our simulator and the alert's own labels name the same receivers;
+and every template that a notification uses renders, since one that does not render drops
+the page without a word (check-config does not look).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, cast
+
+import yaml
+
+from alerts.routing import reader
+from alerts.routing.generator import CONFIG_PATH
+from alerts.routing.lint import lint
+from alerts.routing.sample import sample_data
+from alerts.routing.simulate import receivers
+from alerts.routing.tree import AUDIT, CATCH_ALL, NOBODY, WATCHDOG, Routing
+from slo.names import WATCHDOG as HEARTBEAT
+from slo.plugin import Proof, Result, Verdict
+from slo.servers import MissingToolError, require
+
+_RULES: Final = "prometheus/rules"
+_TIMEOUT_SECONDS: Final = 60.0
+_FROM_SERIES: Final = re.compile(r"\{\{[^}]*\}\}")
+_CALL: Final = re.compile(r"\{\{.*?\}\}")
+
+
+class AmtoolProof:
+    """Routes and templates, proven with `amtool`."""
+
+    name = "amtool"
+
+    def run(self, directory: Path) -> Iterable[Result]:
+        """Prove ``alertmanager/`` below `directory` against the rules beside it."""
+        config = directory / CONFIG_PATH
+        if not config.is_file():
+            return [Result("amtool", Verdict.SKIPPED, f"no {CONFIG_PATH}")]
+        try:
+            routing = reader.read(config.read_text("utf-8"))
+        except ValueError as error:
+            return [Result("amtool: read", Verdict.FAILED, str(error))]
+        results = [_laws(routing)]
+        try:
+            amtool = require("amtool")
+        except MissingToolError as error:
+            return [*results, Result("amtool", Verdict.SKIPPED, str(error))]
+        results.append(_judge("amtool check-config", _run(amtool, "check-config", str(config))))
+        alerts = tuple(alert_labels(directory))
+        results.append(_routes(amtool, config, routing, alerts))
+        results.append(_templates(amtool, config.parent, routing))
+        return results
+
+
+def alert_labels(directory: Path) -> Iterator[dict[str, str]]:
+    """The labels of every alerting rule below `directory`, and of an alert of nobody.
+
+    What only a series knows stands as ``x``.
+    """
+    for path in sorted((directory / _RULES).glob("*.yaml")):
+        loaded: object = yaml.safe_load(path.read_text("utf-8"))
+        for rule in _alerting(loaded):
+            labels = cast("Mapping[str, object]", rule.get("labels") or {})
+            known = {name: _FROM_SERIES.sub("x", str(value)) for name, value in labels.items()}
+            yield {**known, "alertname": str(rule["alert"])}
+    yield {"alertname": "NobodyOwnsThis", "severity": "page", "team": "nobody-known"}
+
+
+def expected(routing: Routing, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Who must be told by the words of the labels alone, without looking at the routes."""
+    if labels["alertname"] == HEARTBEAT:
+        return (WATCHDOG,)
+    defined = {receiver.name for receiver in routing.receivers}
+    copy = (AUDIT,) if AUDIT in defined else ()
+    if labels.get("severity") == "none":
+        return (*copy, NOBODY)
+    team = labels.get("team", "")
+    own = f"fleetslo-{team}-{labels.get('severity', '')}"
+    return (*copy, own if own in defined else CATCH_ALL)
+
+
+def _laws(routing: Routing) -> Result:
+    broken = lint(routing)
+    verdict = Verdict.FAILED if broken else Verdict.PASSED
+    return Result("alertmanager laws", verdict, "; ".join(broken))
+
+
+def _routes(
+    amtool: Path, config: Path, routing: Routing, alerts: tuple[dict[str, str], ...]
+) -> Result:
+    wrong: list[str] = []
+    for labels in alerts:
+        want = expected(routing, labels)
+        ours = receivers(routing, labels)
+        told = _told_by(amtool, config, labels)
+        if not want == ours == told:
+            wrong.append(
+                f"{labels['alertname']} must reach {_and(want)}, simulated {_and(ours)}, "
+                f"amtool {_and(told)}"
+            )
+    name = f"amtool config routes test: {len(alerts)} alerts"
+    return Result(name, Verdict.FAILED if wrong else Verdict.PASSED, "; ".join(wrong))
+
+
+def _told_by(amtool: Path, config: Path, labels: Mapping[str, str]) -> tuple[str, ...]:
+    pairs = [f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items())]
+    answer = _run(amtool, "config", "routes", "test", f"--config.file={config}", *pairs)
+    if answer.returncode != 0:
+        return (answer.stderr.strip() or answer.stdout.strip(),)
+    return tuple(answer.stdout.strip().split(","))
+
+
+def _templates(amtool: Path, folder: Path, routing: Routing) -> Result:
+    uses = sorted(
+        {
+            (kind, text)
+            for receiver in routing.receivers
+            for _, block in receiver.integrations
+            for kind, text in _calls(block)
+        }
+    )
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="fleetslo-") as scratch:
+        for status in ("firing", "resolved"):
+            data = Path(scratch) / f"{status}.json"
+            data.write_text(sample_data(status), "utf-8")
+            for kind, text in uses:
+                answer = _run(
+                    amtool,
+                    "template",
+                    "render",
+                    f"--template.glob={folder}/templates/*.tmpl",
+                    f"--template.type={kind}",
+                    f"--template.data={data}",
+                    f"--template.text={text}",
+                )
+                if answer.returncode != 0 or not answer.stdout.strip():
+                    said = answer.stderr.strip() or "nothing"
+                    wrong.append(f"{text} ({status}) renders {said}")
+    name = f"amtool template render: {len(uses)} texts"
+    return Result(name, Verdict.FAILED if wrong else Verdict.PASSED, "; ".join(wrong))
+
+
+def _calls(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, each in cast("Mapping[str, object]", value).items():
+            yield from _calls(each, name)
+    elif isinstance(value, list | tuple):
+        for each in cast("Iterable[object]", value):
+            yield from _calls(each, key)
+    elif isinstance(value, str) and _CALL.search(value):
+        yield ("html" if key == "html" else "text"), value
+
+
+def _alerting(loaded: object) -> Iterator[Mapping[str, object]]:
+    groups = cast("Mapping[str, list[Mapping[str, object]]]", loaded or {}).get("groups", [])
+    for group in groups:
+        rules = cast("list[Mapping[str, object]]", group.get("rules") or [])
+        yield from (rule for rule in rules if "alert" in rule)
+
+
+def _run(amtool: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(amtool), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+def _judge(name: str, answer: subprocess.CompletedProcess[str]) -> Result:
+    if answer.returncode == 0:
+        return Result(name, Verdict.PASSED)
+    return Result(name, Verdict.FAILED, (answer.stderr or answer.stdout).strip())
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _and(names: Iterable[str]) -> str:
+    return " and ".join(names)
+
+
+PROOF: Final[Proof] = AmtoolProof()
