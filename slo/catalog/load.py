@@ -91,7 +91,7 @@ class Metric:
 
         Args:
             known: Values of the open attributes that this process can speak of, and of
-                closed ones that it wants to narrow (its own role).
+                closed ones that it wants to narrow (its own role; nothing at all).
 
         Yields:
             Complete label sets; nothing while an open attribute is not in `known`.
@@ -111,7 +111,7 @@ def _choices(
 ) -> tuple[str, ...]:
     """The values of `attribute` to start with."""
     key = attribute.key
-    return known.get(key) or narrowed.get(key) or attribute.values
+    return known[key] if key in known else narrowed.get(key, attribute.values)
 
 
 @dataclass(frozen=True, slots=True)

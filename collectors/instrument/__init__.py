@@ -1,0 +1,76 @@
+"""For people who write agents: the catalogue's metrics, traces and logs in a few lines."""
+
+from collectors.instrument.agent import Agent, start
+from collectors.instrument.heartbeat import Heartbeat
+from collectors.instrument.identity import Identity, Speaks
+from collectors.instrument.instruments import Instruments
+from collectors.instrument.observer import Deployer, Observer
+from collectors.instrument.process import observe_process
+from collectors.instrument.propagation import extract, inject
+from collectors.instrument.providers import Exporters, Providers, build, meter_provider
+from collectors.instrument.roster import MISSES, TICK_SECONDS, Roster
+from collectors.instrument.values import (
+    AgentState,
+    AttemptResult,
+    Attribution,
+    CheckResult,
+    ComplianceAction,
+    ComplianceSeverity,
+    ConflictType,
+    ContentionType,
+    Decision,
+    Dependency,
+    DependencyState,
+    ErrorType,
+    LoopKind,
+    Operation,
+    Outcome,
+    RemediationClass,
+    RemediationOutcome,
+    Role,
+    RollbackTrigger,
+    Tier,
+    Verdict,
+)
+
+__all__ = [
+    "MISSES",
+    "TICK_SECONDS",
+    "Agent",
+    "AgentState",
+    "AttemptResult",
+    "Attribution",
+    "CheckResult",
+    "ComplianceAction",
+    "ComplianceSeverity",
+    "ConflictType",
+    "ContentionType",
+    "Decision",
+    "Dependency",
+    "DependencyState",
+    "Deployer",
+    "ErrorType",
+    "Exporters",
+    "Heartbeat",
+    "Identity",
+    "Instruments",
+    "LoopKind",
+    "Observer",
+    "Operation",
+    "Outcome",
+    "Providers",
+    "RemediationClass",
+    "RemediationOutcome",
+    "Role",
+    "RollbackTrigger",
+    "Roster",
+    "Speaks",
+    "Tier",
+    "Verdict",
+    "build",
+    "extract",
+    "inject",
+    "meter_provider",
+    "observe_process",
+    "start",
+]

@@ -1,0 +1,56 @@
+"""A heartbeat: what an agent says of itself to whoever keeps the roster."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from collectors.instrument.values import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """One agent is there.
+
+    Attributes:
+        healthy: Its own health check passed.
+        draining: It is about to stop as planned; its silence will cost no budget.
+    """
+
+    name: str
+    role: Role
+    instance_id: str
+    healthy: bool = True
+    draining: bool = False
+
+    def to_json(self) -> str:
+        """The heartbeat as a message."""
+        return json.dumps(
+            {
+                "name": self.name,
+                "role": self.role.value,
+                "instance_id": self.instance_id,
+                "healthy": self.healthy,
+                "draining": self.draining,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Heartbeat:
+        """Read a message.
+
+        Raises:
+            ValueError: Not a heartbeat.
+        """
+        try:
+            found = json.loads(text)
+            return cls(
+                name=str(found["name"]),
+                role=Role(found["role"]),
+                instance_id=str(found["instance_id"]),
+                healthy=found["healthy"] is True,
+                draining=found["draining"] is True,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"not a heartbeat: {text[:80]!r}"
+            raise ValueError(msg) from error
