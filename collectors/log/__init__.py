@@ -1,0 +1,41 @@
+"""An append-only, segmented, checksummed log: the one place where telemetry waits."""
+
+from collectors.log.disk import (
+    File,
+    FileSystem,
+    Locked,
+    OsFileSystem,
+    read_whole,
+    write_atomically,
+)
+from collectors.log.log import Incomplete, Log, LogHooks
+from collectors.log.mark import Mark
+from collectors.log.reader import Reader
+from collectors.log.record import SIGNALS, Entry, Kind, Record, Totals, total_of
+from collectors.log.segment import NewerFormat
+from collectors.log.store import LogFailed, LogFull, Store, StoreSettings
+
+__all__ = [
+    "SIGNALS",
+    "Entry",
+    "File",
+    "FileSystem",
+    "Incomplete",
+    "Kind",
+    "Locked",
+    "Log",
+    "LogFailed",
+    "LogFull",
+    "LogHooks",
+    "Mark",
+    "NewerFormat",
+    "OsFileSystem",
+    "Reader",
+    "Record",
+    "Store",
+    "StoreSettings",
+    "Totals",
+    "read_whole",
+    "total_of",
+    "write_atomically",
+]
