@@ -118,7 +118,8 @@ class Tier:
         short: Short window, for WINDOWS only.
         hold: The rule's `for`; zero for none.
         keep_firing_for: Hysteresis; zero for none.
-        min_bad_events: Bad events in the long window below which it stays silent.
+        min_bad_events: Bad events in the long window below which it stays silent; for
+            SUSTAINED the pace that reaches them within `hold`.
     """
 
     name: str

@@ -12,7 +12,7 @@ from typing import Final
 
 from slo.exact import Duration, Ratio
 from slo.model import Calendar, Intervals, Rolling, Slo, Tier, TierForm
-from slo.policy.noise import false_alerts
+from slo.policy.noise import false_alerts, gate_seconds
 
 _CALENDAR_DAYS: Final = {"week": 7, "month": 30, "quarter": 91, "year": 365}
 _DAY: Final = 86_400
@@ -78,14 +78,13 @@ def detection_seconds(
     if error_ratio <= tier.threshold:
         return None
     needed = tier.threshold.value / error_ratio.value * tier.long.total_seconds
-    if tier.form is TierForm.SUSTAINED:
-        needed += tier.hold.total_seconds
+    held = tier.hold.total_seconds if tier.form is TierForm.SUSTAINED else Fraction(0)
     if events_per_second is None or tier.min_bad_events == 0:
-        return needed
+        return needed + held
     counted = tier.min_bad_events / (error_ratio.value * events_per_second)
-    if counted > max(tier.long.total_seconds, tier.hold.total_seconds):
+    if counted > gate_seconds(tier):
         return None
-    return max(needed, counted)
+    return needed + held if held else max(needed, counted)
 
 
 def expected_fire_seconds(

@@ -130,9 +130,10 @@ def _burn(
     if burn * case.budget < 1:
         return burn, None
     repaired = REPAIRED_THRESHOLD / case.budget
+    needs = decimal(burn * case.budget * 100)
     cannot = (
         f"tier {template.name} cannot fire: {decimal(burn)} times a budget of "
-        f"{decimal(case.budget * 100)} percent is {decimal(burn * case.budget * 100)} percent errors"
+        f"{decimal(case.budget * 100)} percent is {needs} percent errors"
     )
     if repaired < 1 or (faster is not None and repaired >= faster):
         text = f"{cannot}; left out"

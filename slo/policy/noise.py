@@ -62,7 +62,11 @@ def least_events(tier: Tier, bad_per_second: Fraction, allowed: Fraction) -> int
 
 
 def gate_seconds(tier: Tier) -> int:
-    """The time over which a tier counts its bad events: its long window, or what it holds."""
+    """Seconds that `min_bad_events` is meant for: the long window, or what the tier holds.
+
+    A held tier asks for that pace all the time, so that the count is reached when it fires
+    and waiting for it does not come on top of the hold.
+    """
     return max(tier.long.ms, tier.hold.ms) // 1000
 
 
@@ -72,13 +76,12 @@ def _count(tier: Tier, mean: float, least: float) -> int:
 
 
 def _held(tier: Tier, rate: float) -> float:
-    """A ratio that must stay above: that many independent windows in a row, and the gate."""
+    """A ratio that must stay above: that many independent windows in a row."""
     window = tier.long.ms / 1000
     hold = tier.hold.ms / 1000
-    above = _tail(_count(tier, rate * window, 0), rate * window)
-    gate = _tail(math.ceil(float(tier.min_bad_events)), rate * gate_seconds(tier))
-    windows = 1 + hold / window
-    return MONTH_SECONDS / (hold + window) * min(above**windows, gate)
+    least = float(tier.min_bad_events) * window / hold
+    above = _tail(_count(tier, rate * window, least), rate * window)
+    return float(MONTH_SECONDS / (hold + window) * above ** (1 + hold / window))
 
 
 def _joint(short_mean: float, long_mean: float, short: int, long: int) -> float:

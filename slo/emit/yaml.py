@@ -1,0 +1,85 @@
+"""Writes YAML: fast, one spelling per value, the same bytes for the same value.
+
+Only what generated files need: text, whole numbers, booleans, lists and mappings. Keys keep
+the order they come in. Any text comes back from a YAML reader as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
+
+Value: TypeAlias = "str | int | Sequence[Value] | Mapping[str, Value]"
+
+_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*")
+_DURATION: Final = re.compile(r"(?:[0-9]+(?:ms|[smhd]))+")
+_RESERVED: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+_NEEDS_ESCAPES: Final = re.compile("[^\x20-\x7e\u00a0-\ud7ff\ue000-\ufeff\uff00-\ufffd\n]|\ufeff")
+
+
+def dump(value: Value, comment: str = "") -> str:
+    """The document of `value`, under `comment`, each of whose lines gets its ``#``."""
+    head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
+    return head + "\n".join(_block(value, "")) + "\n"
+
+
+def _block(value: Value, indent: str) -> Iterator[str]:
+    """The lines of `value`, each already indented."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _entry(f"{indent}{_text(key, indent)}:", item, indent)
+    elif isinstance(value, Sequence) and not isinstance(value, str) and value:
+        for item in value:
+            yield from _item(item, indent)
+    else:
+        yield indent + _inline(value, indent)
+
+
+def _entry(head: str, item: Value, indent: str) -> Iterator[str]:
+    if isinstance(item, Mapping) and item:
+        yield head
+        yield from _block(item, f"{indent}  ")
+    elif isinstance(item, Sequence) and not isinstance(item, str) and item:
+        yield head
+        yield from _block(item, indent)
+    else:
+        yield f"{head} {_inline(item, f'{indent}  ')}"
+
+
+def _item(item: Value, indent: str) -> Iterator[str]:
+    lines = _block(item, f"{indent}  ")
+    first = next(lines)
+    yield f"{indent}- {first[len(indent) + 2 :]}"
+    yield from lines
+
+
+def _inline(value: Value, indent: str) -> str:
+    if isinstance(value, str):
+        return _text(value, indent)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return "{}" if isinstance(value, Mapping) else "[]"
+
+
+def _text(text: str, indent: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
+        return text
+    if _DURATION.fullmatch(text):
+        return text
+    if _NEEDS_ESCAPES.search(text):
+        return json.dumps(text)
+    if "\n" not in text:
+        return "'" + text.replace("'", "''") + "'"
+    return _literal(text, indent)
+
+
+def _literal(text: str, indent: str) -> str:
+    """A literal block, where one can hold the text as it is."""
+    lines = text.split("\n")
+    if text[0] in " \n" or text.endswith("\n") or any(line != line.rstrip() for line in lines):
+        return json.dumps(text, ensure_ascii=False)
+    return "|-\n" + "\n".join(f"{indent}{line}" if line else "" for line in lines)

@@ -1,0 +1,71 @@
+"""A project becomes rules: one file per service, a fast and a slow group per SLO."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from slo.model import AlertRule, Compiled, Project, RuleFile, RuleGroup, Slo
+from slo.rules.burn import burn_alerts, is_slow, signal_alerts
+from slo.rules.calendar import calendar_groups
+from slo.rules.operational import alert_rules, watchdog
+from slo.rules.records import fast_records, slow_records
+from slo.rules.terms import Terms
+
+OWN_SERVICE: Final = "fleetslo"
+"""The service of rules that belong to no SLO: the watchdog, the calendar."""
+
+
+def compile_project(project: Project) -> Compiled:
+    """All rules of `project`, in a stable order: services and SLOs by name.
+
+    Raises:
+        PromqlError: An expression that was composed does not parse; a bug, since what the
+            project holds has been checked.
+    """
+    services = {slo.service for slo in project.slos}
+    services |= {alert.service for alert in project.alerts}
+    files = [_file(project, service) for service in sorted(services | {OWN_SERVICE})]
+    return Compiled(project, tuple(files))
+
+
+def _file(project: Project, service: str) -> RuleFile:
+    groups: list[RuleGroup] = []
+    if service == OWN_SERVICE:
+        groups.extend(_own_groups(project))
+    for slo in project.slos:
+        if slo.service == service:
+            groups.extend(_slo_groups(project, slo))
+    groups.extend(_alert_groups(project, service))
+    return RuleFile(service, tuple(groups))
+
+
+def _own_groups(project: Project) -> tuple[RuleGroup, ...]:
+    interval = project.settings.intervals.fast
+    group = RuleGroup("fleetslo:watchdog", interval, (watchdog(project.settings),))
+    return (group, *calendar_groups(project))
+
+
+def _slo_groups(project: Project, slo: Slo) -> tuple[RuleGroup, RuleGroup]:
+    settings = project.settings
+    intervals = settings.intervals
+    terms = Terms.of(slo)
+    burns = burn_alerts(terms, settings)
+    fast: list[AlertRule] = [rule for rule in burns if not is_slow(rule)]
+    slow: list[AlertRule] = [rule for rule in burns if is_slow(rule)]
+    fast.extend(signal_alerts(terms, settings))
+    return (
+        RuleGroup(f"{slo.slo_id}:fast", intervals.fast, (*fast_records(terms, intervals), *fast)),
+        RuleGroup(f"{slo.slo_id}:slow", intervals.slow, (*slow_records(terms), *slow)),
+    )
+
+
+def _alert_groups(project: Project, service: str) -> tuple[RuleGroup, ...]:
+    rules = tuple(
+        rule
+        for alert in project.alerts
+        if alert.service == service
+        for rule in alert_rules(alert, project.settings)
+    )
+    if not rules:
+        return ()
+    return (RuleGroup(f"{service}:alerts", project.settings.intervals.fast, rules),)

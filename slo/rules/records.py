@@ -1,0 +1,152 @@
+"""What is recorded for an SLO: numerator and denominator first, everything else from them.
+
+Longer windows are sums of both, never means of ratios, so that a quiet hour weighs what it
+weighs. No window is read from raw series beyond an hour: the cost of an SLO does not grow
+with its period.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from slo import names
+from slo.exact import Duration, decimal
+from slo.model import Intervals, RecordRule, Rolling, Slo
+from slo.rules.calendar import since_start
+from slo.rules.terms import FIVE_MINUTES, RAW_UP_TO, SLOW_FROM, Terms, checked
+
+_DASHBOARD_WINDOWS: Final = tuple(
+    Duration.parse(window) for window in ("5m", "30m", "1h", "6h", "1d", "3d")
+)
+_BURN_WINDOW: Final = Duration.parse("1h")
+"""`slo:burn_rate:ratio` is the burn over this window: as soon as it is told, it is steady."""
+
+
+def fast_records(terms: Terms, intervals: Intervals) -> tuple[RecordRule, ...]:
+    """What is evaluated often: the event rates and the windows below a day."""
+    windows = [window for window in windows_of(terms.slo) if window < SLOW_FROM]
+    return (
+        *_rates(terms, intervals),
+        *(_ratio(terms, window) for window in windows),
+        _burn_rate(terms),
+    )
+
+
+def slow_records(terms: Terms) -> tuple[RecordRule, ...]:
+    """What moves slowly: windows of days, the period, the budget, and what is told of the SLO."""
+    windows = [window for window in windows_of(terms.slo) if window >= SLOW_FROM]
+    return (
+        *(_ratio(terms, window) for window in windows),
+        _period_error(terms),
+        _constant(terms.slo, names.OBJECTIVE, terms.slo.objective.promql()),
+        _budget_remaining(terms),
+        _info(terms.slo),
+    )
+
+
+def windows_of(slo: Slo) -> tuple[Duration, ...]:
+    """The windows that are recorded: those of the tiers, of the dashboards, and the period."""
+    tiers = slo.alerting.tiers
+    windows = {*_DASHBOARD_WINDOWS, *(tier.long for tier in tiers)}
+    windows |= {tier.short for tier in tiers if tier.short is not None}
+    if isinstance(slo.window, Rolling):
+        windows.add(slo.window.length)
+    return tuple(sorted(windows))
+
+
+def _rates(terms: Terms, intervals: Intervals) -> tuple[RecordRule, ...]:
+    """Event rates, and their means over tiles of 5 minutes that neither overlap nor gape.
+
+    The tile is shorter by half an interval, so that the evaluation at its start, which
+    belongs to the tile before, is not counted twice.
+    """
+    total, errors = f"{names.SLI_TOTAL}:rate5m", f"{names.SLI_ERRORS}:rate5m"
+    tile = Duration(FIVE_MINUTES.ms - intervals.fast.ms // 2).promql()
+    identity = {"slo_id": terms.slo.slo_id}
+    return (
+        RecordRule(total, checked(terms.raw_total(FIVE_MINUTES)), identity),
+        RecordRule(errors, checked(terms.raw_errors(FIVE_MINUTES)), identity),
+        *(
+            RecordRule(
+                f"{series}:avg5m",
+                checked(f"avg_over_time({terms.select(f'{series}:rate5m')}[{tile}])"),
+                identity,
+            )
+            for series in (names.SLI_TOTAL, names.SLI_ERRORS)
+        ),
+    )
+
+
+def _ratio(terms: Terms, window: Duration) -> RecordRule:
+    record, identity = names.error_ratio(window.promql()), {"slo_id": terms.slo.slo_id}
+    if window == FIVE_MINUTES:
+        errors = terms.select(f"{names.SLI_ERRORS}:rate5m")
+        total = terms.select(f"{names.SLI_TOTAL}:rate5m")
+        return RecordRule(record, checked(f"{errors} / ({total} > 0)"), identity)
+    if window <= RAW_UP_TO:
+        expr = f"({terms.raw_errors(window)}) / ({terms.raw_total(window)} > 0)"
+        return RecordRule(record, checked(expr), identity)
+    return RecordRule(record, _derived(terms, window), identity)
+
+
+def _derived(terms: Terms, window: Duration) -> str:
+    """Events weighted over `window`, from recorded series."""
+    of, steps = ("avg5m", ":5m") if window >= SLOW_FROM else ("rate5m", "")
+    errors, total = (
+        f"sum_over_time({terms.select(f'{series}:{of}')}[{window.promql()}{steps}])"
+        for series in (names.SLI_ERRORS, names.SLI_TOTAL)
+    )
+    return checked(f"{errors} / ({total} > 0)")
+
+
+def _period_error(terms: Terms) -> RecordRule:
+    """The error ratio of the SLO's own window, by a name that does not tell its length."""
+    window, identity = terms.slo.window, {"slo_id": terms.slo.slo_id}
+    if isinstance(window, Rolling):
+        recorded = terms.select(names.error_ratio(window.length.promql()))
+        return RecordRule(names.PERIOD_ERROR, checked(recorded), identity)
+    errors, total = (
+        f"sum_over_time({since_start(terms.select(f'{series}:avg5m'), window)})"
+        for series in (names.SLI_ERRORS, names.SLI_TOTAL)
+    )
+    return RecordRule(names.PERIOD_ERROR, checked(f"{errors} / ({total} > 0)"), identity)
+
+
+def _budget_remaining(terms: Terms) -> RecordRule:
+    """Share of the period's budget that is left; below 0 when it is overspent."""
+    budget = terms.slo.objective.budget.promql()
+    expr = f"1 - {terms.select(names.PERIOD_ERROR)} / {budget}"
+    return RecordRule(names.BUDGET_REMAINING, checked(expr), {"slo_id": terms.slo.slo_id})
+
+
+def _burn_rate(terms: Terms) -> RecordRule:
+    """Budgets per period at the pace of the last hour."""
+    ratio = terms.select(names.error_ratio(_BURN_WINDOW.promql()))
+    expr = f"{ratio} / {terms.slo.objective.budget.promql()}"
+    return RecordRule(names.BURN_RATE, checked(expr), {"slo_id": terms.slo.slo_id})
+
+
+def _constant(slo: Slo, record: str, number: str) -> RecordRule:
+    return RecordRule(record, checked(f"vector({number})"), {"slo_id": slo.slo_id})
+
+
+def _info(slo: Slo) -> RecordRule:
+    """Everything that describes the SLO, on one series, so that a new word breaks no history."""
+    window = slo.window
+    told = {
+        "objective": slo.objective.percent(),
+        "policy": slo.alerting.policy,
+        "scope": str(slo.scope),
+        "service": slo.service,
+        "slo": slo.name,
+        "slo_id": slo.slo_id,
+        "budget": decimal(slo.objective.budget.value),
+        "team": slo.owner,
+        "title": slo.title,
+        "window": window.length.promql() if isinstance(window, Rolling) else window.period,
+    }
+    if slo.catalog_id:
+        told["catalog_id"] = slo.catalog_id
+    if not isinstance(window, Rolling):
+        told["timezone"] = window.timezone
+    return RecordRule(names.INFO, checked("vector(1)"), {**slo.labels, **told})
