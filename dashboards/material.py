@@ -1,0 +1,156 @@
+"""What a view is made of: the SLOs and alerts it shows, and the stores it may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from dashboards import palette
+from dashboards.notation import JsonValue
+from dashboards.panels import Link, Override
+from dashboards.query import any_of
+from dashboards.stores import Logs, Traces, logs_of, traces_of
+from slo.exact import decimal
+from slo.model import AlertRule, Calendar, Compiled, Maintenance, Rolling, Settings, Slo, Urls
+
+_DAY_SECONDS: Final = 86_400
+_CALENDAR_DAYS: Final = {"week": 7, "month": 30, "quarter": 91, "year": 365}
+"""Whole days of a calendar window, for the estimate of days that are left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What one dashboard shows.
+
+    Attributes:
+        slos: Sorted by id.
+        alerts: Alerting rules in the order of the rule files.
+        titles: Title of every team by its name.
+        team: Whose dashboard it is, where there is one for each team; else empty.
+    """
+
+    slos: tuple[Slo, ...]
+    alerts: tuple[AlertRule, ...]
+    maintenance: tuple[Maintenance, ...]
+    titles: Mapping[str, str]
+    settings: Settings
+    team: str = ""
+
+    @property
+    def urls(self) -> Urls:
+        """Where things are found."""
+        return self.settings.urls
+
+    @property
+    def logs(self) -> Logs:
+        """The log store."""
+        return logs_of(self.settings.logs)
+
+    @property
+    def traces(self) -> Traces:
+        """The trace store."""
+        return traces_of(self.settings.traces)
+
+    def slo_of(self, catalog_id: str) -> Slo | None:
+        """The SLO that comes from row `catalog_id` of the catalogue, if there is one."""
+        return next((slo for slo in self.slos if slo.catalog_id == catalog_id), None)
+
+    def only(self) -> str:
+        """Label matchers that select the SLOs of this dashboard; empty where it shows all."""
+        if not self.team:
+            return ""
+        return f"slo_id=~{any_of([slo.slo_id for slo in self.slos])}"
+
+    def only_team(self) -> str:
+        """A label matcher, comma first, that selects this dashboard's alerts; empty for all."""
+        return f",team={any_of([self.team])}" if self.team else ""
+
+    def runbook(self, catalog_id: str, title: str) -> tuple[Link, ...]:
+        """A link to the runbook of the alert from row `catalog_id`, if there is one."""
+        for rule in self.alerts:
+            if rule.alert is not None and not rule.escalated:
+                url = rule.annotations.get("runbook_url", "")
+                if rule.alert.catalog_id == catalog_id and url:
+                    return (Link(f"Runbook: {title}", url),)
+        return ()
+
+
+def material(compiled: Compiled) -> Material:
+    """Everything that `compiled` holds."""
+    project = compiled.project
+    return Material(
+        slos=project.slos,
+        alerts=compiled.alert_rules(),
+        maintenance=project.maintenance,
+        titles={team.name: team.title for team in project.teams},
+        settings=project.settings,
+    )
+
+
+def of_team(whole: Material, team: str) -> Material:
+    """The part of `whole` that `team` owns."""
+    return Material(
+        slos=tuple(slo for slo in whole.slos if slo.owner == team),
+        alerts=tuple(rule for rule in whole.alerts if rule.team == team),
+        maintenance=whole.maintenance,
+        titles=whole.titles,
+        settings=whole.settings,
+        team=team,
+    )
+
+
+def window_days(slo: Slo) -> Fraction:
+    """Length of the SLO's window in days; a calendar's is rounded to whole days."""
+    if isinstance(slo.window, Calendar):
+        return Fraction(_CALENDAR_DAYS.get(slo.window.period, 30))
+    return slo.window.length.total_seconds / _DAY_SECONDS
+
+
+def window_words(slo: Slo) -> str:
+    """The SLO's window as people say it: ``30 days``, ``the calendar month``."""
+    if isinstance(slo.window, Rolling):
+        return f"{decimal(window_days(slo))} days"
+    return f"the calendar {slo.window.period}"
+
+
+def runbook_of(rules: Sequence[AlertRule]) -> tuple[Link, ...]:
+    """Links to the runbooks of `rules`, each once."""
+    urls = {rule.name: rule.annotations.get("runbook_url", "") for rule in rules}
+    return tuple(Link(f"Runbook: {name}", url) for name, url in urls.items() if url)
+
+
+def named(*names: str) -> tuple[Override, ...]:
+    """Give each of the series `names` a colour and a dash of its own, in this order."""
+    return tuple(Override("byName", name, _look(index)) for index, name in enumerate(names))
+
+
+def marked(**colors: str) -> tuple[Override, ...]:
+    """Give each named series the colour of what it means, and a dash of its own."""
+    return tuple(
+        Override("byName", name, _look(index, color))
+        for index, (name, color) in enumerate(colors.items())
+    )
+
+
+def renamed(field: str, title: str, *more: tuple[str, JsonValue]) -> Override:
+    """Show the column `field` as `title`, with further properties."""
+    return Override("byName", field, (("displayName", title), *more))
+
+
+def hidden(field: str) -> Override:
+    """Do not show the column `field`."""
+    return Override("byName", field, (("custom.hidden", True),))
+
+
+def _look(index: int, color: str = "") -> tuple[tuple[str, JsonValue], ...]:
+    fixed = color or palette.SERIES[index % len(palette.SERIES)]
+    dash = palette.DASHES[index % len(palette.DASHES)]
+    style: dict[str, JsonValue] = (
+        {"fill": "dash", "dash": list(dash)} if dash else {"fill": "solid"}
+    )
+    return (
+        ("color", {"mode": "fixed", "fixedColor": fixed}),
+        ("custom.lineStyle", style),
+    )

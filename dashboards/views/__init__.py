@@ -1,0 +1,1 @@
+"""The three views, one module for each reader: executive, on-call, debug."""
