@@ -6,6 +6,8 @@ in their order, under their resource and scope.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -14,8 +16,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from collectors.component import Signal
-from collectors.wire.inspect import data_points
 from collectors.wire.parse import parse
+
+
+class _Points(Protocol):
+    """The data points of one metric, in the message that holds them."""
+
+    def __len__(self) -> int: ...
+
+    def __delitem__(self, index: slice, /) -> None: ...
 
 
 def split(signal: Signal, payload: bytes) -> tuple[bytes, bytes] | None:
@@ -111,3 +120,20 @@ def _cut_points(left: Metric, right: Metric) -> bool:
     del kept[half:]
     del other[:half]
     return True
+
+
+def data_points(metric: Metric) -> _Points:
+    """The data points of a metric, whatever its kind, not copied; empty if it has no data."""
+    match metric.WhichOneof("data"):
+        case "gauge":
+            return metric.gauge.data_points
+        case "sum":
+            return metric.sum.data_points
+        case "histogram":
+            return metric.histogram.data_points
+        case "exponential_histogram":
+            return metric.exponential_histogram.data_points
+        case "summary":
+            return metric.summary.data_points
+        case _:
+            return list[object]()

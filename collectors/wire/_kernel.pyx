@@ -1,0 +1,531 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# distutils: language=c
+"""The compiled scanner of serialized OTLP requests; `reference.py` is its twin in Python.
+
+Every read is bounds-checked by hand against the end of the message that it happens in,
+so that `boundscheck` may stay off: `cursor` never passes `end`. All work on payloads runs
+without the GIL. Errors are returned as the offset at which the bytes stop making sense.
+"""
+
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+from libc.stdlib cimport calloc, free
+
+cdef enum:
+    FIELDS = 32
+    DEPTH = 100         # upb's own limit of nesting
+    MESSAGE = 16        # codes from here on name a message type
+
+cdef enum:
+    VARINT = 1
+    FIXED64 = 2
+    BYTES = 3
+    STRING = 4
+    FIXED32 = 5
+    PACKED_VARINT = 6
+    PACKED_FIXED64 = 7
+    PACKED_FIXED32 = 8
+
+ctypedef const uint8_t* Bytes
+
+
+cdef inline int read_varint(Bytes data, int64_t* cursor, int64_t end, uint64_t* value) noexcept nogil:
+    """0 when read; 1 when it ends too early or is longer than ten bytes. Bits beyond 64 fall off."""
+    cdef int64_t at = cursor[0]
+    cdef uint64_t result = 0
+    cdef int shift = 0
+    cdef uint8_t byte
+    while at < end and shift < 70:
+        byte = data[at]
+        at += 1
+        result |= (<uint64_t>(byte & 0x7F)) << shift
+        if byte < 0x80:
+            cursor[0] = at
+            value[0] = result
+            return 0
+        shift += 7
+    return 1
+
+
+cdef inline int read_short(Bytes data, int64_t* cursor, int64_t end, uint64_t* value) noexcept nogil:
+    """A tag or a length: at most five bytes, at most 32 bits."""
+    cdef int64_t before = cursor[0]
+    return read_varint(data, cursor, end, value) or cursor[0] - before > 5 or value[0] > 0xFFFFFFFFULL
+
+
+cdef inline int read_tag(Bytes data, int64_t* cursor, int64_t end, uint32_t* field, int* wire) noexcept nogil:
+    cdef uint64_t tag
+    if read_short(data, cursor, end, &tag) or (tag >> 3) == 0:
+        return 1
+    field[0] = <uint32_t>(tag >> 3)
+    wire[0] = <int>(tag & 7)
+    return 0
+
+
+cdef inline int read_length(Bytes data, int64_t* cursor, int64_t end, int64_t* length) noexcept nogil:
+    cdef uint64_t value
+    if read_short(data, cursor, end, &value) or value > <uint64_t>(end - cursor[0]):
+        return 1
+    length[0] = <int64_t>value
+    return 0
+
+
+cdef int skip(Bytes data, int64_t* cursor, int64_t end, uint32_t field, int wire, int depth) noexcept nogil:
+    """Step over one field of any kind, groups included."""
+    cdef uint64_t value
+    cdef int64_t length
+    cdef uint32_t inner
+    cdef int inner_wire
+    if wire == 0:
+        return read_varint(data, cursor, end, &value)
+    if wire == 1:
+        if end - cursor[0] < 8:
+            return 1
+        cursor[0] += 8
+        return 0
+    if wire == 2:
+        if read_length(data, cursor, end, &length):
+            return 1
+        cursor[0] += length
+        return 0
+    if wire == 5:
+        if end - cursor[0] < 4:
+            return 1
+        cursor[0] += 4
+        return 0
+    if wire != 3 or depth >= DEPTH:
+        return 1
+    while True:
+        if read_tag(data, cursor, end, &inner, &inner_wire):
+            return 1
+        if inner_wire == 4:
+            return 0 if inner == field else 1
+        if skip(data, cursor, end, inner, inner_wire, depth + 1):
+            return 1
+
+
+cdef int bad_utf8(Bytes data, int64_t start, int64_t end) noexcept nogil:
+    """1 unless the bytes are well-formed UTF-8 (Unicode 15, table 3-7)."""
+    cdef int64_t at = start
+    cdef uint8_t first, low, high
+    cdef int more
+    cdef uint64_t word
+    while at < end:
+        if end - at >= 8:
+            memcpy(&word, data + at, 8)
+            if (word & 0x8080808080808080ULL) == 0:
+                at += 8
+                continue
+        first = data[at]
+        at += 1
+        if first < 0x80:
+            continue
+        low = 0x80
+        high = 0xBF
+        if 0xC2 <= first <= 0xDF:
+            more = 1
+        elif 0xE0 <= first <= 0xEF:
+            more = 2
+            if first == 0xE0:
+                low = 0xA0
+            elif first == 0xED:
+                high = 0x9F
+        elif 0xF0 <= first <= 0xF4:
+            more = 3
+            if first == 0xF0:
+                low = 0x90
+            elif first == 0xF4:
+                high = 0x8F
+        else:
+            return 1
+        if end - at < more or data[at] < low or data[at] > high:
+            return 1
+        at += 1
+        more -= 1
+        while more:
+            if (data[at] & 0xC0) != 0x80:
+                return 1
+            at += 1
+            more -= 1
+    return 0
+
+
+cdef int bad_packed(Bytes data, int64_t start, int64_t end, int code) noexcept nogil:
+    cdef uint64_t value
+    if code == PACKED_FIXED64:
+        return (end - start) % 8 != 0
+    if code == PACKED_FIXED32:
+        return (end - start) % 4 != 0
+    while start < end:
+        if read_varint(data, &start, end, &value):
+            return 1
+    return 0
+
+
+cdef int64_t walk(
+    Bytes data, int64_t start, int64_t end, const int16_t* table, int kind, int64_t* counts, int depth
+) noexcept nogil:
+    """-1 when the message is sound, else the offset at which it is not."""
+    cdef int64_t cursor = start
+    cdef int64_t at, length, bad
+    cdef uint32_t field
+    cdef int wire, code
+    if depth > DEPTH:
+        return start
+    counts[kind] += 1
+    while cursor < end:
+        at = cursor
+        if read_tag(data, &cursor, end, &field, &wire):
+            return at
+        code = table[kind * FIELDS + field] if field < FIELDS else 0
+        if wire != 2 or code < BYTES or code == FIXED32:
+            if skip(data, &cursor, end, field, wire, depth):
+                return at
+            continue
+        if read_length(data, &cursor, end, &length):
+            return at
+        if code >= MESSAGE:
+            bad = walk(data, cursor, cursor + length, table, code - MESSAGE, counts, depth + 1)
+            if bad >= 0:
+                return bad
+        elif code == STRING:
+            if bad_utf8(data, cursor, cursor + length):
+                return at
+        elif code >= PACKED_VARINT and bad_packed(data, cursor, cursor + length, code):
+            return at
+        cursor += length
+    return -1
+
+
+def validate(const uint8_t[::1] payload, const int16_t[::1] table, int root, int64_t[::1] counts):
+    """Walk the whole message; `counts[kind]` becomes how often each message type occurs.
+
+    Returns -1, or the offset of the first byte that is not sound.
+    """
+    cdef int64_t bad
+    cdef Py_ssize_t size = payload.shape[0]
+    cdef Bytes data = &payload[0] if size else NULL
+    with nogil:
+        bad = walk(data, 0, size, &table[0], root, &counts[0], 0)
+    return bad
+
+
+def locate(
+    const uint8_t[::1] payload, Py_ssize_t resources, Py_ssize_t scopes, Py_ssize_t items,
+    int64_t[:, ::1] resource_at, int64_t[:, ::1] scope_at, int64_t[:, ::1] item_at,
+):
+    """Where resources, scopes and items stand: rows of (tag, body, end, parent row).
+
+    The payload was validated before, and the arrays are as long as the counts found then.
+    Returns whether everything fitted.
+    """
+    cdef int64_t at[3]
+    cdef int64_t found[3]
+    cdef Py_ssize_t size = payload.shape[0]
+    cdef Bytes data = &payload[0] if size else NULL
+    cdef int64_t room[3]
+    cdef int64_t* rows[3]
+    room[0], room[1], room[2] = resources, scopes, items
+    rows[0] = &resource_at[0, 0] if resources else NULL
+    rows[1] = &scope_at[0, 0] if scopes else NULL
+    rows[2] = &item_at[0, 0] if items else NULL
+    found[0] = found[1] = found[2] = 0
+    cdef int bad
+    with nogil:
+        bad = descend(data, 0, size, 0, -1, room, rows, found)
+    return not bad and found[0] == resources and found[1] == scopes and found[2] == items
+
+
+cdef int descend(
+    Bytes data, int64_t start, int64_t end, int level, int64_t parent,
+    int64_t* room, int64_t** rows, int64_t* found,
+) noexcept nogil:
+    """Level 0 looks for resources (field 1), 1 for scopes (field 2), 2 for items (field 2)."""
+    cdef int64_t cursor = start
+    cdef int64_t tag, length, row
+    cdef uint32_t field
+    cdef int wire
+    while cursor < end:
+        tag = cursor
+        if read_tag(data, &cursor, end, &field, &wire):
+            return 1
+        if wire != 2 or field != (1 if level == 0 else 2):
+            if skip(data, &cursor, end, field, wire, 0):
+                return 1
+            continue
+        if read_length(data, &cursor, end, &length) or found[level] >= room[level]:
+            return 1
+        row = found[level]
+        found[level] += 1
+        rows[level][row * 4] = tag
+        rows[level][row * 4 + 1] = cursor
+        rows[level][row * 4 + 2] = cursor + length
+        rows[level][row * 4 + 3] = parent
+        if level < 2 and descend(data, cursor, cursor + length, level + 1, row, room, rows, found):
+            return 1
+        cursor += length
+    return 0
+
+
+def children(
+    const uint8_t[::1] payload, const int64_t[:, ::1] parent_at, const int16_t[::1] wanted,
+    int64_t[:, ::1] child_at,
+):
+    """The submessages of each parent in fields with `wanted[field] != 0`.
+
+    Rows of (tag, body, end, parent row, field). Returns how many there are; rows beyond
+    the room given are counted and not written.
+    """
+    cdef Py_ssize_t row
+    cdef int64_t found = 0
+    cdef int64_t room = child_at.shape[0]
+    cdef int64_t cursor, end, tag, length
+    cdef uint32_t field
+    cdef int wire
+    cdef Bytes data = &payload[0] if payload.shape[0] else NULL
+    with nogil:
+        for row in range(parent_at.shape[0]):
+            cursor = parent_at[row, 1]
+            end = parent_at[row, 2]
+            while cursor < end:
+                tag = cursor
+                if read_tag(data, &cursor, end, &field, &wire):
+                    break
+                if wire != 2 or field >= FIELDS or wanted[field] == 0:
+                    if skip(data, &cursor, end, field, wire, 0):
+                        break
+                    continue
+                if read_length(data, &cursor, end, &length):
+                    break
+                if found < room:
+                    child_at[found, 0] = tag
+                    child_at[found, 1] = cursor
+                    child_at[found, 2] = cursor + length
+                    child_at[found, 3] = row
+                    child_at[found, 4] = field
+                found += 1
+                cursor += length
+    return found
+
+
+def numbers(
+    const uint8_t[::1] payload, const int64_t[:, ::1] at, const int16_t[::1] column,
+    uint64_t[:, ::1] values,
+):
+    """Scalar fields of each message: field f goes to `values[column[f] - 1]`, the last one wins.
+
+    Varints as they are, fixed64 and fixed32 as little-endian bits. A field that is absent
+    leaves what stands there.
+    """
+    cdef Py_ssize_t row
+    cdef int64_t cursor, end, before
+    cdef uint32_t field, word
+    cdef int wire
+    cdef uint64_t value
+    cdef Bytes data = &payload[0] if payload.shape[0] else NULL
+    with nogil:
+        for row in range(at.shape[0]):
+            cursor = at[row, 1]
+            end = at[row, 2]
+            while cursor < end:
+                if read_tag(data, &cursor, end, &field, &wire):
+                    break
+                before = cursor
+                if wire == 0:
+                    if read_varint(data, &cursor, end, &value):
+                        break
+                else:
+                    if skip(data, &cursor, end, field, wire, 0):
+                        break
+                    if wire == 1:
+                        memcpy(&value, data + before, 8)
+                    elif wire == 5:
+                        memcpy(&word, data + before, 4)
+                        value = word
+                    else:
+                        continue
+                if field < FIELDS and column[field]:
+                    values[column[field] - 1, row] = value
+
+
+def slices(
+    const uint8_t[::1] payload, const int64_t[:, ::1] at, const int16_t[::1] column,
+    int64_t[:, :, ::1] spots,
+):
+    """Length-delimited fields of each message: (start, end) into the payload, the last one wins."""
+    cdef Py_ssize_t row
+    cdef int64_t cursor, end, length
+    cdef uint32_t field
+    cdef int wire
+    cdef Bytes data = &payload[0] if payload.shape[0] else NULL
+    with nogil:
+        for row in range(at.shape[0]):
+            cursor = at[row, 1]
+            end = at[row, 2]
+            while cursor < end:
+                if read_tag(data, &cursor, end, &field, &wire):
+                    break
+                if wire != 2:
+                    if skip(data, &cursor, end, field, wire, 0):
+                        break
+                    continue
+                if read_length(data, &cursor, end, &length):
+                    break
+                if field < FIELDS and column[field]:
+                    spots[column[field] - 1, row, 0] = cursor
+                    spots[column[field] - 1, row, 1] = cursor + length
+                cursor += length
+
+
+def identifiers(const uint8_t[::1] payload, const int64_t[:, ::1] spot, uint8_t[:, ::1] out):
+    """Copy ids of exactly `out.shape[1]` bytes; another length leaves zeros."""
+    cdef Py_ssize_t row
+    cdef int64_t width = out.shape[1]
+    cdef Bytes data = &payload[0] if payload.shape[0] else NULL
+    with nogil:
+        for row in range(spot.shape[0]):
+            if spot[row, 1] - spot[row, 0] == width:
+                memcpy(&out[row, 0], data + spot[row, 0], width)
+
+
+def attributes(
+    const uint8_t[::1] payload, const int64_t[:, ::1] at, const int16_t[::1] field_of,
+    tuple keys, int64_t[:, :, ::1] spots,
+):
+    """The values of chosen attribute keys: (start, end) of each `AnyValue`, the first one wins.
+
+    Args:
+        at: The messages that carry attributes.
+        field_of: For each row, the number of its attributes field.
+        keys: Wanted keys, UTF-8.
+        spots: Shape (keys, rows, 2), filled with -1 beforehand.
+    """
+    cdef Py_ssize_t row, wanted = len(keys)
+    cdef int64_t cursor, end, length, inner, stop, key_start, key_end, value_start, value_end, which
+    cdef uint32_t field
+    cdef int wire
+    cdef Bytes data = &payload[0] if payload.shape[0] else NULL
+    cdef Bytes* text = <Bytes*>calloc(wanted + 1, sizeof(Bytes))
+    cdef int64_t* size = <int64_t*>calloc(wanted + 1, sizeof(int64_t))
+    if text == NULL or size == NULL:
+        free(text)
+        free(size)
+        raise MemoryError
+    for which in range(wanted):
+        text[which] = <Bytes>(<bytes>keys[which])
+        size[which] = len(<bytes>keys[which])
+    with nogil:
+        for row in range(at.shape[0]):
+            cursor = at[row, 1]
+            end = at[row, 2]
+            while cursor < end:
+                if read_tag(data, &cursor, end, &field, &wire):
+                    break
+                if wire != 2 or <int>field != field_of[row]:
+                    if skip(data, &cursor, end, field, wire, 0):
+                        break
+                    continue
+                if read_length(data, &cursor, end, &length):
+                    break
+                inner = cursor
+                stop = cursor + length
+                cursor = stop
+                key_start = key_end = value_start = value_end = -1
+                while inner < stop:
+                    if read_tag(data, &inner, stop, &field, &wire):
+                        break
+                    if wire != 2 or field > 2:
+                        if skip(data, &inner, stop, field, wire, 0):
+                            break
+                        continue
+                    if read_length(data, &inner, stop, &length):
+                        break
+                    if field == 1:
+                        key_start = inner
+                        key_end = inner + length
+                    else:
+                        value_start = inner
+                        value_end = inner + length
+                    inner += length
+                if key_start < 0:
+                    continue
+                for which in range(wanted):
+                    if (
+                        size[which] == key_end - key_start
+                        and spots[which, row, 0] < 0
+                        and memcmp(text[which], data + key_start, size[which]) == 0
+                    ):
+                        spots[which, row, 0] = value_start if value_start >= 0 else key_end
+                        spots[which, row, 1] = value_end if value_start >= 0 else key_end
+    free(text)
+    free(size)
+
+
+cdef inline uint64_t digest(Bytes data, int64_t start, int64_t end) noexcept nogil:
+    """FNV-1a, 64 bits: a table index, not a defence; the table is bounded by its rows."""
+    cdef uint64_t value = 0xCBF29CE484222325ULL
+    cdef int64_t at
+    for at in range(start, end):
+        value = (value ^ data[at]) * 0x100000001B3ULL
+    return value
+
+
+def codes(const uint8_t[::1] payload, const int64_t[:, ::1] spot, int32_t[::1] code, int64_t[::1] first):
+    """Number the distinct byte strings in order of appearance; -1 where there is none.
+
+    `first[c]` becomes a row that holds string c. Returns how many distinct ones there are.
+    """
+    cdef Py_ssize_t rows = spot.shape[0], row
+    cdef uint64_t mask = 1
+    cdef uint64_t slot
+    cdef int32_t seen = 0, other
+    cdef int64_t length
+    cdef Bytes data = &payload[0] if payload.shape[0] else NULL
+    while mask < 2 * <uint64_t>rows:
+        mask <<= 1
+    cdef int32_t* heads = <int32_t*>calloc(mask, sizeof(int32_t))
+    if heads == NULL:
+        raise MemoryError
+    mask -= 1
+    with nogil:
+        for row in range(rows):
+            if spot[row, 0] < 0:
+                code[row] = -1
+                continue
+            length = spot[row, 1] - spot[row, 0]
+            slot = digest(data, spot[row, 0], spot[row, 1])
+            slot = (slot ^ (slot >> 32)) & mask
+            while heads[slot]:
+                other = heads[slot] - 1
+                if (
+                    spot[first[other], 1] - spot[first[other], 0] == length
+                    and memcmp(data + spot[first[other], 0], data + spot[row, 0], length) == 0
+                ):
+                    break
+                slot = (slot + 1) & mask
+            if heads[slot]:
+                code[row] = heads[slot] - 1
+            else:
+                first[seen] = row
+                code[row] = seen
+                seen += 1
+                heads[slot] = seen
+    free(heads)
+    return seen
+
+
+def gather(const uint8_t[::1] payload, const int64_t[:, ::1] spot, uint8_t[::1] out):
+    """Copy the slices (start, end) one after the other; returns the bytes written, -1 if too many."""
+    cdef Py_ssize_t row
+    cdef int64_t filled = 0, length, room = out.shape[0], size = payload.shape[0]
+    cdef Bytes data = &payload[0] if size else NULL
+    cdef uint8_t* target = &out[0] if room else NULL
+    with nogil:
+        for row in range(spot.shape[0]):
+            length = spot[row, 1] - spot[row, 0]
+            if spot[row, 0] < 0 or length < 0 or spot[row, 1] > size or filled + length > room:
+                filled = -1
+                break
+            memcpy(target + filled, data + spot[row, 0], length)
+            filled += length
+    return filled

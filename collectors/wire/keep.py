@@ -1,0 +1,76 @@
+"""Copy what survives a decision, byte for byte, under its resource and scope."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.wire.kernel import Longs
+from collectors.wire.scan import Scan
+
+_RESOURCE_TAG = b"\x0a"
+_CHILD_TAG = b"\x12"
+
+
+def keep(scanned: Scan, wanted: NDArray[np.bool_]) -> bytes:
+    """The request with those entries (spans, log records, metrics) that are `wanted`.
+
+    Everything else of a scope and resource that still has an entry is copied as it stands,
+    fields of a later protocol included. Scopes and resources without one are left out.
+
+    Args:
+        scanned: The request.
+        wanted: One value per row of `scanned.entries`.
+
+    Returns:
+        A valid request; `payload` itself where all entries are wanted, ``b""`` for none.
+    """
+    if bool(wanted.all()):
+        return scanned.payload
+    kept = np.flatnonzero(wanted)
+    resources: dict[int, list[bytes]] = {}
+    for scope in np.unique(scanned.entries[kept, 3]).tolist():
+        body = _body(scanned, scope, wanted)
+        resources.setdefault(int(scanned.scopes[scope, 3]), []).append(
+            _CHILD_TAG + _varint(len(body)) + body
+        )
+    parts: list[bytes] = []
+    for resource, scopes in resources.items():
+        head = _rest(scanned, scanned.resources[resource], scanned.scopes, resource)
+        body = b"".join((head, *scopes))
+        parts += (_RESOURCE_TAG, _varint(len(body)), body)
+    return b"".join(parts)
+
+
+def _body(scanned: Scan, scope: int, wanted: NDArray[np.bool_]) -> bytes:
+    mine = np.flatnonzero(scanned.entries[:, 3] == scope)
+    survivors = scanned.entries[mine[wanted[mine]]]
+    head = _rest(scanned, scanned.scopes[scope], scanned.entries, scope)
+    spots = np.ascontiguousarray(survivors[:, [0, 2]])
+    out = np.empty(int((spots[:, 1] - spots[:, 0]).sum()), np.uint8)
+    written = scanned.kernel.gather(scanned.payload, spots, out)
+    if written != len(out):
+        msg = f"rows of another request: {written} of {len(out)} bytes copied"
+        raise ValueError(msg)
+    return head + out.tobytes()
+
+
+def _rest(scanned: Scan, parent: Longs, children: Longs, row: int) -> bytes:
+    """What stands in a message beside its children: the gaps between them."""
+    mine = children[children[:, 3] == row]
+    edges = np.concatenate(([parent[1]], mine[:, [0, 2]].ravel(), [parent[2]]))
+    starts, ends = edges[::2], edges[1::2]
+    gaps = np.flatnonzero(starts < ends)
+    return b"".join(
+        scanned.payload[start:end]
+        for start, end in zip(starts[gaps].tolist(), ends[gaps].tolist(), strict=True)
+    )
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

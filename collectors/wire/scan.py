@@ -1,0 +1,190 @@
+"""Scan a request once: validate it, count it, and find where everything stands.
+
+What comes back are arrays: one row per resource, scope and entry (a span, a log record, or
+a metric, whose data points are found by `points`). Columns are read when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from collectors.component import Signal
+from collectors.wire.kernel import Codes, Kernel, Longs, Octets, Shorts, Words, compiled, twin
+from collectors.wire.parse import Malformed
+from collectors.wire.schema import FIELDS, schema
+
+KERNEL: Final[Kernel] = compiled() or twin()
+IS_COMPILED: Final = compiled() is not None
+
+_POINT_KINDS: Final = {5: "gauge", 7: "sum", 9: "histogram", 10: "exponential", 11: "summary"}
+_POINT_ATTRIBUTES: Final = {5: 7, 7: 7, 9: 9, 10: 1, 11: 7}
+_DATA_POINTS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A validated request and where its parts stand.
+
+    Attributes:
+        items: Spans, metric data points or log records.
+        resources: Rows of (tag offset, body start, body end, -1).
+        scopes: Rows of (tag offset, body start, body end, resource row).
+        entries: Rows of (tag offset, body start, body end, scope row): spans, log records,
+            or metrics.
+    """
+
+    signal: Signal
+    payload: bytes
+    items: int
+    resources: Longs
+    scopes: Longs
+    entries: Longs
+    kernel: Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """One attribute over all rows: `codes[row]` indexes `values`, -1 where it is absent.
+
+    Attributes:
+        values: Each distinct value once: the bytes of its serialized `AnyValue`.
+    """
+
+    codes: Codes
+    values: tuple[bytes, ...]
+
+
+def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL) -> Scan:
+    """Validate `payload` and find its parts.
+
+    Raises:
+        Malformed: It is not a request of that signal; says at which byte.
+    """
+    known = schema(signal)
+    counts = np.zeros(known.kinds, np.int64)
+    bad = kernel.validate(payload, known.table, 0, counts)
+    if bad >= 0:
+        msg = f"malformed {signal} request of {len(payload)} bytes: unsound at byte {bad}"
+        raise Malformed(msg)
+    resources, scopes, entries = (np.empty((int(counts[k]), 4), np.int64) for k in known.levels)
+    if not kernel.locate(
+        payload, len(resources), len(scopes), len(entries), resources, scopes, entries
+    ):
+        msg = f"malformed {signal} request of {len(payload)} bytes: its parts do not add up"
+        raise Malformed(msg)
+    items = sum(int(counts[kind]) for kind in known.items)
+    return Scan(signal, payload, items, resources, scopes, entries, kernel)
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The data points of all metrics of a request.
+
+    Attributes:
+        at: Rows of (tag offset, body start, body end, row in `data`, field).
+        data: Rows of (tag offset, body start, body end, metric row, field): the `Gauge`, `Sum`,
+            `Histogram`, `ExponentialHistogram` or `Summary` messages.
+        kinds: Field of the data message for each point: 5 gauge, 7 sum, 9 histogram,
+            10 exponential histogram, 11 summary.
+        attributes: Number of the attributes field of each point.
+    """
+
+    at: Longs
+    data: Longs
+    kinds: Shorts
+    attributes: Shorts
+
+
+def points(scanned: Scan) -> Points:
+    """Find the data points of a metrics request.
+
+    Raises:
+        Malformed: A metric carries two kinds of data, and readers would disagree on which.
+    """
+    kinds = _column(dict.fromkeys(_POINT_KINDS, 1))
+    data = _children(scanned, scanned.entries, kinds, len(scanned.entries))
+    if len(np.unique(data[:, 3])) != len(data):
+        msg = "malformed metrics request: a metric carries data more than once"
+        raise Malformed(msg)
+    at = _children(scanned, data, _column({_DATA_POINTS: 1}), scanned.items)
+    fields = data[at[:, 3], 4].astype(np.int16)
+    lookup = _column(_POINT_ATTRIBUTES)
+    return Points(at, data, fields, lookup[fields])
+
+
+def numbers(scanned: Scan, at: Longs, fields: Sequence[int]) -> Words:
+    """Scalar fields of the messages at rows `at`: shape (fields, rows), 0 where absent."""
+    values = np.zeros((len(fields), len(at)), np.uint64)
+    scanned.kernel.numbers(scanned.payload, at, _numbered(fields), values)
+    return values
+
+
+def slices(scanned: Scan, at: Longs, fields: Sequence[int]) -> Longs:
+    """Length-delimited fields: shape (fields, rows, 2), (0, 0) where absent."""
+    spots = np.zeros((len(fields), len(at), 2), np.int64)
+    scanned.kernel.slices(scanned.payload, at, _numbered(fields), spots)
+    return spots
+
+
+def identifiers(scanned: Scan, spots: Longs, width: int) -> Octets:
+    """Ids of `width` bytes at `spots` (rows, 2): shape (rows, width), zeros where invalid."""
+    out = np.zeros((len(spots), width), np.uint8)
+    if len(spots):
+        scanned.kernel.identifiers(scanned.payload, np.ascontiguousarray(spots), out)
+    return out
+
+
+def attributes(
+    scanned: Scan, at: Longs, field_of: Shorts, keys: Sequence[str]
+) -> Mapping[str, Coded]:
+    """The values of `keys` on the messages at rows `at`, dictionary-coded.
+
+    Args:
+        scanned: The request.
+        at: Rows of the messages that carry attributes.
+        field_of: For each row, the number of its attributes field.
+        keys: Attribute keys.
+    """
+    spots = np.full((len(keys), len(at), 2), -1, np.int64)
+    if keys and len(at):
+        wanted = tuple(key.encode() for key in keys)
+        scanned.kernel.attributes(scanned.payload, at, field_of, wanted, spots)
+    return {key: _coded(scanned, spots[index]) for index, key in enumerate(keys)}
+
+
+def texts(scanned: Scan, spots: Longs) -> Coded:
+    """Strings at `spots` (rows, 2), such as names, dictionary-coded."""
+    return _coded(scanned, np.ascontiguousarray(spots))
+
+
+def _coded(scanned: Scan, spots: Longs) -> Coded:
+    code = np.empty(len(spots), np.int32)
+    first = np.empty(len(spots), np.int64)
+    distinct = scanned.kernel.codes(scanned.payload, spots, code, first) if len(spots) else 0
+    values = tuple(scanned.payload[slice(*spots[row].tolist())] for row in first[:distinct])
+    return Coded(code, values)
+
+
+def _children(scanned: Scan, parents: Longs, wanted: Shorts, room: int) -> Longs:
+    found = np.empty((room, 5), np.int64)
+    count = scanned.kernel.children(scanned.payload, parents, wanted, found)
+    if count <= room:
+        return found[:count]
+    found = np.empty((count, 5), np.int64)
+    scanned.kernel.children(scanned.payload, parents, wanted, found)
+    return found
+
+
+def _column(values: Mapping[int, int]) -> Shorts:
+    column = np.zeros(FIELDS, np.int16)
+    for field, value in values.items():
+        column[field] = value
+    return column
+
+
+def _numbered(fields: Sequence[int]) -> Shorts:
+    return _column({field: index for index, field in enumerate(fields, 1)})
