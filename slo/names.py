@@ -16,6 +16,7 @@ OBJECTIVE: Final = "slo:objective:ratio"
 BUDGET_REMAINING: Final = "slo:error_budget_remaining:ratio"
 BURN_RATE: Final = "slo:burn_rate:ratio"
 INFO: Final = "slo_info"
+SLI_EVENTS: Final = "fleetslo_sli_events_total"
 SIGNAL_LOST: Final = "SLOSignalLost"
 WATCHDOG: Final = "Watchdog"
 
