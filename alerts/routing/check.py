@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 from alerts.routing import hours, receivers
 from alerts.routing.build import AUDIT_TEAM, WATCHDOG_TEAM, fallback, people, routing
-from alerts.routing.inhibit import alert_labels, edges, title, unresolved
-from alerts.routing.simulate import inhibitors
+from alerts.routing.inhibit import alert_labels, documents, edges, title, unresolved
+from alerts.routing.simulate import silences
 from alerts.routing.tree import Labels
 from slo.diagnostic import Diagnostic, Level, Span
 from slo.model import Alert, AlertRule, Compiled, Severity, Slo
@@ -80,7 +80,7 @@ def _times(compiled: Compiled) -> Iterator[Diagnostic]:
 
 def _causes(compiled: Compiled) -> Iterator[Diagnostic]:
     for effect, name in unresolved(compiled.project):
-        known = sorted(title(each) for each in (*compiled.project.slos, *compiled.project.alerts))
+        known = sorted(title(each) for each in documents(compiled.project))
         near = get_close_matches(name, known, 1)
         yield Diagnostic(
             "ALM012",
@@ -141,11 +141,10 @@ def _mutual_silence(compiled: Compiled) -> Iterator[Diagnostic]:
     external = compiled.project.settings.external_labels
     rules = compiled.alert_rules()
     labels = [alert_labels(rule, external) for rule in rules]
-    silences: dict[int, set[int]] = {}
-    for victim, its in enumerate(labels):
-        for _, source in inhibitors(built, its, labels):
-            silences.setdefault(labels.index(dict(source)), set()).add(victim)
-    ring = _ring(silences)
+    quiet: dict[int, set[int]] = {}
+    for pair in silences(built, labels):
+        quiet.setdefault(pair.source, set()).add(pair.target)
+    ring = _ring(quiet)
     if ring:
         told = " -> ".join(_called(labels[place]) for place in (*ring, ring[0]))
         yield Diagnostic(
@@ -157,15 +156,15 @@ def _mutual_silence(compiled: Compiled) -> Iterator[Diagnostic]:
         )
 
 
-def _ring(silences: dict[int, set[int]]) -> tuple[int, ...]:
+def _ring(quiet: dict[int, set[int]]) -> tuple[int, ...]:
     """A cycle of the graph, or nothing."""
     done: set[int] = set()
-    for start in sorted(silences):
+    for start in sorted(quiet):
         trail: list[int] = []
         stack: list[tuple[int, Iterator[int]]] = []
         if start not in done:
             trail.append(start)
-            stack.append((start, iter(sorted(silences[start]))))
+            stack.append((start, iter(sorted(quiet[start]))))
         while stack:
             node, following = stack[-1]
             step = next(following, None)
@@ -177,7 +176,7 @@ def _ring(silences: dict[int, set[int]]) -> tuple[int, ...]:
                 return tuple(trail[trail.index(step) :])
             elif step not in done:
                 trail.append(step)
-                stack.append((step, iter(sorted(silences.get(step, ())))))
+                stack.append((step, iter(sorted(quiet.get(step, ())))))
     return ()
 
 
@@ -194,7 +193,8 @@ def _states_cause(rule: AlertRule) -> bool:
 def _pages(document: Slo | Alert) -> bool:
     if isinstance(document, Slo):
         return any(tier.severity is Severity.PAGE for tier in document.alerting.tiers)
-    return document.severity is Severity.PAGE or document.runbook.escalation is not None
+    escalation = document.runbook.escalation
+    return document.severity is Severity.PAGE or (escalation is not None and escalation.expr != "")
 
 
 def _place(rule: AlertRule) -> Span | None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from alerts.routing.tree import Inhibition, Matcher, equals, none_of, one_of, present
 from slo.model import Alert, AlertRule, Compiled, Project, Severity, Slo, Tier, TierForm
-from slo.names import SIGNAL_LOST, burn_alert, escalated
+from slo.names import SIGNAL_LOST, escalated
 
 CLUSTER: Final = "cluster"
 """Comes with the external labels: the same on all alerts of one Prometheus, or on none."""
@@ -42,11 +42,16 @@ def inhibitions(compiled: Compiled) -> tuple[Inhibition, ...]:
     )
 
 
+def documents(project: Project) -> tuple[Slo | Alert, ...]:
+    """All that alerts: the SLOs, then the operational alerts."""
+    return project.slos + project.alerts
+
+
 def edges(project: Project) -> tuple[Edge, ...]:
     """Every `depends_on` whose cause exists, by effect, then by cause."""
     return tuple(
         Edge(cause, effect)
-        for effect in (*project.slos, *project.alerts)
+        for effect in documents(project)
         for name in sorted(set(_depends_on(effect)))
         if (cause := resolve(project, effect, name)) is not None
     )
@@ -56,7 +61,7 @@ def unresolved(project: Project) -> tuple[tuple[Slo | Alert, str], ...]:
     """Every `depends_on` that names nothing of this project."""
     return tuple(
         (effect, name)
-        for effect in (*project.slos, *project.alerts)
+        for effect in documents(project)
         for name in sorted(set(_depends_on(effect)))
         if resolve(project, effect, name) is None
     )
@@ -155,18 +160,29 @@ def _service_over_agent(compiled: Compiled) -> Iterator[Inhibition]:
     rules = compiled.alert_rules()
     scopes = {rule.labels.get("scope") for rule in rules}
     if {"service", "agent"} <= scopes:
-        causes = {name for edge in edges(compiled.project) for name in _names(edge.cause)}
-        agents = {rule.name for rule in rules if rule.labels.get("scope") == "agent"}
-        spared = agents & (causes | {rule.name for rule in rules if at_once(rule)})
-        guard = (none_of("alertname", spared),) if spared else ()
+        agents = [rule for rule in rules if rule.labels.get("scope") == "agent"]
         yield Inhibition(
             (_PAGE, equals("scope", "service"), present("service")),
-            (equals("scope", "agent"), present("service"), *guard),
+            (equals("scope", "agent"), present("service"), *_spared(agents, compiled.project)),
             (CLUSTER, "service"),
             "service-over-agent",
             "the service's own page comes before those of its agents; what leaves at once "
             "and what is a stated cause stays loud",
         )
+
+
+def _spared(agents: list[AlertRule], project: Project) -> tuple[Matcher, ...]:
+    """Guards for what a page of the service must not silence."""
+    causes = [edge.cause for edge in edges(project)]
+    alerts = {name for cause in causes if isinstance(cause, Alert) for name in _names(cause)}
+    slos = {cause.slo_id for cause in causes if isinstance(cause, Slo)}
+    loud = {rule.name for rule in agents if at_once(rule) or rule.name in alerts}
+    stated = {rule.slo.slo_id for rule in agents if rule.slo is not None} & slos
+    return tuple(
+        none_of(label, values)
+        for label, values in (("alertname", loud), ("slo_id", stated))
+        if values
+    )
 
 
 def _edge(edge: Edge) -> Inhibition:
@@ -193,13 +209,11 @@ def _who(document: Slo | Alert) -> tuple[Matcher, ...]:
     return (one_of("alertname", _names(document)),)
 
 
-def _names(document: Slo | Alert) -> tuple[str, ...]:
-    """The names of its alerts, the generated escalation among them."""
-    if isinstance(document, Slo):
-        return (burn_alert(document.service, document.name),)
-    if document.runbook.escalation is None:
-        return (document.name,)
-    return (document.name, escalated(document.name))
+def _names(alert: Alert) -> tuple[str, ...]:
+    """Its name, and that of its escalation where it has one."""
+    if alert.runbook.escalation is None:
+        return (alert.name,)
+    return (alert.name, escalated(alert.name))
 
 
 def _not(alert: str) -> Matcher:

@@ -52,15 +52,12 @@ def _root(root: Route) -> Iterator[str]:
 
 def _order(route: Route) -> Iterator[str]:
     for place, child in enumerate(route.routes):
-        if (
-            child.group_by is not None
-            and GROUP_BY_ALL in child.group_by
-            and len(child.group_by) > 1
-        ):
+        grouped = child.group_by or ()
+        if GROUP_BY_ALL in grouped and len(grouped) > 1:
             yield f"route to {child.receiver}: '...' must stand alone in group_by"
         for later in route.routes[place + 1 :]:
             if not child.continues and set(child.matchers) <= set(later.matchers):
-                yield f"route to {later.receiver} is never reached: one to {child.receiver} is first"
+                yield f"route to {later.receiver} is never reached, {child.receiver} comes first"
 
 
 def _waits(route: Route, inherited: dict[str, str]) -> Iterator[str]:
@@ -86,12 +83,7 @@ def _intervals(routing: Routing) -> Iterator[str]:
 def _inhibition(rule: Inhibition) -> Iterator[str]:
     called = rule.name or "an inhibition"
     if not (_only(rule.source, "severity", "page") or _only(rule.target, "severity", "ticket")):
-        only = any(
-            _only(rule.source, "severity", level) and _only(rule.target, "severity", level)
-            for level in ("ticket",)
-        )
-        if not only:
-            yield f"{called}: something below a page could silence a page"
+        yield f"{called}: something below a page could silence a page"
     for label in rule.equal:
         if label != CLUSTER:
             for side, matchers in (("source", rule.source), ("target", rule.target)):

@@ -150,10 +150,11 @@ def _text(node: _Node, key: str) -> str:
 
 
 def _one_number(node: _Node, key: str) -> int | None:
-    texts = _texts(node, key)
-    if not texts:
+    values = _list(node, key)
+    if not values:
         return None
-    if len(texts) > 1 or not texts[0].isdecimal():
-        msg = f"{key} must be a single number to be understood, got {', '.join(texts)}"
+    text = str(values[0])
+    if len(values) > 1 or not text.isdecimal():
+        msg = f"{key} must be a single number to be understood, got {values!r}"
         raise ValueError(msg)
-    return int(texts[0])
+    return int(text)

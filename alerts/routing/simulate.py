@@ -10,7 +10,7 @@ dispatch/dispatch.go (`getGroupLabels`), inhibit/inhibit.go (`Inhibitor.Mutes`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -98,6 +98,34 @@ def inhibitors(
             and all(other.get(name, "") == labels.get(name, "") for name in rule.equal)
         )
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """One pair: while `source` fires, `target` is silent. Both are places in a list of alerts."""
+
+    source: int
+    target: int
+    rule: Inhibition
+
+
+def silences(routing: Routing, alerts: Sequence[Labels]) -> Iterator[Silence]:
+    """Every pair of `alerts` of which one silences the other, were all of them to fire."""
+    for rule in routing.inhibitions:
+        sources: dict[tuple[str, ...], list[int]] = {}
+        for place, labels in enumerate(alerts):
+            if all_match(rule.source, labels):
+                sources.setdefault(_equal(rule, labels), []).append(place)
+        for place, labels in enumerate(alerts):
+            if all_match(rule.target, labels):
+                two_sided = all_match(rule.source, labels)
+                for source in sources.get(_equal(rule, labels), ()):
+                    if not (two_sided and all_match(rule.target, alerts[source])):
+                        yield Silence(source, place, rule)
+
+
+def _equal(rule: Inhibition, labels: Labels) -> tuple[str, ...]:
+    return tuple(labels.get(name, "") for name in rule.equal)
 
 
 def open_at(routing: Routing, delivery: Delivery, moment: datetime) -> bool:
