@@ -1,0 +1,1 @@
+"""Game days: a simulated fleet, faults for it, and the proof that the right people are woken."""

@@ -1,0 +1,1 @@
+"""The simulated fleet: real processes that exchange real messages and send real telemetry."""

@@ -1,0 +1,78 @@
+"""How much work arrives and how long it takes: seeded, so that a run can be repeated.
+
+Arrivals are Poisson, latencies log-normal, errors independent. Every stream of random
+numbers has its own name and its own generator, so that one more draw in one place moves
+nothing anywhere else.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+from alerts.gameday.fleet.topology import TEAMS
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """A log-normal latency: half of the draws lie below `median`, in seconds, above 0."""
+
+    median: float
+    sigma: float
+
+    def mean(self) -> float:
+        """The expected value in seconds."""
+        return self.median * math.exp(self.sigma**2 / 2)
+
+    def draw(self, rng: random.Random) -> float:
+        """One latency in seconds."""
+        return rng.lognormvariate(math.log(self.median), self.sigma)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """The load and the everyday failures of a healthy fleet.
+
+    Attributes:
+        tasks_per_second: Over all teams, in equal shares.
+        latency_scale: Factor on the latencies of models and tools. 1 is lifelike; a small
+            fleet takes a smaller one, so that the same arrivals keep it as busy.
+        rare_scale: Factor on the rates of rare events (remediations, deployments), so
+            that a fleet which lives for two minutes has had some.
+        action_failure: Share of actions that fail on a good day; likewise the others.
+    """
+
+    seed: int = 20
+    tasks_per_second: float = 4.0
+    actions_per_task: int = 3
+    llm_calls_per_task: int = 2
+    latency_scale: float = 1.0
+    rare_scale: float = 1.0
+    llm: LogNormal = LogNormal(1.9, 0.95)
+    tool: LogNormal = LogNormal(0.3, 0.8)
+    policy: LogNormal = LogNormal(0.004, 0.98)
+    remediation: LogNormal = LogNormal(12.0, 0.5)
+    input_tokens: LogNormal = LogNormal(1800.0, 1.0)
+    output_tokens: LogNormal = LogNormal(250.0, 0.8)
+    action_failure: float = 0.003
+    llm_failure: float = 0.005
+    heartbeat_loss: float = 0.002
+    remediations_per_hour: float = 6.0
+    deployments_per_day: float = 8.0
+    rollback: float = 0.003
+
+    def stream(self, name: str) -> random.Random:
+        """The random numbers of `name`: the same for the same seed."""
+        return random.Random(f"{self.seed}/{name}")  # noqa: S311 - a simulation
+
+    def service_seconds(self) -> float:
+        """How long a worker is busy with one task, on average."""
+        calls = self.llm_calls_per_task * self.llm.mean()
+        tools = self.actions_per_task * (self.tool.mean() + self.policy.mean())
+        return (calls + tools) * self.latency_scale
+
+    def busy(self, workers_per_team: int) -> float:
+        """Share of the time that a worker is busy; at 1 the queues grow without end."""
+        per_team = self.tasks_per_second / len(TEAMS)
+        return per_team * self.service_seconds() / workers_per_team
