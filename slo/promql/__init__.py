@@ -11,6 +11,7 @@ from slo.promql.syntax import (
     canonical,
     compact,
     is_vector,
+    operand,
     parse,
     uses_window,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "compact",
     "grouped",
     "is_vector",
+    "operand",
     "parse",
     "per_second",
     "quotient",

@@ -80,6 +80,17 @@ def canonical(text: str) -> str:
     return compact(parse(text))
 
 
+def operand(text: str) -> str:
+    """`text` as one side of an operator: in parentheses where they are needed.
+
+    Raises:
+        PromqlError: It does not parse.
+    """
+    expr = parse(text)
+    line = compact(expr)
+    return f"({line})" if isinstance(expr, pp.BinaryExpr | pp.UnaryExpr) else line
+
+
 def is_vector(expr: pp.Expr) -> bool:
     """Whether the result is an instant vector, as a rule's expression must be."""
     if isinstance(expr, pp.ParenExpr | pp.UnaryExpr):

@@ -1,0 +1,124 @@
+"""What the documents of one run know of each other while they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from slo.diagnostic import Span
+from slo.model import Settings
+from slo.policy import Policy
+from slo.source import Mapping, Scalar
+from slo.spec.fields import Fields
+from slo.spec.problems import Problems, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a kind of ours.
+
+    Attributes:
+        name: `metadata.name`; empty where it is missing.
+        place: Where the name stands, else where the document starts.
+    """
+
+    kind: str
+    name: str
+    place: Span
+    node: Mapping
+
+    @property
+    def metadata(self) -> Fields:
+        """Who it is."""
+        return Fields.of(self.node.get("metadata"), self.place)
+
+    @property
+    def spec(self) -> Fields:
+        """What it says."""
+        return Fields.of(self.node.get("spec"), self.place)
+
+
+@dataclass(slots=True)
+class Context:
+    """The run so far.
+
+    Attributes:
+        settings: What holds for all documents.
+        policies: The user's own, by name.
+        broken_policies: Names of those that could not be read, and are not reported again.
+        classes: `kind: Class` documents by name.
+        teams: Names of all teams, broken documents included.
+        slo_ids: Ids of all SLOs, with the name alone beside them.
+        alerts: Names of all alerts.
+    """
+
+    problems: Problems
+    settings: Settings = field(default_factory=Settings)
+    policies: dict[str, Policy] = field(default_factory=dict[str, Policy])
+    broken_policies: frozenset[str] = frozenset()
+    classes: dict[str, Document] = field(default_factory=dict[str, Document])
+    teams: frozenset[str] = frozenset()
+    slo_ids: dict[str, str] = field(default_factory=dict[str, str])
+    alerts: frozenset[str] = frozenset()
+
+    def team(self, fields: Fields, key: str, document: Document) -> str:
+        """The team that `key` names, by default that of the settings; it must exist."""
+        name = fields.text(key)
+        if not fields.has(key):
+            name = self.settings.default_owner
+            if not name:
+                text = f"{document.name} has no {key}"
+                hint = "name a Team, or set defaults.owner in Settings"
+                self.problems.error("SLO011", text, document.place, hint)
+                return ""
+        self.check_team(name, fields.place(key) if fields.has(key) else document.place)
+        return name
+
+    def check_team(self, name: str, place: Span) -> None:
+        """Report `name` where no team is called so."""
+        if name and name not in self.teams:
+            self._unknown("Team", name, place, self.teams)
+
+    def teams_named(self, fields: Fields, key: str) -> tuple[str, ...]:
+        """The teams that the list under `key` names; each must exist."""
+        for scalar in fields.scalars(key):
+            self.check_team(scalar.text.strip(), scalar.span)
+        return fields.texts(key)
+
+    def causes(self, fields: Fields, key: str, service: str) -> tuple[str, ...]:
+        """Ids of the SLOs and names of the alerts that the list under `key` means, sorted."""
+        found = (self._cause(scalar, service) for scalar in fields.scalars(key))
+        return tuple(sorted({name for name in found if name}))
+
+    def slo(self, scalar: Scalar, service: str = "") -> str:
+        """The id of the SLO that `scalar` means, by id or by a name that only one has."""
+        text = scalar.text.strip()
+        local = f"{service}-{text}"
+        if text in self.slo_ids:
+            return text
+        if local in self.slo_ids:
+            return local
+        named = [slo_id for slo_id, name in self.slo_ids.items() if name == text]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            text = f"{text!r} may mean {', '.join(sorted(named))}"
+            self.problems.error("SLO021", text, scalar.span, "write the id: <service>-<name>")
+        else:
+            self._unknown("SLO", text, scalar.span, self.slo_ids)
+        return ""
+
+    def _cause(self, scalar: Scalar, service: str) -> str:
+        text = scalar.text.strip()
+        if text in self.alerts:
+            return text
+        known = {*self.slo_ids, *self.slo_ids.values()}
+        if text in known or f"{service}-{text}" in known:
+            return self.slo(scalar, service)
+        self._unknown("SLO or Alert", text, scalar.span, {*self.slo_ids, *self.alerts})
+        return ""
+
+    def _unknown(self, what: str, name: str, place: Span, known: Iterable[str]) -> None:
+        text = f"no {what} is called {name!r}"
+        hint = nearest(name, known) or f"add a document for the {what}"
+        self.problems.error("SLO021", text, place, hint)

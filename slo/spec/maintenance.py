@@ -1,0 +1,61 @@
+"""`kind: Maintenance`: a planned window in which alerts are muted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from slo.model import Maintenance
+from slo.spec.context import Context, Document
+from slo.spec.fields import Fields
+
+
+def read_maintenance(document: Document, context: Context) -> Maintenance | None:
+    """The window of `document`; None after its problems were reported."""
+    problems = context.problems
+    before = problems.errors
+    spec = document.spec
+    starts, ends = _moment(spec, "starts", context), _moment(spec, "ends", context)
+    if starts and ends and ends <= starts:
+        text = f"ends must be after starts, got {spec.text('ends')}"
+        problems.error("SLO028", text, spec.place("ends"))
+    matchers = spec.pairs("matchers")
+    if spec.has("matchers") and not matchers:
+        text = "matchers is empty: the window would mute every alert"
+        problems.error("SLO013", text, spec.place("matchers"), "name a service, a team or an SLO")
+    owner = context.team(spec, "owner", document)
+    excludes = tuple(sorted({context.slo(scalar) for scalar in spec.scalars("excludes")} - {""}))
+    if problems.errors > before or starts is None or ends is None:
+        return None
+    return Maintenance(
+        name=document.name,
+        reason=spec.text("reason"),
+        owner=owner,
+        starts=_utc(starts),
+        ends=_utc(ends),
+        matchers=matchers,
+        excludes=excludes,
+        place=document.place,
+    )
+
+
+def _moment(spec: Fields, key: str, context: Context) -> datetime | None:
+    """A moment with an offset, so that it means the same to everybody."""
+    text = spec.text(key)
+    if not text:
+        return None
+    hint = "write for example 2026-12-01T22:00:00+01:00"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        got = f"{key} must be a date and time as ISO 8601 writes them, got {text!r}"
+        context.problems.error("SLO028", got, spec.place(key), hint)
+        return None
+    if moment.tzinfo is None:
+        got = f"{key} needs an offset from UTC, got {text!r}"
+        context.problems.error("SLO028", got, spec.place(key), hint)
+        return None
+    return moment
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,151 @@
+"""All files of a run become one project, or every reason why they do not.
+
+The order is that of knowledge: settings, classes, policies and names first, so that an SLO
+may refer to anything, wherever it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from slo.diagnostic import Diagnostic
+from slo.model import Alert, Project, Slo
+from slo.names import burn_alert, slo_id
+from slo.policy import read as read_policy
+from slo.spec.alerts import read_alert
+from slo.spec.check import check
+from slo.spec.context import Context, Document
+from slo.spec.cycles import cycles
+from slo.spec.maintenance import read_maintenance
+from slo.spec.problems import Problems
+from slo.spec.recognise import SourceFile, documents
+from slo.spec.settings import check_defaults, read_settings
+from slo.spec.shapes import KINDS
+from slo.spec.slos import check_class, read_slo
+from slo.spec.teams import read_team
+
+_T = TypeVar("_T")
+
+
+def read(files: Sequence[SourceFile]) -> tuple[Project | None, list[Diagnostic]]:
+    """Read, check and resolve every document of `files`.
+
+    Returns:
+        The project, or None when there is an error; and every problem, by place.
+    """
+    problems = Problems()
+    found = documents(files, problems)
+    for document in found:
+        check(document.node, KINDS[document.kind], document.kind, problems)
+    project = _resolve(found, Context(problems))
+    if not found and not problems.errors:
+        names = ", ".join(file.name for file in files[:5]) or "nothing"
+        problems.error("SLO007", f"no document of ours was found, looked at {names}", None)
+    return (None if problems.errors else project), problems.sorted()
+
+
+def _resolve(found: Sequence[Document], context: Context) -> Project:
+    by_kind = {kind: [d for d in found if d.kind == kind] for kind in KINDS}
+    _learn(by_kind, context)
+    slos = _all(by_kind["SLO"], read_slo, context)
+    alerts = _all(by_kind["Alert"], read_alert, context)
+    for document in by_kind["Class"]:
+        check_class(document, context)
+    for document in by_kind["Settings"][:1]:
+        check_defaults(document, context)
+    _circles(slos, alerts, context)
+    return Project(
+        slos=tuple(sorted(slos, key=lambda slo: slo.slo_id)),
+        alerts=tuple(sorted(alerts, key=lambda alert: alert.name)),
+        teams=tuple(sorted(_all(by_kind["Team"], read_team, context), key=lambda team: team.name)),
+        maintenance=tuple(
+            sorted(
+                _all(by_kind["Maintenance"], read_maintenance, context),
+                key=lambda window: window.name,
+            )
+        ),
+        settings=context.settings,
+    )
+
+
+def _learn(by_kind: dict[str, list[Document]], context: Context) -> None:
+    """What must be known before an SLO is read."""
+    for document in by_kind["Settings"][1:]:
+        first = by_kind["Settings"][0].place
+        text = f"Settings may stand once, first in {first.file} line {first.line}"
+        context.problems.error("SLO025", text, document.place)
+    for document in by_kind["Settings"][:1]:
+        context.settings = read_settings(document, context)
+    for kind in ("Class", "Team", "Policy", "Maintenance", "Alert"):
+        _unique(by_kind[kind], lambda document: document.name, kind, context)
+    _unique(by_kind["SLO"], _slo_id, "SLO", context)
+    _unique_alert_names(by_kind, context)
+    context.classes = {d.name: d for d in reversed(by_kind["Class"]) if d.name}
+    context.teams = frozenset(d.name for d in by_kind["Team"] if d.name)
+    context.alerts = frozenset(d.name for d in by_kind["Alert"] if d.name)
+    context.slo_ids = {_slo_id(d): d.name for d in by_kind["SLO"] if d.name}
+    _policies(by_kind["Policy"], context)
+
+
+def _policies(found: Sequence[Document], context: Context) -> None:
+    broken: set[str] = set()
+    for document in found:
+        policy, faults = read_policy(document.node)
+        context.problems.extend(faults)
+        if policy is None:
+            broken.add(document.name)
+        else:
+            context.policies[document.name] = policy
+    context.broken_policies = frozenset(broken)
+
+
+def _slo_id(document: Document) -> str:
+    return slo_id(document.metadata.text("service"), document.name)
+
+
+def _unique(
+    found: Sequence[Document], key: Callable[[Document], str], kind: str, context: Context
+) -> None:
+    seen: dict[str, Document] = {}
+    for document in found:
+        identity = key(document)
+        first = seen.setdefault(identity, document)
+        if first is not document and document.name:
+            text = f"{kind} {identity} stands twice, first in {_where(first)}"
+            context.problems.error("SLO020", text, document.place, "give one of them another name")
+
+
+def _unique_alert_names(by_kind: dict[str, list[Document]], context: Context) -> None:
+    """Two SLOs may have different ids and yet the same alert name; an Alert may take it too."""
+    seen: dict[str, Document] = {d.name: d for d in by_kind["Alert"] if d.name}
+    for document in by_kind["SLO"]:
+        name = burn_alert(document.metadata.text("service"), document.name)
+        first = seen.setdefault(name, document)
+        same = first.kind == "SLO" and _slo_id(first) == _slo_id(document)
+        if first is not document and not same and document.name:
+            text = f"the burn alert would be called {name}, as that of {first.name}"
+            hint = f"rename it, or the one in {_where(first)}"
+            context.problems.error("SLO020", text, document.place, hint)
+
+
+def _where(document: Document) -> str:
+    return f"{document.place.file} line {document.place.line}"
+
+
+def _all(
+    found: Sequence[Document], read_one: Callable[[Document, Context], _T | None], context: Context
+) -> list[_T]:
+    values = (read_one(document, context) for document in found)
+    return [value for value in values if value is not None]
+
+
+def _circles(slos: Sequence[Slo], alerts: Sequence[Alert], context: Context) -> None:
+    """A page must not inhibit itself by way of others."""
+    edges = {slo.slo_id: slo.alerting.depends_on for slo in slos}
+    edges |= {alert.name: alert.depends_on for alert in alerts}
+    places = {slo.slo_id: slo.place for slo in slos} | {a.name: a.place for a in alerts}
+    for circle in cycles(edges):
+        text = f"depends_on goes in a circle: {' -> '.join((*circle, circle[0]))}"
+        hint = "a cause may not depend on its effect"
+        context.problems.error("SLO023", text, places[circle[0]], hint)

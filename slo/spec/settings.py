@@ -1,0 +1,109 @@
+"""`kind: Settings`: what holds for the whole run, every key with a default."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from slo.exact import Duration
+from slo.model import Intervals, LogStore, Settings, TraceStore, Urls
+from slo.spec.context import Context, Document
+from slo.spec.fields import Fields
+
+# Beyond 5 minutes a recorded series goes stale between two evaluations; 4 leave room for a
+# late one. Source: Prometheus, "Querying basics", staleness.
+_SLOWEST: Final = Duration.parse("4m")
+_VERSION: Final = re.compile(r"v?([0-9]+)\.([0-9]+)(?:\.[0-9]+)?")
+
+
+def read_settings(document: Document, context: Context) -> Settings:
+    """The settings of `document`; what does not fit keeps its default."""
+    spec = document.spec
+    default = Settings()
+    targets, defaults = spec.child("targets"), spec.child("defaults")
+    return Settings(
+        urls=_urls(spec.child("urls"), context),
+        intervals=_intervals(spec.child("intervals"), context),
+        external_labels=spec.pairs("external_labels"),
+        logs=_store(targets.text("logs"), LogStore.ELASTICSEARCH),
+        traces=TraceStore.TEMPO if targets.text("traces") == "tempo" else TraceStore.JAEGER,
+        alertmanager_version=_version(
+            targets, "alertmanager", default.alertmanager_version, context
+        ),
+        prometheus_version=_version(targets, "prometheus", default.prometheus_version, context),
+        default_owner=defaults.text("owner"),
+        default_policy=defaults.text("policy", default.default_policy),
+        default_window=defaults.duration("window") or default.default_window,
+    )
+
+
+def check_defaults(document: Document, context: Context) -> None:
+    """Report defaults that name what does not exist; done when all names are known."""
+    defaults = document.spec.child("defaults")
+    if defaults.has("owner"):
+        context.check_team(defaults.text("owner"), defaults.place("owner"))
+
+
+def _store(text: str, default: LogStore) -> LogStore:
+    return LogStore.LOKI if text == LogStore.LOKI else default
+
+
+def _urls(fields: Fields, context: Context) -> Urls:
+    default = Urls()
+    return Urls(
+        runbooks=_url(fields, "runbooks", default.runbooks, context),
+        grafana=_url(fields, "grafana", default.grafana, context),
+        prometheus=_url(fields, "prometheus", default.prometheus, context),
+        alertmanager=_url(fields, "alertmanager", default.alertmanager, context),
+    )
+
+
+def _url(fields: Fields, key: str, default: str, context: Context) -> str:
+    text = fields.text(key)
+    if not text:
+        return default
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        got = f"{key} must be an http or https address, got {text!r}"
+        context.problems.error("SLO016", got, fields.place(key), "write https://host/path")
+    elif parts.username or parts.password:
+        got = f"{key} holds a user or a password, and links stand in every notification"
+        context.problems.error("SLO022", got, fields.place(key), "leave it out")
+    return text.rstrip("/")
+
+
+def _intervals(fields: Fields, context: Context) -> Intervals:
+    default = Intervals()
+    scrape = fields.duration("scrape") or default.scrape
+    fast = fields.duration("fast") or default.fast
+    slow = fields.duration("slow") or max(default.slow, fast)
+    problems = context.problems
+    if slow > _SLOWEST:
+        text = f"slow must be at most 4m, got {slow.promql()}"
+        hint = "recorded series go stale after 5 minutes"
+        problems.error("SLO014", text, fields.place("slow"), hint)
+    if fast > Duration.parse("1m"):
+        text = f"fast must be at most 1m, got {fast.promql()}"
+        problems.error("SLO014", text, fields.place("fast"), "a page would come too late")
+    elif slow < fast:
+        text = f"slow must be at least fast ({fast.promql()}), got {slow.promql()}"
+        problems.error("SLO014", text, fields.place("slow"))
+    return Intervals(scrape, fast, slow)
+
+
+def _version(
+    fields: Fields, key: str, default: tuple[int, int], context: Context
+) -> tuple[int, int]:
+    text = fields.text(key)
+    if not text:
+        return default
+    match = _VERSION.fullmatch(text)
+    if match is None:
+        got = f"{key} must be a version, got {text!r}"
+        context.problems.error("SLO016", got, fields.place(key), 'write "2.42", in quotes')
+        return default
+    return int(match.group(1)), int(match.group(2))

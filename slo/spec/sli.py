@@ -1,0 +1,131 @@
+"""Every form of an SLI becomes the same two things: bad events and all events per second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from slo.exact import Duration
+from slo.model import Sli, SliKind, SpansMatch
+from slo.names import SLI_EVENTS
+from slo.promql import canonical, compact, operand
+from slo.source import Entry
+from slo.spec.expressions import covers, instant_vector, rate_template
+from slo.spec.fields import Fields
+from slo.spec.latency import latency
+from slo.spec.problems import Problems
+from slo.spec.ratio import ratio
+from slo.spec.slices import bad_when, slices
+
+EVENTS: Final = ("good", "bad", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What an SLI needs to know of its SLO.
+
+    Attributes:
+        step: Length of a time slice: the interval of the fast rules.
+    """
+
+    slo_id: str
+    by: tuple[str, ...]
+    step: Duration
+    problems: Problems
+
+
+def sli(spec: Fields, case: Case) -> Sli | None:
+    """The SLI of an SLO; None after its problems were reported."""
+    forms = spec.child("sli")
+    given = [entry for entry in forms.mapping.entries if entry.key.text in READERS]
+    if len(given) != 1:
+        return None
+    entry = given[0]
+    return READERS[entry.key.text](forms.child(entry.key.text), entry, case)
+
+
+def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
+    given = [key for key in EVENTS if fields.has(key)]
+    if len(given) != 2:
+        got = ", ".join(given) or "none"
+        text = f"sli.events needs two of good, bad and total, got {got}"
+        case.problems.error("SLO018", text, entry.key.span)
+    rates: dict[str, str] = {}
+    for key in given:
+        scalar = fields.scalar(key)
+        rate = scalar and rate_template(scalar, case.by, case.problems)
+        if rate:
+            rates[key] = rate
+    if len(given) != 2 or len(rates) != 2:
+        return None
+    good, bad, total = (operand(rates[key]) if key in rates else "" for key in EVENTS)
+    if not bad:
+        # No good event yet means that all were bad, not that nothing can be said.
+        bad = f"{total} - ({good} or 0 * {total})"
+    if not total:
+        total = f"({good} or 0 * {bad}) + ({bad} or 0 * {good})"
+    return Sli(SliKind.EVENTS, canonical(bad), canonical(total))
+
+
+def _latency(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
+    return latency(fields, case.by, case.problems)
+
+
+def _gauge(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
+    scalar = fields.scalar("expr")
+    comparison = bad_when(fields, case.problems)
+    expr = None if scalar is None else instant_vector(scalar, case.problems)
+    if expr is None or scalar is None or not covers(expr, scalar, case.by, case.problems):
+        return None
+    if comparison is None:
+        return None
+    errors, total = slices(compact(expr), comparison, case.by, case.step)
+    return Sli(SliKind.GAUGE, errors, total)
+
+
+def _ratio(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
+    return ratio(fields, case.by, case.step, case.problems)
+
+
+def _spans(fields: Fields, entry: Entry, case: Case) -> Sli | None:
+    if case.by:
+        text = "sli.spans has one budget, by is not available"
+        case.problems.error("SLO047", text, entry.key.span, "count events in a metric instead")
+        return None
+    bad = fields.child("bad")
+    match = SpansMatch(
+        service=fields.text("service"),
+        span_name=fields.text("span_name") or None,
+        attributes=fields.pairs("attributes"),
+        bad_status=bad.flag("status", default=True),
+        bad_attributes=bad.pairs("attributes"),
+        bad_above=bad.duration("above"),
+    )
+    if not (match.bad_status or match.bad_attributes or match.bad_above):
+        text = "no span can be bad: status is off, and neither attributes nor above is given"
+        case.problems.error("SLO018", text, fields.place("bad"))
+        return None
+    series = f'{SLI_EVENTS}{{slo_id="{case.slo_id}"'
+    errors = canonical(f'sum(rate({series},outcome="bad"}}[$window]))')
+    return Sli(SliKind.SPANS, errors, canonical(f"sum(rate({series}}}[$window]))"), match)
+
+
+def _composite(_fields: Fields, entry: Entry, case: Case) -> Sli | None:
+    text = "sli.composite is not supported yet"
+    hint = "state an SLI over the sum of the parts' events, with sli.events"
+    case.problems.error("SLO047", text, entry.key.span, hint)
+    return None
+
+
+READERS: Final[Mapping[str, Callable[[Fields, Entry, Case], Sli | None]]] = MappingProxyType(
+    {
+        "events": _events,
+        "latency": _latency,
+        "gauge": _gauge,
+        "ratio": _ratio,
+        "spans": _spans,
+        "composite": _composite,
+    }
+)
