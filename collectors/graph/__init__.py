@@ -1,0 +1,42 @@
+"""The graph of pipelines: a pure function of the inbox, and the words it is told in."""
+
+from collectors.graph.codec import DeadWords, InboxWords, OutboxWords, Unreadable, pack, unpack
+from collectors.graph.control import (
+    Configured,
+    Control,
+    Skip,
+    Tick,
+    control_entry,
+    read_control,
+)
+from collectors.graph.graph import Graph, Output, Pipeline, StepFailed, Unrouted
+from collectors.graph.ledger import COUNTED, ITEMS, Ledger, PipelineMeter
+from collectors.graph.topology import GraphError, Wiring, order, reach
+
+__all__ = [
+    "COUNTED",
+    "ITEMS",
+    "Configured",
+    "Control",
+    "DeadWords",
+    "Graph",
+    "GraphError",
+    "InboxWords",
+    "Ledger",
+    "OutboxWords",
+    "Output",
+    "Pipeline",
+    "PipelineMeter",
+    "Skip",
+    "StepFailed",
+    "Tick",
+    "Unreadable",
+    "Unrouted",
+    "Wiring",
+    "control_entry",
+    "order",
+    "pack",
+    "reach",
+    "read_control",
+    "unpack",
+]

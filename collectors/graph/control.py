@@ -1,0 +1,64 @@
+"""What the daemon tells the graph through the inbox: all that may influence it but data.
+
+A graph that reads the same inbox does the same, because there is nothing else to read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from collectors.graph.codec import Unreadable
+from collectors.log import Entry, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The steady time of this record has come, and a processor asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """From here on records are taken under this configuration and this software."""
+
+    fingerprint: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Record `offset` ended the process too often; it goes to dead letters unprocessed."""
+
+    offset: int
+
+
+Control = Tick | Configured | Skip
+
+
+def control_entry(control: Control, steady_ns: int, wall_ns: int) -> Entry:
+    """The entry that carries `control`."""
+    words: dict[str, object]
+    match control:
+        case Tick():
+            words = {"control": "tick"}
+        case Configured(fingerprint, version):
+            words = {"control": "configured", "fingerprint": fingerprint, "version": version}
+        case Skip(offset):
+            words = {"control": "skip", "offset": offset}
+    meta = json.dumps(words, separators=(",", ":")).encode()
+    return Entry(Kind.CONTROL, None, 0, steady_ns, wall_ns, meta, b"")
+
+
+def read_control(meta: bytes) -> Control:
+    """The control that `meta` carries; raises Unreadable."""
+    words = json.loads(meta)
+    match words:
+        case {"control": "tick"}:
+            return Tick()
+        case {"control": "configured", "fingerprint": str(fingerprint), "version": str(version)}:
+            return Configured(fingerprint, version)
+        case {"control": "skip", "offset": int(offset)}:
+            return Skip(offset)
+        case _:
+            msg = f"unknown control record: {meta[:80]!r}"
+            raise Unreadable(msg)

@@ -1,0 +1,253 @@
+"""The graph of pipelines: a deterministic function from inbox records to outputs.
+
+One record passes through the whole graph as one step. What comes out is a list, and the
+place in it is, with the record's offset, the output's identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from collectors.component import Batch, Emit, Processor, Signal
+from collectors.graph.ledger import Ledger
+from collectors.graph.topology import Node, Wiring, order
+
+LEDGER = "ledger/"
+PROCESSOR = "processor/"
+CONNECTOR = "connector/"
+
+
+class StepFailed(Exception):  # noqa: N818 - says what happened to a step
+    """A component raised: its state, and that of all others, is not to be used further."""
+
+    def __init__(self, component: str) -> None:
+        super().__init__(f"{component} failed")
+        self.component = component
+
+
+class Unrouted(Exception):  # noqa: N818 - says what is true of a record
+    """No pipeline takes what this receiver sent: it was configured otherwise once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A batch that leaves a pipeline, and the exporters that are to get it."""
+
+    pipeline: str
+    destinations: tuple[str, ...]
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline, its processors made.
+
+    Attributes:
+        processors: Id and processor, in order.
+        ledger: Counted in by the graph, and by the processors through their meter.
+    """
+
+    wiring: Wiring
+    processors: tuple[tuple[str, Processor], ...]
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+class Graph:
+    """All pipelines and connectors, and their state."""
+
+    def __init__(
+        self, pipelines: Mapping[str, Pipeline], connectors: Mapping[str, Processor]
+    ) -> None:
+        """Put the graph together.
+
+        Raises:
+            GraphError: Connectors lead in a circle.
+        """
+        self._pipelines = dict(sorted(pipelines.items()))
+        self._connectors = dict(sorted(connectors.items()))
+        wirings = {name: pipeline.wiring for name, pipeline in self._pipelines.items()}
+        self._order = order(wirings, connectors)
+        self._entries: dict[tuple[str, Signal], tuple[str, ...]] = {}
+        for name, wiring in wirings.items():
+            for receiver in wiring.receivers:
+                key = (receiver, wiring.signal)
+                self._entries[key] = (*self._entries.get(key, ()), name)
+
+    @property
+    def pipelines(self) -> Mapping[str, Pipeline]:
+        """All pipelines by name."""
+        return self._pipelines
+
+    def step(self, receiver: str, batch: Batch) -> list[Output]:
+        """Pass one request of `receiver` through the graph.
+
+        Raises:
+            Unrouted: Nothing was done: no pipeline takes it.
+            StepFailed: A component raised; `restore` before the next step.
+        """
+        entries = self._entries.get((receiver, batch.signal))
+        if entries is None:
+            msg = f"no {batch.signal} pipeline takes what receiver {receiver} got"
+            raise Unrouted(msg)
+        run = _Run(self)
+        for name in entries:
+            run.enter(name, batch)
+        run.go(None)
+        return run.outputs
+
+    def tick(self, steady_ns: int) -> list[Output]:
+        """Let those act whose deadline is at or before `steady_ns`; raises StepFailed."""
+        run = _Run(self)
+        run.go(steady_ns)
+        return run.outputs
+
+    def next_deadline(self) -> int | None:
+        """Steady time at which a tick is wanted first; None while nothing waits."""
+        deadlines = [
+            deadline
+            for _, processor in self._components()
+            if (deadline := processor.next_deadline()) is not None
+        ]
+        return min(deadlines, default=None)
+
+    def held_items(self, pipeline: str) -> int:
+        """Items that wait in the processors of `pipeline`."""
+        return sum(p.held_items() for _, p in self._pipelines[pipeline].processors)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """The state of every component and every ledger, by name."""
+        state = {key: processor.snapshot() for key, processor in self._components()}
+        for name, pipeline in self._pipelines.items():
+            state[LEDGER + name] = pipeline.ledger.encode()
+        return state
+
+    def restore(self, state: Mapping[str, bytes]) -> None:
+        """Continue from `state`; a component that is not in it keeps what it has."""
+        for key, processor in self._components():
+            if key in state:
+                processor.restore(state[key])
+        for name, pipeline in self._pipelines.items():
+            if LEDGER + name in state:
+                pipeline.ledger.decode(state[LEDGER + name])
+
+    def _components(self) -> list[tuple[str, Processor]]:
+        found = [
+            (f"{PROCESSOR}{name}/{place}/{identity}", processor)
+            for name, pipeline in self._pipelines.items()
+            for place, (identity, processor) in enumerate(pipeline.processors)
+        ]
+        return found + [(CONNECTOR + name, c) for name, c in self._connectors.items()]
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Pipelines and connectors in the order in which they run."""
+        return self._order
+
+    def connector(self, name: str) -> Processor:
+        """The connector `name`."""
+        return self._connectors[name]
+
+    def fed_by(self, connector: str, signal: Signal) -> tuple[str, ...]:
+        """The pipelines that take what `connector` puts out."""
+        return self._entries.get((connector, signal), ())
+
+    def is_connector(self, identity: str) -> bool:
+        """Whether `identity`, among a pipeline's exporters, is a connector."""
+        return identity in self._connectors
+
+
+class _Run:
+    """One step: what waits before which node, and what came out so far."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._waiting: dict[str, list[Batch]] = {}
+        self._for_connector: dict[str, list[Batch]] = {}
+        self.outputs: list[Output] = []
+
+    def enter(self, pipeline: str, batch: Batch) -> None:
+        """Let `batch` wait before `pipeline`."""
+        self._graph.pipelines[pipeline].ledger.entered += batch.items
+        self._waiting.setdefault(pipeline, []).append(batch)
+
+    def go(self, steady_ns: int | None) -> None:
+        """Run every node once, in order; with a time, let it tick first."""
+        for node in self._graph.nodes():
+            if node.is_connector:
+                self._run_connector(node.name, steady_ns)
+            else:
+                self._run_pipeline(node.name, steady_ns)
+
+    def _run_pipeline(self, name: str, steady_ns: int | None) -> None:
+        waiting = self._waiting.pop(name, ())
+        if not waiting and steady_ns is None:
+            return
+        pipeline = self._graph.pipelines[name]
+        emits = self._emits(name, pipeline)
+        if steady_ns is not None:
+            for (identity, processor), emit in zip(pipeline.processors, emits[1:], strict=True):
+                _tick(identity, processor, steady_ns, emit)
+        for batch in waiting:
+            emits[0](batch)
+
+    def _run_connector(self, name: str, steady_ns: int | None) -> None:
+        connector = self._graph.connector(name)
+
+        def emit(batch: Batch) -> None:
+            for pipeline in self._graph.fed_by(name, batch.signal):
+                self.enter(pipeline, batch)
+
+        if steady_ns is not None:
+            _tick(name, connector, steady_ns, emit)
+        for batch in self._for_connector.pop(name, ()):
+            _step(name, connector, batch, emit)
+
+    def _emits(self, name: str, pipeline: Pipeline) -> Sequence[Emit]:
+        """Where a batch goes before each processor, and behind the last."""
+        emits: list[Emit] = [self._leaving(name, pipeline)]
+        for identity, processor in reversed(pipeline.processors):
+            emits.append(_into(identity, processor, emits[-1]))
+        emits.reverse()
+        return emits
+
+    def _leaving(self, name: str, pipeline: Pipeline) -> Emit:
+        exporters = pipeline.wiring.exporters
+        connectors = tuple(i for i in exporters if self._graph.is_connector(i))
+        destinations = tuple(i for i in exporters if not self._graph.is_connector(i))
+
+        def leave(batch: Batch) -> None:
+            pipeline.ledger.out += batch.items
+            for identity in connectors:
+                self._for_connector.setdefault(identity, []).append(batch)
+            if destinations:
+                self.outputs.append(Output(name, destinations, batch))
+
+        return leave
+
+
+def _into(identity: str, processor: Processor, emit: Emit) -> Callable[[Batch], None]:
+    def into(batch: Batch) -> None:
+        _step(identity, processor, batch, emit)
+
+    return into
+
+
+def _step(identity: str, processor: Processor, batch: Batch, emit: Emit) -> None:
+    try:
+        processor.step(batch, emit)
+    except StepFailed:
+        raise
+    except Exception as error:
+        raise StepFailed(identity) from error
+
+
+def _tick(identity: str, processor: Processor, steady_ns: int, emit: Emit) -> None:
+    deadline = processor.next_deadline()
+    if deadline is None or deadline > steady_ns:
+        return
+    try:
+        processor.tick(steady_ns, emit)
+    except StepFailed:
+        raise
+    except Exception as error:
+        raise StepFailed(identity) from error
