@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import attr
 from grafanalib import core
 
 from dashboards import palette
-from dashboards.layout import HEADER_HEIGHT, COLUMNS, flow
+from dashboards.layout import COLUMNS, HEADER_HEIGHT, flow
 from dashboards.notation import Json, JsonValue, stable_id, text
-from dashboards.panels import Viz
+from dashboards.panel import Viz
 from dashboards.query import PROMETHEUS
 
 TAG: Final = "fleetslo"
@@ -176,7 +176,13 @@ class Section:
 class Board(core.Dashboard):  # type: ignore[misc]
     """A dashboard of one view; `text` is the whole file."""
 
+    title: str
+    description: str
+    uid: str
     view: str
+    start: str
+    tags: Sequence[str]
+    refresh: str
     sections: Sequence[Section]
     variables: Sequence[Variable]
     marks: Sequence[Mark]
@@ -184,7 +190,7 @@ class Board(core.Dashboard):  # type: ignore[misc]
 
     def to_json_data(self) -> Json:
         """The dashboard as Grafana's schema has it; None where Grafana's default holds."""
-        board: Json = super().to_json_data()
+        board = cast("Json", super().to_json_data())
         for name in _LEGACY:
             board.pop(name, None)
         board |= {
@@ -197,7 +203,7 @@ class Board(core.Dashboard):  # type: ignore[misc]
             "schemaVersion": SCHEMA_VERSION,
             "tags": [TAG, *self.tags],
             "templating": {"list": [variable.to_json_data() for variable in self.variables]},
-            "time": {"from": self.time.start, "to": self.time.end},
+            "time": {"from": self.start, "to": "now"},
             "timepicker": {},
             "timezone": "browser",
         }

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from grafanalib import core
-
 from dashboards import palette, provisioning
 from dashboards.board import (
     Board,
@@ -129,7 +127,7 @@ def build(view: View, part: Material, *, many: bool = False) -> Board:
         view=view.name,
         tags=[view.name, *([f"team:{part.team}"] if part.team else [])],
         refresh=view.refresh,
-        time=core.Time(view.start, "now"),
+        start=view.start,
         sections=view.sections(part),
         variables=_variables(view, part),
         marks=_marks(part),

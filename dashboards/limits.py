@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from dashboards import palette
-from dashboards.panels import State, Step
+from dashboards.panel import State, Step
 from slo.exact import Ratio
 from slo.model import Severity, Slo, Tier, TierForm
 

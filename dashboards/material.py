@@ -9,7 +9,7 @@ from typing import Final
 
 from dashboards import palette
 from dashboards.notation import JsonValue
-from dashboards.panels import Link, Override
+from dashboards.panel import Link, Override
 from dashboards.query import any_of
 from dashboards.stores import Logs, Traces, logs_of, traces_of
 from slo.exact import decimal

@@ -1,7 +1,8 @@
 """How a dashboard is written down: minimal, sorted, the same bytes for the same input.
 
-Grafana fills in what is absent, so what is absent means the default. The one null that
-means something is the base of a threshold list: it stands for minus infinity.
+Grafana fills in what is absent, so what is absent means the default. Two nulls mean
+something and stay: the base of a threshold list, and the open end of a range that is
+mapped to a word. They stand for infinity.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 JsonValue: TypeAlias = (
-    "None | bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]"
+    "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 )
 Json: TypeAlias = dict[str, JsonValue]
 
-_STEP_KEYS: Final = frozenset({"color", "value"})
-_ID_BITS: Final = 31
+_BOUNDED: Final[tuple[set[str], ...]] = ({"color", "value"}, {"from", "result", "to"})
+"""Keys of objects whose nulls stand for infinity."""
+_LARGEST_ID: Final = (1 << 31) - 1
 """Panel ids are signed 32-bit integers in Grafana's database."""
 
 
 def pruned(value: JsonValue) -> JsonValue:
-    """`value` without keys that hold None, except the base of a threshold list."""
+    """`value` without keys that hold None, except where that stands for infinity."""
     if isinstance(value, Mapping):
-        keep_null = value.keys() == _STEP_KEYS
+        keep_null = set(value) in _BOUNDED
         return {
             key: pruned(inner) for key, inner in value.items() if inner is not None or keep_null
         }
@@ -44,7 +46,7 @@ def stable_id(view: str, key: str) -> int:
     So links to a panel survive when another one is added above it.
     """
     digest = hashlib.sha256(f"{view}/{key}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % (2**_ID_BITS - 1) + 1
+    return int.from_bytes(digest[:8], "big") % _LARGEST_ID + 1
 
 
 def shortened(words: str, limit: int) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards import limits, palette
+from dashboards import limits
 from dashboards.board import LabelVariable, Section
 from dashboards.layout import Size
 from dashboards.material import Material, named, renamed, runbook_of, window_words
-from dashboards.panels import Lines, Link, Stat, State, Table, Viz, Words
+from dashboards.notation import JsonValue
+from dashboards.panel import Link, Step, Viz, Words
+from dashboards.panels import Lines, Stat, Table
 from dashboards.query import Prom, quoted
 from slo.exact import decimal
 from slo.model import AlertRule, Severity, Slo, Tier, TierForm
@@ -28,7 +30,7 @@ def slo_variable(material: Material) -> LabelVariable:
     """Which SLOs the panels on all of them show."""
     crowd = len(material.slos) > _MANY
     return LabelVariable(
-        name="slo_id",
+        name="slo",
         label="SLO",
         series=f"slo_info{{{material.only()}}}" if material.only() else "slo_info",
         of="slo_id",
@@ -91,10 +93,10 @@ def _table(material: Material) -> Viz:
         ),
         unit="percentunit",
         decimals=2,
-        transformations=[
+        transformations=(
             {"id": "merge", "options": {}},
             {"id": "organize", "options": {"excludeByName": {"Time": True}}},
-        ],
+        ),
         overrides=(
             renamed("slo_id", "SLO"),
             renamed("Value #objective", "Objective", ("decimals", 3)),
@@ -106,7 +108,7 @@ def _table(material: Material) -> Viz:
     )
 
 
-def _steps(steps: tuple[limits.Step, ...]) -> tuple[str, limits.JsonValue]:
+def _steps(steps: tuple[Step, ...]) -> tuple[str, JsonValue]:
     return (
         "thresholds",
         {
@@ -151,8 +153,8 @@ def _burns(material: Material) -> tuple[Viz, ...]:
 
 
 def _burn_over(window: str) -> str:
-    errors = f'max by (slo_id) ({error_ratio(window)}{{slo_id=~"$slo_id"}})'
-    budget = 'max by (slo_id) (1 - slo:objective:ratio{slo_id=~"$slo_id"})'
+    errors = f'max by (slo_id) ({error_ratio(window)}{{slo_id=~"$slo"}})'
+    budget = 'max by (slo_id) (1 - slo:objective:ratio{slo_id=~"$slo"})'
     return f"max({errors} / on (slo_id) {budget})"
 
 

@@ -14,7 +14,8 @@ from dashboards.board import Section
 from dashboards.layout import Size
 from dashboards.limits import above, any_is
 from dashboards.material import Material, window_days, window_words
-from dashboards.panels import NEUTRAL, History, Override, Stat, State, Step, Viz, Words
+from dashboards.panel import NEUTRAL, Override, State, Step, Viz, Words
+from dashboards.panels import History, Stat
 from dashboards.query import Prom, any_of, quoted
 from slo.exact import decimal
 from slo.model import Severity, Slo
@@ -36,42 +37,44 @@ def sections(material: Material) -> tuple[Section, ...]:
 
 
 def _promises(material: Material) -> tuple[Viz, ...]:
-    only = material.only()
-    return (
-        _availability(material),
-        Stat(
-            key="budget",
-            title="Error budget left, lowest",
-            words=Words(
-                "How much failure our promises still allow, for the promise that has the least left.",
-                "100 % is untouched. Below 25 % one more incident may break the promise; "
-                "at 0 % or less it is broken.",
-                "Ask the team that owns it to put reliability before features until it recovers.",
-            ),
-            none="No promise is measured yet: the SLO rules have not run, or no traffic came.",
-            queries=(Prom(expr=f"min(slo:error_budget_remaining:ratio{{{only}}})"),),
-            unit="percentunit",
-            decimals=1,
-            steps=limits.budget_steps(),
-            wish=_TILE,
+    return (_availability(material), _budget(material), _burn(material), _exhaustion(material))
+
+
+def _budget(material: Material) -> Viz:
+    return Stat(
+        key="budget",
+        title="Error budget left, lowest",
+        words=Words(
+            "How much failure our promises still allow, for the promise that has the least left.",
+            "100 % is untouched. Below 25 % one more incident may break the promise; "
+            "at 0 % or less it is broken.",
+            "Ask the team that owns it to put reliability before features until it recovers.",
         ),
-        Stat(
-            key="burn",
-            title="Budget spending pace, highest",
-            words=Words(
-                "How fast the error budget is being spent, for the promise that spends fastest. "
-                "1 means that it lasts exactly as long as planned.",
-                _burn_words(material.slos),
-                "Open the on-call view from the link at the top; the team is alerted by then.",
-            ),
-            none="No promise is measured yet: the SLO rules have not run, or no traffic came.",
-            queries=(Prom(expr=f"max(slo:burn_rate:ratio{{{only}}})"),),
-            unit="none",
-            decimals=2,
-            steps=limits.burn_steps(material.slos),
-            wish=_TILE,
+        none="No promise is measured yet: the SLO rules have not run, or no traffic came.",
+        queries=(Prom(expr=f"min(slo:error_budget_remaining:ratio{{{material.only()}}})"),),
+        unit="percentunit",
+        decimals=1,
+        steps=limits.budget_steps(),
+        wish=_TILE,
+    )
+
+
+def _burn(material: Material) -> Viz:
+    return Stat(
+        key="burn",
+        title="Budget spending pace, highest",
+        words=Words(
+            "How fast the error budget is being spent, for the promise that spends fastest. "
+            "1 means that it lasts exactly as long as planned.",
+            _burn_words(material.slos),
+            "Open the on-call view from the link at the top; the team is alerted by then.",
         ),
-        _exhaustion(material),
+        none="No promise is measured yet: the SLO rules have not run, or no traffic came.",
+        queries=(Prom(expr=f"max(slo:burn_rate:ratio{{{material.only()}}})"),),
+        unit="none",
+        decimals=2,
+        steps=limits.burn_steps(material.slos),
+        wish=_TILE,
     )
 
 
@@ -153,88 +156,99 @@ def _days_left(days: Fraction, slos: list[Slo]) -> str:
 
 
 def _operations() -> tuple[Viz, ...]:
-    return (
-        Stat(
-            key="incidents",
-            title="Major incidents",
-            words=Words(
-                "Incidents that woke somebody up, in the time chosen above; "
-                "several alerts of one cause count once.",
-                "0 is good. One is worth a review.",
-                "Ask for the review; the on-call view lists what fired.",
-            ),
-            none="Alerts cannot be counted: Prometheus does not answer.",
-            queries=(
-                Prom(
-                    expr="count(count by (root_cause) (present_over_time("
-                    'ALERTS{alertstate="firing",severity="page"}[$__range]))) or vector(0)',
-                    instant=True,
-                ),
-            ),
-            unit="none",
-            decimals=0,
-            steps=any_is(palette.BAD),
-            wish=_TILE,
+    return (_incidents(), _remediation(), _cost(), _saved())
+
+
+def _incidents() -> Viz:
+    return Stat(
+        key="incidents",
+        title="Major incidents",
+        words=Words(
+            "Incidents that woke somebody up, in the time chosen above; "
+            "several alerts of one cause count once.",
+            "0 is good. One is worth a review.",
+            "Ask for the review; the on-call view lists what fired.",
         ),
-        Stat(
-            key="remediation",
-            title="Average time to remediate",
-            words=Words(
-                "From the moment a fault is seen until an agent has fixed it, on average, "
-                "in the time chosen above. Failed fixes count too.",
-                f"Half of all fixes should take less than {_REMEDIATION_GOAL_SECONDS:.0f} s; "
-                f"an average above {_REMEDIATION_SLOW_SECONDS:.0f} s is bad.",
-                "Ask operations which faults took long; the on-call view splits them by outcome.",
+        none="Alerts cannot be counted: Prometheus does not answer.",
+        queries=(
+            Prom(
+                expr="count(count by (root_cause) (present_over_time("
+                'ALERTS{alertstate="firing",severity="page"}[$__range]))) or vector(0)',
+                instant=True,
             ),
-            none="No remediation ended in this time.",
-            queries=(
-                Prom(
-                    expr="sum(increase(mas_remediation_duration_seconds_sum[$__range]))"
-                    " / (sum(increase(mas_remediation_duration_seconds_count[$__range])) > 0)",
-                    instant=True,
-                ),
-            ),
-            unit="s",
-            decimals=0,
-            steps=above(_REMEDIATION_GOAL_SECONDS, _REMEDIATION_SLOW_SECONDS),
-            wish=_TILE,
         ),
-        Stat(
-            key="cost",
-            title="Spent on language models",
-            words=Words(
-                "What calls of language models cost, in US dollars, in the time chosen above.",
-                "There is no limit: compare it with the same time before, and with what the fleet did.",
-                "Ask which agents spend it: the debug view splits the cost by agent.",
-            ),
-            none="No agent reports what its models cost.",
-            queries=(Prom(expr="sum(increase(mas_llm_cost_total[$__range]))", instant=True),),
-            unit="currencyUSD",
-            wish=_TILE,
+        unit="none",
+        decimals=0,
+        steps=any_is(palette.BAD),
+        wish=_TILE,
+    )
+
+
+def _remediation() -> Viz:
+    return Stat(
+        key="remediation",
+        title="Average time to remediate",
+        words=Words(
+            "From the moment a fault is seen until an agent has fixed it, on average, "
+            "in the time chosen above. Failed fixes count too.",
+            f"Half of all fixes should take less than {_REMEDIATION_GOAL_SECONDS:.0f} s; "
+            f"an average above {_REMEDIATION_SLOW_SECONDS:.0f} s is bad.",
+            "Ask operations which faults took long; the on-call view splits them by outcome.",
         ),
-        Stat(
-            key="saved",
-            title="Telemetry not stored, and not missed",
-            words=Words(
-                "Share of all telemetry that the collector left out on purpose, by sampling, "
-                "filtering and aggregation, in the time chosen above. Alerts and promises are "
-                "computed before anything is left out.",
-                "More is cheaper. 0 % means that everything is stored.",
-                "Ask whether the sampling policy still fits when the storage bill grows.",
+        none="No remediation ended in this time.",
+        queries=(
+            Prom(
+                expr="sum(increase(mas_remediation_duration_seconds_sum[$__range]))"
+                " / (sum(increase(mas_remediation_duration_seconds_count[$__range])) > 0)",
+                instant=True,
             ),
-            none="The collector reports no traffic.",
-            queries=(
-                Prom(
-                    expr="(sum(increase(fleetslo_items_total"
-                    '{outcome=~"sampled_out|filtered|aggregated"}[$__range])) or vector(0))'
-                    ' / (sum(increase(fleetslo_items_total{outcome="accepted"}[$__range])) > 0)',
-                    instant=True,
-                ),
-            ),
-            unit="percentunit",
-            decimals=1,
-            wish=_TILE,
         ),
+        unit="s",
+        decimals=0,
+        steps=above(_REMEDIATION_GOAL_SECONDS, _REMEDIATION_SLOW_SECONDS),
+        wish=_TILE,
+    )
+
+
+def _cost() -> Viz:
+    return Stat(
+        key="cost",
+        title="Spent on language models",
+        words=Words(
+            "What calls of language models cost, in US dollars, in the time chosen above.",
+            "There is no limit: compare it with the same time before, and with what the fleet did.",
+            "Ask which agents spend it: the debug view splits the cost by agent.",
+        ),
+        none="No agent reports what its models cost.",
+        queries=(Prom(expr="sum(increase(mas_llm_cost_total[$__range]))", instant=True),),
+        unit="currencyUSD",
+        wish=_TILE,
+    )
+
+
+def _saved() -> Viz:
+    return Stat(
+        key="saved",
+        title="Telemetry not stored, and not missed",
+        words=Words(
+            "Share of all telemetry that the collector left out on purpose, by sampling, "
+            "filtering and aggregation, in the time chosen above. Alerts and promises are "
+            "computed before anything is left out.",
+            "More is cheaper. 0 % means that everything is stored.",
+            "Ask whether the sampling policy still fits when the storage bill grows.",
+        ),
+        none="The collector reports no traffic.",
+        queries=(
+            Prom(
+                expr="(sum(increase(fleetslo_items_total"
+                '{outcome=~"sampled_out|filtered|aggregated"}[$__range])) or vector(0))'
+                ' / (sum(increase(fleetslo_items_total{outcome="accepted"}[$__range])) > 0)',
+                instant=True,
+            ),
+        ),
+        unit="percentunit",
+        decimals=1,
+        wish=_TILE,
     )
 
 
