@@ -53,20 +53,18 @@ _TICKET: Final = {"group_wait": "5m", "group_interval": "30m", "repeat_interval"
 def routing(compiled: Compiled) -> Routing:
     """The whole configuration; `alerts.routing.check.check` must have passed."""
     project = compiled.project
-    return Routing(
-        Route(
-            receiver=CATCH_ALL,
-            group_by=_GROUP_BY,
-            waits=_WAITS,
-            routes=(
-                *_special(project),
-                *(_team(team, compiled) for team in people(project)),
-                _catch_all(),
-            ),
+    root = Route(
+        receiver=CATCH_ALL,
+        group_by=_GROUP_BY,
+        waits=_WAITS,
+        routes=(
+            *_special(project),
+            *(_team(team, compiled) for team in people(project)),
+            _catch_all(),
         ),
-        inhibitions(compiled),
-        _intervals(project),
-        tuple(_receivers(project)),
+    )
+    return Routing(
+        root, inhibitions(compiled), _intervals(project, root), tuple(_receivers(project))
     )
 
 
@@ -118,8 +116,9 @@ def _team(team: Team, compiled: Compiled) -> Route:
         _for(team, Severity.TICKET),
         (equals("team", team.name),),
         routes=(
-            *_maintained(team, project),
+            # What leaves at once is never muted: a violation during an upgrade is still one.
             *_at_once(team, fast),
+            *_maintained(team, project),
             Route(
                 _for(team, Severity.PAGE),
                 (equals("severity", Severity.PAGE.value),),
@@ -158,7 +157,7 @@ def _maintained(team: Team, project: Project) -> Iterator[Route]:
         own = equals("severity", severity.value)
         stated = {"team": team.name, "severity": severity.value}
         windows = [
-            (window, frozenset(window.matchers.items()) - stated.items())
+            (window, frozenset(set(window.matchers.items()) - stated.items()))
             for window in project.maintenance
             if all(window.matchers.get(key, value) == value for key, value in stated.items())
         ]
@@ -205,10 +204,13 @@ def _for(team: Team, severity: Severity) -> str:
     return receiver_name(team.name, severity if severity in has or other not in has else other)
 
 
-def _intervals(project: Project) -> tuple[Interval, ...]:
+def _intervals(project: Project, root: Route) -> tuple[Interval, ...]:
+    """The times that some route names; a window of nobody's alerts mutes nothing."""
     working = (hours.working_hours(team) for team in people(project))
     windows = (hours.maintenance(window) for window in project.maintenance)
-    return tuple(interval for interval in (*working, *windows) if interval is not None)
+    used = {name for route in root.walk() for name in (*route.mute, *route.active)}
+    every = (*working, *windows)
+    return tuple(each for each in every if each is not None and each.name in used)
 
 
 def _receivers(project: Project) -> Iterator[Receiver]:

@@ -1,0 +1,206 @@
+"""Nothing is written while somebody could not be told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alerts.routing.generator import GENERATOR
+from slo.diagnostic import Diagnostic, Level, Span
+from slo.model import (
+    Compiled,
+    DestinationKind,
+    Maintenance,
+    Scope,
+    Settings,
+    Severity,
+    WorkingHours,
+)
+from tests.alert_projects import (
+    alert,
+    destination,
+    fleet,
+    place,
+    project,
+    slo,
+    team,
+    webhook,
+)
+
+URL = "http://127.0.0.1:9/x"
+PLATFORM = team("platform", webhook(URL))
+
+
+def found(compiled: Compiled, code: str) -> list[Diagnostic]:
+    return [problem for problem in GENERATOR.check(compiled) if problem.code == code]
+
+
+def only(compiled: Compiled, code: str) -> Diagnostic:
+    (problem,) = found(compiled, code)
+    return problem
+
+
+def test_a_whole_project_has_no_problem() -> None:
+    assert list(GENERATOR.check(fleet())) == []
+
+
+def test_an_unknown_owner_is_shown_at_the_alert_with_the_nearest_team() -> None:
+    problem = only(project(teams=(PLATFORM,), alerts=(alert("A", "platfrom"),)), "ALM002")
+
+    assert problem.level is Level.ERROR
+    assert problem.place == place(40)
+    assert problem.help == "did you mean platform?"
+
+
+def test_an_escalation_to_nobody_is_an_error_too() -> None:
+    compiled = project(teams=(PLATFORM,), alerts=(alert("A", escalation="core"),))
+
+    assert "AEscalated is owned by 'core'" in only(compiled, "ALM002").text
+
+
+def test_the_audit_owns_nothing() -> None:
+    compiled = project(teams=(PLATFORM, team("audit", webhook(URL))), alerts=(alert("A", "audit"),))
+
+    assert only(compiled, "ALM002").level is Level.ERROR
+
+
+def test_a_team_that_owns_a_page_needs_a_way_for_pages() -> None:
+    quiet = team("core", webhook(URL, Severity.TICKET))
+    compiled = project(teams=(PLATFORM, quiet), alerts=(alert("A", "core"),))
+    problem = only(compiled, "ALM001")
+
+    assert problem.place == place(7)
+    assert problem.text == "team core owns A, a page, but has no destination for a page"
+
+
+def test_a_team_without_any_destination_is_found_once_for_each_severity() -> None:
+    compiled = project(
+        teams=(PLATFORM, team("core")),
+        alerts=(
+            alert("A", "core"),
+            alert("B", "core", severity=Severity.TICKET),
+            alert("C", "core"),
+        ),
+    )
+
+    assert len(found(compiled, "ALM001")) == 2
+
+
+def test_what_nobody_owns_must_reach_a_page() -> None:
+    compiled = project(
+        teams=(team("platform", webhook(URL, Severity.TICKET)),),
+        alerts=(alert("A", severity=Severity.TICKET),),
+    )
+
+    assert only(compiled, "ALM013").level is Level.ERROR
+
+
+def test_a_catch_all_to_every_team_is_a_warning() -> None:
+    teams = (PLATFORM, team("core", webhook(URL)))
+    compiled = project(teams=teams, alerts=(alert("A"),), settings=Settings())
+
+    assert only(compiled, "ALM013").level is Level.WARNING
+
+
+def test_a_missing_dead_mans_switch_is_said() -> None:
+    texts = [
+        each.text for each in found(project(teams=(PLATFORM,), alerts=(alert("A"),)), "ALM014")
+    ]
+
+    assert any("heartbeat" in text for text in texts)
+
+
+def test_a_cause_that_does_not_exist_is_shown_where_it_is_stated() -> None:
+    compiled = project(teams=(PLATFORM,), slos=(slo("action", depends_on=("agent-fleet-actoin",)),))
+    problem = only(compiled, "ALM012")
+
+    assert problem.place == place(20)
+    assert problem.help == "did you mean agent-fleet-action?"
+
+
+def test_a_cause_that_never_pages_is_a_warning() -> None:
+    compiled = project(
+        teams=(PLATFORM,),
+        alerts=(alert("A", severity=Severity.TICKET), alert("B", depends_on=("A",))),
+    )
+
+    assert only(compiled, "ALM015").level is Level.WARNING
+
+
+def test_two_alerts_that_depend_on_each_other_would_both_be_silent() -> None:
+    compiled = project(
+        teams=(PLATFORM,),
+        alerts=(alert("A", depends_on=("B",)), alert("B", depends_on=("A",))),
+    )
+    problem = only(compiled, "ALM011")
+
+    assert problem.level is Level.ERROR
+    assert problem.place == place(40)
+    assert "A -> B -> A" in problem.text
+
+
+def test_a_ring_over_three_is_found() -> None:
+    compiled = project(
+        teams=(PLATFORM,),
+        slos=(slo("one", depends_on=("two",)), slo("two", depends_on=("C",))),
+        alerts=(alert("C", depends_on=("one",)),),
+    )
+
+    assert len(found(compiled, "ALM011")) == 1
+
+
+def test_a_service_that_depends_on_its_agent_is_no_ring() -> None:
+    compiled = project(
+        teams=(PLATFORM,),
+        slos=(slo("service", depends_on=("WorkerGone",)),),
+        alerts=(alert("WorkerGone", scope=Scope.AGENT),),
+    )
+
+    assert found(compiled, "ALM011") == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        (WorkingHours("monday-friday", "09:00", "17:00", "UTC"), "not weekdays"),
+        (WorkingHours("monday:friday", "9:00", "17:00", "UTC"), "not a time of day"),
+        (WorkingHours("monday:friday", "09:00", "25:00", "UTC"), "between 00:00 and 24:00"),
+        (WorkingHours("monday:friday", "09:00", "17:00", "Europe/Berln"), "not a time zone"),
+    ],
+)
+def test_working_hours_that_cannot_be_read_are_shown_at_the_team(
+    hours: WorkingHours, told: str
+) -> None:
+    problem = only(project(teams=(replace(PLATFORM, hours=hours),), alerts=(alert("A"),)), "ALM009")
+
+    assert told in problem.text
+    assert problem.place == place(7)
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "matchers", "told"),
+    [
+        ("2026-12-05T22:00:00", "2026-12-06T02:00:00", {"service": "q"}, "offset"),
+        ("2026-12-06T02:00:00+00:00", "2026-12-05T22:00:00+00:00", {"service": "q"}, "must end"),
+        ("soon", "later", {"service": "q"}, "soon"),
+        ("2026-12-05T22:00:00+00:00", "2026-12-06T02:00:00+00:00", {}, "mute everything"),
+    ],
+)
+def test_a_maintenance_that_cannot_be_meant_is_an_error(
+    starts: str, ends: str, matchers: dict[str, str], told: str
+) -> None:
+    here = Span("maintenance.yaml", 3, 1, 2)
+    window = Maintenance("upgrade", "why", "platform", starts, ends, matchers, (), here)
+    compiled = project(teams=(PLATFORM,), alerts=(alert("A"),), maintenance=(window,))
+    problem = only(compiled, "ALM010")
+
+    assert told in problem.text
+    assert problem.place == here
+
+
+def test_every_destination_is_checked_at_its_own_place() -> None:
+    lame = destination(DestinationKind.SLACK, 99, channel="#alerts")
+    compiled = project(teams=(replace(PLATFORM, destinations=(webhook(URL), lame)),))
+
+    assert only(compiled, "ALM003").place == place(99)
