@@ -1,0 +1,1 @@
+"""The OpenTelemetry Collector's YAML, read into configurations that cannot be wrong."""

@@ -1,0 +1,146 @@
+"""Turns a tree into a pydantic model; every pydantic error becomes a located problem."""
+
+from __future__ import annotations
+
+import typing
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from collectors.config.problems import Code, error, nearest
+from collectors.config.tree import Plain, place, plain
+from slo import source
+from slo.diagnostic import Diagnostic
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Path = tuple[str | int, ...]
+
+_LONGEST_SHOWN = 60
+_RULES: Final = {
+    "too_short": "must hold at least {min_length}",
+    "too_long": "must hold at most {max_length}",
+    "string_too_short": "must not be empty",
+    "model_type": "must be a map",
+    "dict_type": "must be a map",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "path_type": "must be a path",
+    "literal_error": "must be one of {expected}",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_pattern_mismatch": "must match {pattern}",
+}
+"""pydantic's kinds of errors in our words: what, got, allowed."""
+
+
+def build(
+    model: type[ModelT],
+    root: source.Node,
+    path: Path,
+    problems: list[Diagnostic],
+) -> ModelT | None:
+    """The model of what stands at `path` below `root`; None after adding what is wrong.
+
+    A block that is written without a value (``grpc:``) means the block with its defaults.
+    """
+    value = _with_blocks(model, plain(_at(root, path)))
+    try:
+        return model.model_validate({} if value is None else value)
+    except ValidationError as failure:
+        for detail in failure.errors(include_url=False):
+            problems.append(_located(model, root, path, detail))
+        return None
+
+
+def _at(node: source.Node, path: Path) -> source.Node:
+    for part in path:
+        if isinstance(node, source.Mapping):
+            node = node.get(str(part)) or source.Scalar("", "null", quoted=False, span=node.span)
+    return node
+
+
+def _with_blocks(model: type[BaseModel], value: Plain) -> Plain:
+    """`value` with an empty map wherever a known block has no value."""
+    if not isinstance(value, dict):
+        return value
+    filled = dict(value)
+    for name, item in value.items():
+        block = _block(model, name)
+        if block is not None:
+            filled[name] = {} if item is None else _with_blocks(block, item)
+    return filled
+
+
+def _block(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The model of field `name`, where the field is a block and not a list or map of them."""
+    field = model.model_fields.get(name)
+    if field is None:
+        return None
+    for choice in (field.annotation, *typing.get_args(field.annotation)):
+        if isinstance(choice, type) and issubclass(choice, BaseModel):
+            return choice
+    return None
+
+
+def _known_keys(model: type[BaseModel], parts: Path) -> tuple[str, ...]:
+    """The keys that are allowed where `parts` leads to."""
+    current = model
+    for part in parts:
+        field = current.model_fields.get(str(part))
+        if field is None:
+            continue  # an index or a free key: the model stays the one found before it
+        found = _models_in(field.annotation)
+        if not found:
+            return ()
+        current = found[0]
+    return tuple(current.model_fields)
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in typing.get_args(annotation) for model in _models_in(part)]
+
+
+def _located(
+    model: type[BaseModel], root: source.Node, path: Path, detail: ErrorDetails
+) -> Diagnostic:
+    where = detail["loc"]
+    name = ".".join(str(part) for part in where) or str(path[-1] if path else "file")
+    if detail["type"] == "extra_forbidden":
+        return error(
+            Code.UNKNOWN_KEY,
+            f"unknown key {name}",
+            place(root, (*path, *where), of_key=True),
+            nearest(str(where[-1]), _known_keys(model, where[:-1])),
+        )
+    if detail["type"] == "missing":
+        above = place(root, (*path, *where[:-1]), of_key=True)
+        return error(Code.VALUE, f"{name} is required", above)
+    return error(Code.VALUE, f"{name} {_words(detail)}", place(root, (*path, *where)))
+
+
+def _words(detail: ErrorDetails) -> str:
+    """What pydantic says, as the rest of a sentence that begins with the field's name."""
+    reason: object = detail.get("ctx", {}).get("error")
+    if isinstance(reason, Exception):
+        return str(reason)
+    text = _RULES.get(detail["type"])
+    if text is None:
+        text = detail["msg"].removeprefix("Input ").removeprefix("Value ")
+        text = text[:1].lower() + text[1:]
+    else:
+        text = text.format_map(detail.get("ctx", {}))
+    got = repr(detail["input"])
+    if len(got) > _LONGEST_SHOWN:
+        got = f"{got[:_LONGEST_SHOWN]}..."
+    return f"{text}, got {got}"

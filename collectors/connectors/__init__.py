@@ -1,0 +1,1 @@
+"""Steps that are the exporter of one pipeline and the receiver of another."""

@@ -1,0 +1,1 @@
+"""Sinks: those that send, and those that are looked at."""

@@ -1,0 +1,69 @@
+"""Configuration of `prometheus`."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field
+
+from collectors.component import Config
+from collectors.net.fields import SECOND, Address, Nanoseconds, Positive, differs
+
+_NAME: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _namespace(value: str) -> str:
+    if value and not _NAME.fullmatch(value):
+        msg = f"must be letters, digits, underscores and colons, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if not _LABEL.fullmatch(name) or name.startswith("__"):
+            msg = f"must have names of letters, digits and underscores, got {name!r}"
+            raise ValueError(msg)
+    return value
+
+
+class ResourceLabelsConfig(Config):
+    """Which resource attributes become labels of every series; patterns with ``*`` and ``?``."""
+
+    included: list[str] = []
+    excluded: list[str] = []
+
+    def wants(self, key: str) -> bool:
+        """Whether the attribute `key` becomes a label."""
+        return any(fnmatchcase(key, pattern) for pattern in self.included) and not any(
+            fnmatchcase(key, pattern) for pattern in self.excluded
+        )
+
+
+class PrometheusConfig(Config):
+    """Configuration of `prometheus`.
+
+    Attributes:
+        namespace: Put before every metric name, with an underscore.
+        const_labels: Put on every series.
+        send_timestamps: Give the time of each point; off, Prometheus takes its own.
+        metric_expiration: A series without a new point for so long is gone; 0 for never.
+        enable_open_metrics: Answer in OpenMetrics, with exemplars, where that is asked for.
+        without_scope_info: Leave out the `otel_scope_*` labels.
+        resource_constant_labels: Resource attributes that become labels; the others are
+            on `target_info`.
+        max_series: Series held at most; a new one beyond that is left out and counted.
+    """
+
+    endpoint: Address = "127.0.0.1:8889"
+    namespace: Annotated[str, AfterValidator(_namespace)] = ""
+    const_labels: Annotated[dict[str, str], AfterValidator(_labels)] = {}
+    send_timestamps: bool = False
+    metric_expiration: Nanoseconds = 300 * SECOND
+    enable_open_metrics: bool = False
+    without_scope_info: bool = Field(default=True, json_schema_extra=differs("false"))
+    resource_constant_labels: ResourceLabelsConfig = ResourceLabelsConfig()
+    max_series: Positive = Field(default=500_000, json_schema_extra=differs("(no limit)"))

@@ -1,0 +1,90 @@
+"""`file_storage`: where the logs are kept, how large they may grow, what OK stands for."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from collectors.component import Config, ExtensionFactory, Host, Settings
+from collectors.net.fields import SECOND, Nanoseconds, differs
+
+_SIZE: Final = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|TiB|KB|MB|GB|TB)?")
+_UNITS: Final = {
+    "": 1,
+    "B": 1,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+    "TiB": 1024**4,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "TB": 1000**4,
+}
+MIN_SIZE_BYTES: Final = 16 * 1024 * 1024
+
+
+def state_directory() -> Path:
+    """The user's directory for state: `$XDG_STATE_HOME`, else ``~/.local/state``.
+
+    Source: XDG Base Directory Specification 0.8; a relative value is to be ignored.
+    """
+    home = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(home) if home.startswith("/") else Path("~/.local/state").expanduser()
+    return base / "fleetslo"
+
+
+def _to_bytes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        msg = f"must be a size such as 10GiB or 500MB, got {value!r}"
+        raise ValueError(msg)
+    return int(match[1]) * _UNITS[match[2] or ""]
+
+
+class FileStorageConfig(Config):
+    """Configuration of `file_storage`.
+
+    Attributes:
+        directory: Of this daemon alone; made if it is not there.
+        max_size: Budget of all logs together in bytes, or with a unit (``10GiB``); absent
+            is the lesser of 10 GiB and half of what is free at start.
+        durability: ``fsync``: an acknowledged request is on the disk. ``os``: it is with
+            the operating system, and lost if the machine, not the daemon, goes down.
+        retain: How long finished segments stay after they were processed.
+    """
+
+    directory: Path = Field(
+        default_factory=state_directory,
+        json_schema_extra=differs("/var/lib/otelcol/file_storage"),
+    )
+    max_size: Annotated[
+        Annotated[int, Field(ge=MIN_SIZE_BYTES)] | None, BeforeValidator(_to_bytes)
+    ] = Field(default=None, json_schema_extra=differs("(no limit)"))
+    durability: Literal["fsync", "os"] = Field(
+        default="fsync", json_schema_extra=differs("os (fsync: false)")
+    )
+    retain: Nanoseconds = Field(default=3600 * SECOND, json_schema_extra=differs("0s"))
+
+
+class FileStorage:
+    """The logs themselves are opened by the daemon, before any extension starts."""
+
+    async def start(self, host: Host) -> None:
+        """Nothing is left to do."""
+
+    async def stop(self) -> None:
+        """Nothing is left to do."""
+
+
+def _create(_config: FileStorageConfig, _settings: Settings) -> FileStorage:
+    return FileStorage()
+
+
+FACTORY = ExtensionFactory(config=FileStorageConfig, create=_create)

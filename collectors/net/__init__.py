@@ -1,0 +1,1 @@
+"""What several components need of the network: addresses, compression, OTLP answers, JSON."""

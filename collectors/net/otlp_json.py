@@ -1,0 +1,113 @@
+"""OTLP between protobuf and JSON, as the OTLP specification defines it.
+
+It differs from protobuf's own JSON mapping in two places: trace and span ids are
+hexadecimal, and enums are numbers. Unknown fields are ignored.
+
+Source: OpenTelemetry, "OTLP Specification", JSON Protobuf Encoding.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from collectors.component import Signal
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+_Convert: TypeAlias = Callable[[str, str], str]
+
+_REQUESTS: Final[dict[Signal, type[Message]]] = {
+    Signal.TRACES: ExportTraceServiceRequest,
+    Signal.METRICS: ExportMetricsServiceRequest,
+    Signal.LOGS: ExportLogsServiceRequest,
+}
+_IDS: Final = frozenset(
+    {"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"}
+)
+_MAX_DEPTH: Final = 64
+"""Nesting of JSON. OTLP itself needs 12; the rest is for attribute values."""
+
+
+class NotOtlpError(Exception):
+    """The text is not an OTLP request; the message says where it stops being one."""
+
+
+def to_protobuf(signal: Signal, text: bytes) -> bytes:
+    """The protobuf bytes of a JSON request.
+
+    Raises:
+        NotOtlpError: Not JSON, or not a request of this signal.
+    """
+    try:
+        value: Json = json.loads(text)
+        message = ParseDict(
+            _ids(value, _to_base64, 0), _REQUESTS[signal](), ignore_unknown_fields=True
+        )
+        return message.SerializeToString()
+    except (ParseError, ValueError, RecursionError, TypeError, AttributeError) as error:
+        raise NotOtlpError(str(error) or type(error).__name__) from error
+
+
+def to_json(signal: Signal, payload: bytes) -> str:
+    """One line of OTLP JSON for a serialized request; the same bytes give the same text.
+
+    Raises:
+        NotOtlpError: `payload` is not a request of this signal.
+    """
+    message = _REQUESTS[signal]()
+    try:
+        message.ParseFromString(payload)
+    except DecodeError as error:
+        raise NotOtlpError(str(error)) from error
+    return message_to_json(message)
+
+
+def message_to_json(message: Message) -> str:
+    """One line of JSON for any OTLP message."""
+    value: Json = MessageToDict(message, use_integers_for_enums=True)
+    return json.dumps(_ids(value, _to_hex, 0), separators=(",", ":"), ensure_ascii=False)
+
+
+def _ids(value: Json, convert: _Convert, depth: int) -> Json:
+    """`value` with every id converted; OTLP has no map whose keys a user chooses."""
+    if depth > _MAX_DEPTH * 2:
+        msg = f"nested more than {_MAX_DEPTH} deep"
+        raise NotOtlpError(msg)
+    if isinstance(value, dict):
+        return {
+            key: convert(key, item)
+            if key in _IDS and isinstance(item, str)
+            else _ids(item, convert, depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_ids(item, convert, depth + 1) for item in value]
+    return value
+
+
+def _to_base64(key: str, value: str) -> str:
+    try:
+        return base64.b64encode(bytes.fromhex(value)).decode()
+    except ValueError as error:
+        msg = f"{key} must be hexadecimal, got {value[:40]!r}"
+        raise NotOtlpError(msg) from error
+
+
+def _to_hex(key: str, value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).hex()
+    except binascii.Error as error:
+        msg = f"{key} is not base64, got {value[:40]!r}"
+        raise NotOtlpError(msg) from error

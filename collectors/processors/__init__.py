@@ -1,0 +1,1 @@
+"""Deterministic steps of a pipeline."""

@@ -1,0 +1,216 @@
+"""OTLP/HTTP: protobuf and JSON bodies, answered in the form in which they were asked.
+
+Source: OpenTelemetry, "OTLP Specification", OTLP/HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import socket
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+from aiohttp.http import HttpVersion11
+
+from collectors.component import Context, Signal
+from collectors.net import status
+from collectors.net.counts import ReceiverCounts
+from collectors.net.fields import SECOND
+from collectors.net.listen import bind, bound_port
+from collectors.net.otlp_json import message_to_json
+from collectors.net.serve import TurnedAway
+from collectors.receivers.otlp.config import HttpConfig
+from collectors.receivers.otlp.take import Answer, InFlight, Request, Taker, busy, too_large
+
+_log = logging.getLogger(__name__)
+
+PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
+_DRAIN_SECONDS: Final = 5.0
+_CHUNK_BYTES: Final = 256 * 1024
+
+
+class HttpServer:
+    """The HTTP half of the receiver."""
+
+    def __init__(
+        self,
+        component_id: str,
+        config: HttpConfig,
+        taker: Taker,
+        in_flight: InFlight,
+        counts: ReceiverCounts,
+    ) -> None:
+        self._component_id = component_id
+        self._config = config
+        self._taker = taker
+        self._in_flight = in_flight
+        self._counts = counts
+        self._routes: Mapping[str, Signal] = {
+            config.traces_url_path: Signal.TRACES,
+            config.metrics_url_path: Signal.METRICS,
+            config.logs_url_path: Signal.LOGS,
+        }
+        self._connections: web.Server[web.BaseRequest] | None = None
+        self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 before `start`."""
+        return bound_port(self._socket) if self._socket else 0
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            StartError: The address cannot be used.
+        """
+        self._socket = bind(self._component_id, self._config.endpoint)
+        config = self._config
+        waiting_ns = min(config.idle_timeout or math.inf, config.read_header_timeout or math.inf)
+        self._connections = web.Server(
+            self._handle,
+            auto_decompress=False,
+            access_log=None,
+            keepalive_timeout=min(waiting_ns / SECOND, 3600.0),
+            lingering_time=1.0,
+        )
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocol, sock=self._socket)
+
+    def _protocol(self) -> asyncio.Protocol:
+        connections = self._connections
+        if connections is None or len(connections.connections) >= self._config.max_connections:
+            self._counts.meter.add(
+                "fleetslo_receiver_turned_away_connections_total",
+                1,
+                receiver=self._component_id,
+                transport="http",
+            )
+            return TurnedAway()
+        return connections()
+
+    async def stop(self) -> None:
+        """Take no new connection, finish what is being answered."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            connections.pre_shutdown()
+            await connections.shutdown(_DRAIN_SECONDS)
+        self._socket = None
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        signal = self._routes.get(request.path)
+        if signal is None:
+            known = ", ".join(self._routes)
+            return _plain(404, f"no such path, OTLP is taken at {known}\n")
+        if request.method != "POST":
+            response = _plain(405, "OTLP is sent with POST\n")
+            response.headers["Allow"] = "POST"
+            return response
+        content_type = request.content_type.lower()
+        if content_type not in {PROTOBUF, JSON}:
+            self._counts.rejected(signal, "media_type")
+            return _plain(415, f"content type must be {PROTOBUF} or {JSON}\n")
+        answer = await self._take(request, signal, is_json=content_type == JSON)
+        return _response(answer, content_type)
+
+    async def _take(
+        self, request: web.BaseRequest, signal: Signal, *, is_json: bool
+    ) -> Answer | None:
+        encoding = request.headers.get("Content-Encoding", "").strip().lower()
+        context = Context(peer=_peer(request), transport="http")
+        empty = Request(signal, b"", encoding, is_json, context)
+        limit = self._config.max_request_body_size
+        if (request.content_length or 0) > limit:
+            return self._taker.not_taken(empty, too_large(limit), "too_large", self._counts)
+        held = _Body(self._in_flight)
+        try:
+            timeout = self._config.read_timeout / SECOND or None
+            async with asyncio.timeout(timeout):
+                await _continue(request)
+                refusal = await held.read(request, limit)
+            if refusal is not None:
+                reason = "busy" if refusal.retry_seconds else "too_large"
+                return self._taker.not_taken(empty, refusal, reason, self._counts)
+            whole = Request(signal, held.bytes(), encoding, is_json, context)
+            return await self._taker.take(whole, limit, self._counts)
+        except TimeoutError:
+            slow = Answer(status.INVALID_ARGUMENT, 408, "the body did not arrive in time")
+            return self._taker.not_taken(empty, slow, "timeout", self._counts)
+        finally:
+            held.release()
+
+
+class _Body:
+    """A body while it is read, its bytes reserved as they come."""
+
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
+        self._parts: list[bytes] = []
+        self._count = 0
+
+    async def read(self, request: web.BaseRequest, limit: int) -> Answer | None:
+        """Read to the end; an answer where that is not to be done."""
+        while part := await request.content.readany():
+            if self._count + len(part) > limit:
+                return too_large(limit)
+            if not self._in_flight.reserve(len(part)):
+                return busy()
+            self._count += len(part)
+            self._parts.append(part)
+        return None
+
+    def bytes(self) -> bytes:
+        """The body."""
+        whole = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts = []
+        return whole
+
+    def release(self) -> None:
+        """Give the reserved bytes back."""
+        self._in_flight.release(self._count)
+        self._count = 0
+
+
+async def _continue(request: web.BaseRequest) -> None:
+    """Answer ``Expect: 100-continue``, which clients send before a large body."""
+    expected = request.headers.get("Expect", "").lower()
+    if expected == "100-continue" and request.version == HttpVersion11:
+        transport = request.transport
+        if transport is not None:
+            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _peer(request: web.BaseRequest) -> str:
+    peer: object = request.transport.get_extra_info("peername") if request.transport else None
+    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "unknown"
+
+
+def _plain(code: int, text: str) -> web.Response:
+    return web.Response(status=code, text=text)
+
+
+def _response(answer: Answer | None, content_type: str) -> web.Response:
+    if answer is None:
+        # An empty response message: nothing in protobuf, an empty object in JSON.
+        body = b"{}" if content_type == JSON else b""
+        return web.Response(body=body, content_type=content_type)
+    message = status.status(answer.code, answer.message, answer.retry_seconds)
+    body = message_to_json(message).encode() if content_type == JSON else b""
+    response = web.Response(
+        status=answer.http_status,
+        body=body or message.SerializeToString(),
+        content_type=content_type,
+    )
+    if answer.retry_seconds is not None:
+        response.headers["Retry-After"] = str(max(math.ceil(answer.retry_seconds), 1))
+    if answer.http_status in {408, 413}:
+        response.force_close()  # the rest of the body is not read
+    return response
