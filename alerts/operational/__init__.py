@@ -1,1 +1,1 @@
-"""Operational alerts, teams and an example of maintenance, as documents that `sloctl init` copies."""
+"""Operational alerts, teams and an example of maintenance: what `sloctl init` copies."""

@@ -67,9 +67,7 @@ class Agent:
         """Measure with `providers`, which `stop` ends; every counter starts at 0 now."""
         self.identity = identity
         self.providers = providers
-        self.instruments = Instruments(
-            providers.metrics.get_meter(SCOPE), identity.constants()
-        )
+        self.instruments = Instruments(providers.metrics.get_meter(SCOPE), identity.constants())
         self._speaks = speaks
         self._tools = Tools(providers.traces.get_tracer(SCOPE), self.instruments, clock)
         self._beats = 0
@@ -117,9 +115,7 @@ class Agent:
         }
         return ToolCall(self._tools, f"execute_tool {name}", self._with_name(attributes))
 
-    def llm_call(
-        self, provider: str, model: str, operation: Operation = Operation.CHAT
-    ) -> LlmCall:
+    def llm_call(self, provider: str, model: str, operation: Operation = Operation.CHAT) -> LlmCall:
         """One operation on a model; provider and model as in `Speaks.models`."""
         attributes = {
             "gen_ai.operation.name": operation.value,
@@ -158,6 +154,7 @@ class Agent:
         """Count a message taken from `queue` and measure the work on it.
 
         Args:
+            queue: One of `Speaks.queues`.
             headers: What `send` returned.
             waited: Seconds in the queue, 0 or more, by the queue's own clock.
         """
@@ -250,7 +247,8 @@ class Agent:
 
     def _logger(self) -> logging.Logger:
         """A logger of this agent alone, into OTLP and nowhere else."""
-        logger = logging.Logger(f"agent.{self.identity.name}", logging.INFO)
+        # Not `getLogger`: that one is shared by name with every agent of this class.
+        logger = logging.Logger(f"agent.{self.identity.name}", logging.INFO)  # noqa: LOG001
         logger.addHandler(OtlpHandler(self.providers.logs.get_logger(SCOPE)))
         return logger
 
@@ -259,8 +257,8 @@ class Agent:
         known = self._speaks.known()
         self.instruments.start_at_zero(Source.AGENT, {**known, "mas.compliance.rule": ()})
         for rule, severity in self._speaks.rules.items():
-            values = {"mas.compliance.rule": (rule,), "mas.compliance.severity": (severity.value,)}
-            self.instruments.start_metric_at_zero("mas.compliance.violations", values)
+            graded = {"mas.compliance.rule": (rule,), "mas.compliance.severity": (severity.value,)}
+            self.instruments.start_metric_at_zero("mas.compliance.violations", graded)
         for provider, models in self._speaks.models.items():
             values = {"gen_ai.provider.name": (provider,), "gen_ai.request.model": models}
             self.instruments.start_metric_at_zero("mas.llm.cost", values)

@@ -13,17 +13,18 @@ from collectors.instrument.values import (
 )
 from slo.catalog import Source
 
-_ROSTERED = ("gen_ai.agent.name", "mas.agent.role")
-
 
 class Observer:
-    """Counts what no single agent can know of itself. One per fleet and fact, or it counts twice."""
+    """Counts what no single agent can know of itself. One per fleet and fact, or all is doubled."""
 
-    def __init__(self, instruments: Instruments, speaks: Speaks) -> None:
-        """Count with `instruments`; every counter starts at 0 for what `speaks` lists."""
+    def __init__(
+        self, instruments: Instruments, speaks: Speaks, agents: tuple[str, ...] = ()
+    ) -> None:
+        """Count with `instruments`, from 0 for what `speaks` lists and the `agents` watched."""
         self._instruments = instruments
         self._speaks = speaks
-        known = {**speaks.known(), **{key: () for key in _ROSTERED}}
+        # No role: what has one is counted by the roster, for the agents on it.
+        known = {**speaks.known(), "gen_ai.agent.name": agents, "mas.agent.role": ()}
         instruments.start_at_zero(Source.OBSERVER, known)
 
     def queue(self, name: str, depth: int, oldest_age: float) -> None:

@@ -29,9 +29,7 @@ def observe_process(meter: Meter, process: psutil.Process | None = None) -> None
         "process.thread.count": lambda found: [Observation(found.num_threads())],
         "process.unix.file_descriptor.count": lambda found: [Observation(found.num_fds())],
         "process.disk.io": _disk,
-        "process.uptime": lambda found: [
-            Observation(max(0.0, time.time() - found.create_time()))
-        ],
+        "process.uptime": lambda found: [Observation(max(0.0, time.time() - found.create_time()))],
     }
     for name, read in readers.items():
         _observe(meter, name, watched, read)

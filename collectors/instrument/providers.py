@@ -99,9 +99,7 @@ class Providers:
         self.logs.shutdown()
 
 
-def build(
-    resource: Resource, exporters: Exporters, environment: Mapping[str, str]
-) -> Providers:
+def build(resource: Resource, exporters: Exporters, environment: Mapping[str, str]) -> Providers:
     """Providers that send through `exporters`, batched as `environment` or we say.
 
     Raises:

@@ -53,6 +53,7 @@ class Roster:
         Args:
             place: Unique in the roster and the same after a restart: ``worker-research-3``.
             name: Class of the agent.
+            role: Its place in the hierarchy.
         """
         with self._lock:
             self._entries.setdefault(place, _Entry(name, role))

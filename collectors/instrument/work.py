@@ -134,7 +134,11 @@ class Action(Work):
         """It waits for somebody's approval: no failure, and not part of the total."""
         self._judged = (Outcome.DEFERRED, Attribution.NONE)
 
-    def _end(self, seconds: float, error: BaseException | None) -> None:
+    def _end(
+        self,
+        seconds: float,  # noqa: ARG002 - the span holds it, no metric does
+        error: BaseException | None,
+    ) -> None:
         if error is not None and self._judged is None:
             self._judged = judge(error)
         outcome, attribution = self._judged or (Outcome.SUCCESS, Attribution.NONE)

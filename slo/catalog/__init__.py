@@ -7,6 +7,7 @@ from slo.catalog.naming import (
     prometheus_name,
     prometheus_series,
 )
+from slo.catalog.usage import unknown
 
 __all__ = [
     "Attribute",
@@ -18,4 +19,5 @@ __all__ = [
     "prometheus_label",
     "prometheus_name",
     "prometheus_series",
+    "unknown",
 ]
