@@ -24,8 +24,8 @@ class Conditions:
     """The faults that are in force.
 
     Attributes:
-        action_failure: Share of actions that fail by the agent's own fault; None for a
-            good day's share.
+        action_failure: Per class of agents, or ``*`` for all, the share of actions that fail
+            by the agent's own fault.
         wedged: Agents that hold their message and do nothing.
         muted: Agents whose heartbeats do not get through (their credential has expired).
         deaf: Agents that ignore news of the policy store.
@@ -38,7 +38,7 @@ class Conditions:
         breaches: Violations that workers will commit, first come first served.
     """
 
-    action_failure: float | None = None
+    action_failure: dict[str, float] = field(default_factory=dict[str, float])
     wedged: set[str] = field(default_factory=set[str])
     muted: set[str] = field(default_factory=set[str])
     deaf: set[str] = field(default_factory=set[str])
@@ -65,7 +65,7 @@ class Conditions:
 
 
 def _fail_actions(now: Conditions, command: Body) -> None:
-    now.action_failure = frames.number(command, "share")
+    now.action_failure[frames.text(command, "name") or "*"] = frames.number(command, "share")
 
 
 def _wedge(now: Conditions, command: Body) -> None:
@@ -111,9 +111,9 @@ def _breach(now: Conditions, command: Body) -> None:
 
 
 def _heal(now: Conditions, _: Body) -> None:
-    now.action_failure = None
     now.blocked = now.unfenced = now.oscillating = False
     now.rejects_per_minute = 0.0
+    now.action_failure.clear()
     for collection in (now.wedged, now.muted, now.deaf, now.arrivals, now.llm_errors):
         collection.clear()
     now.breaches.clear()

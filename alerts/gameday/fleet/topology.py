@@ -118,18 +118,19 @@ class Topology:
         return tuple(agent for process in self.processes() for agent in process.agents)
 
     def _workers(self) -> tuple[ProcessSpec, ...]:
-        pool = [
-            AgentSpec(f"worker-{team}", Role.WORKER, team, index)
-            for index in range(1, self.workers_per_team + 1)
-            for team in TEAMS
-        ]
+        """Each team is dealt over all processes, so that one that dies takes no team along."""
+        dealt: list[list[AgentSpec]] = [[] for _ in range(self.worker_processes)]
+        for index in range(1, self.workers_per_team + 1):
+            for number, team in enumerate(TEAMS):
+                spec = AgentSpec(f"worker-{team}", Role.WORKER, team, index)
+                dealt[(index + number) % self.worker_processes].append(spec)
         return tuple(
             ProcessSpec(
-                f"workers-{number + 1}",
-                tuple(pool[number :: self.worker_processes]),
-                Protocol.HTTP if number % 2 else Protocol.GRPC,
+                f"workers-{number}",
+                tuple(hand),
+                Protocol.GRPC if number % 2 else Protocol.HTTP,
             )
-            for number in range(self.worker_processes)
+            for number, hand in enumerate(dealt, start=1)
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerts.gameday.fleet.topology import TEAMS
 
@@ -61,6 +61,10 @@ class Traffic:
     remediations_per_hour: float = 6.0
     deployments_per_day: float = 8.0
     rollback: float = 0.003
+
+    def seeded(self, seed: int) -> Traffic:
+        """The same model with other random numbers."""
+        return replace(self, seed=seed)
 
     def stream(self, name: str) -> random.Random:
         """The random numbers of `name`: the same for the same seed."""

@@ -97,7 +97,8 @@ class Worker(Actor):
 
     def _luck(self) -> tuple[ErrorType | None, Attribution]:
         """Everyday failures are a dependency's; injected ones are the agent's own."""
-        injected = self.conditions.action_failure
+        failing = self.conditions.action_failure
+        injected = failing.get(self.spec.name, failing.get("*"))
         draw = self.rng.random()
         if injected is not None:
             return (ErrorType.OTHER if draw < injected else None), Attribution.AGENT

@@ -1,0 +1,224 @@
+"""A game day in real time: a healthy fleet, a fault, and the wait for the right page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from alerts.gameday import ask, faults
+from alerts.gameday.fleet.crew import Crew
+from alerts.gameday.scenarios import TOLERANCE_SECONDS, Expected, Scenario
+from alerts.gameday.stack import Stack
+from alerts.gameday.tree import (
+    EVALUATION_SECONDS,
+    GROUP_WAIT_SECONDS,
+    PUSH_SECONDS,
+    SCRAPE_SECONDS,
+)
+from alerts.gameday.webhook import Page
+from slo.model import Severity
+
+BASELINE_SECONDS: Final = 45.0
+HEALTHY_SECONDS: Final = 90.0
+_POLL_SECONDS: Final = 1.0
+_WAY_SECONDS: Final = PUSH_SECONDS + SCRAPE_SECONDS + EVALUATION_SECONDS + GROUP_WAIT_SECONDS
+
+HEALTHY: Final = (
+    ("all agents are healthy", 'sum(mas_agent_count{mas_agent_state!="healthy"}) == 0'),
+    (
+        "health checks pass",
+        'sum(rate(mas_agent_health_checks_total{mas_check_result="pass"}[1m])) > 0',
+    ),
+    (
+        "actions succeed",
+        'sum(rate(mas_agent_actions_total{mas_action_outcome="success"}[1m])) > 0',
+    ),
+    ("one orchestrator leads", "max(mas_leader_count) == 1"),
+    ("models answer", "sum(rate(gen_ai_client_operation_duration_seconds_count[1m])) > 0"),
+    ("queues move", "sum(rate(mas_queue_message_wait_seconds_count[1m])) > 0"),
+    ("SLIs are recorded", 'count(slo:sli_total:rate5m{slo_id="agent-fleet-action-success"}) > 0'),
+)
+"""What must hold before anything is broken: what it means, and the condition."""
+
+
+class Verdict(StrEnum):
+    """How an expectation ended."""
+
+    MET = "met"
+    LATE = "late"
+    MISSING = "missing"
+    WRONG_TEAM = "wrong team"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An expectation and what came of it.
+
+    Attributes:
+        due_seconds: Computed time from injection to page.
+        took_seconds: Measured likewise; None when nothing came.
+        teams: Who got it.
+    """
+
+    expected: Expected
+    due_seconds: float
+    took_seconds: float | None
+    teams: tuple[str, ...]
+    verdict: Verdict
+    page: Page | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A scenario that was run.
+
+    Attributes:
+        forbidden: Alerts that came though they must not.
+        others: Further pages, `(alert, team)`, in the order of arrival.
+    """
+
+    scenario: Scenario
+    found: tuple[Found, ...]
+    forbidden: tuple[str, ...]
+    others: tuple[tuple[str, str], ...]
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Everything expected came, in time and to the right team, and nothing forbidden did."""
+        met = all(found.verdict is Verdict.MET for found in self.found)
+        return met and not self.forbidden and not self.error
+
+
+class UnhealthyError(RuntimeError):
+    """The fleet did not become healthy; the message says what is missing."""
+
+
+def wait_healthy(stack: Stack, timeout_seconds: float = HEALTHY_SECONDS) -> float:
+    """Wait until the baseline holds; returns the seconds it took.
+
+    Raises:
+        UnhealthyError: It does not, after `timeout_seconds`.
+    """
+    began = time.monotonic()
+    missing = [meaning for meaning, _ in HEALTHY]
+    while time.monotonic() - began < timeout_seconds:
+        missing = unmet(stack)
+        if not missing:
+            return time.monotonic() - began
+        time.sleep(_POLL_SECONDS)
+    msg = f"the fleet was not healthy after {timeout_seconds:.0f} s, missing: {', '.join(missing)}"
+    raise UnhealthyError(msg)
+
+
+def unmet(stack: Stack) -> list[str]:
+    """What the baseline still lacks."""
+    try:
+        return [meaning for meaning, expr in HEALTHY if not ask.query(stack.prometheus.url, expr)]
+    except ask.UnansweredError:
+        return [meaning for meaning, _ in HEALTHY]
+
+
+def run(
+    scenario: Scenario,
+    stack: Stack,
+    crew: Crew,
+    *,
+    baseline_seconds: float = BASELINE_SECONDS,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Break the fleet as `scenario` says and wait for everything that must come of it.
+
+    Args:
+        scenario: What is done, and what is expected.
+        stack: Where the fleet reports to.
+        crew: The fleet.
+        baseline_seconds: Healthy traffic before the fault.
+        tell: Told what happens.
+
+    Raises:
+        UnhealthyError: The fleet never was healthy.
+    """
+    began = time.monotonic()
+    wait_healthy(stack)
+    time.sleep(max(0.0, baseline_seconds - (time.monotonic() - began)))
+    baseline = time.monotonic() - began
+    loaded = ask.holds(stack.prometheus.url)
+    tell(f"{scenario.id}: {scenario.fault.injection}")
+    injected = time.time()
+    faults.inject(scenario.fault, crew)
+    found: list[Found] = []
+    for expected in scenario.expected:
+        due = due_seconds(expected, loaded, baseline)
+        found.append(_await(expected, stack, injected, due))
+        tell(f"{scenario.id}: {found[-1].expected.alert}: {found[-1].verdict}")
+    return _outcome(scenario, stack, injected, tuple(found))
+
+
+def due_seconds(expected: Expected, loaded: dict[str, list[float]], baseline: float) -> float:
+    """From injection to page: detection, `for`, half of the way of a sample on average."""
+    hold = expected.hold_seconds
+    if hold is None:
+        hold = min(loaded.get(expected.alert, [0.0]))
+    return expected.detection(baseline) + hold + _WAY_SECONDS / 2
+
+
+def _await(expected: Expected, stack: Stack, injected: float, due: float) -> Found:
+    deadline = injected + due + TOLERANCE_SECONDS
+    while time.time() < deadline:
+        left = min(_POLL_SECONDS, max(0.0, deadline - time.time()))
+        page = stack.webhooks.wait(lambda page: _matches(page, expected, injected), left)
+        if page is not None:
+            return _judge(expected, due, page.at - injected, (page.team,), page)
+        if expected.severity is Severity.TICKET:
+            teams = _routed(expected, stack)
+            if teams:
+                return _judge(expected, due, time.time() - injected, teams, None)
+    return Found(expected, due, None, (), Verdict.MISSING)
+
+
+def _matches(page: Page, expected: Expected, injected: float) -> bool:
+    return page.firing and page.alert == expected.alert and page.at >= injected
+
+
+def _routed(expected: Expected, stack: Stack) -> tuple[str, ...]:
+    """The teams that Alertmanager would tell; a ticket itself waits for working hours."""
+    held = ask.held(stack.alertmanager.url)
+    receivers = [
+        receiver
+        for each in held
+        if each.labels.get("alertname") == expected.alert
+        for receiver in each.receivers
+    ]
+    return tuple(
+        name.removeprefix("fleetslo-").removesuffix(f"-{expected.severity.value}")
+        for name in receivers
+    )
+
+
+def _judge(
+    expected: Expected, due: float, took: float, teams: tuple[str, ...], page: Page | None
+) -> Found:
+    verdict = Verdict.MET
+    if abs(took - due) > TOLERANCE_SECONDS:
+        verdict = Verdict.LATE
+    if expected.team not in teams:
+        verdict = Verdict.WRONG_TEAM
+    return Found(expected, due, took, teams, verdict, page)
+
+
+def _outcome(
+    scenario: Scenario, stack: Stack, injected: float, found: tuple[Found, ...]
+) -> Outcome:
+    wanted = {(expected.alert, expected.team) for expected in scenario.expected}
+    came = dict.fromkeys(
+        (page.alert, page.team)
+        for page in stack.webhooks.received()
+        if page.firing and page.at >= injected
+    )
+    forbidden = tuple(dict.fromkeys(alert for alert, _ in came if alert in scenario.forbidden))
+    others = tuple(pair for pair in came if pair not in wanted and pair[0] not in forbidden)
+    return Outcome(scenario, found, forbidden, others)

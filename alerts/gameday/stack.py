@@ -1,0 +1,102 @@
+"""The real thing on loopback: collector, Prometheus, Alertmanager, and who listens to them.
+
+Everything is started on free ports with its data below one folder, and is stopped in the
+reverse order whatever happens.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from alerts.gameday.fleet.charge import Charge
+from alerts.gameday.fleet.topology import Topology
+from alerts.gameday.fleet.traffic import Traffic
+from alerts.gameday.library import Library
+from alerts.gameday.tree import PUSH_SECONDS, Ports, Tree, write
+from alerts.gameday.webhook import Webhooks
+from slo import servers
+
+COMPACT: Final = Topology()
+COMPACT_TRAFFIC: Final = Traffic(latency_scale=0.2, rare_scale=60.0)
+"""A fleet for a laptop: three workers per team instead of ten, so models and tools answer
+five times as fast to keep them as busy; what happens a few times a day happens sixty times
+as often, so that a fleet of two minutes has seen it. Arrivals and error rates are lifelike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack."""
+
+    tree: Tree
+    ports: Ports
+    webhooks: Webhooks
+    runbooks: str
+    collector: servers.Server
+    prometheus: servers.Server
+    alertmanager: servers.Server
+
+    def charge(self, topology: Topology, traffic: Traffic) -> Charge:
+        """What a fleet that reports here must know."""
+        return Charge(
+            name="",
+            grpc=f"127.0.0.1:{self.ports.grpc}",
+            http=f"http://127.0.0.1:{self.ports.http}",
+            traffic=traffic,
+            topology=topology,
+            push_seconds=PUSH_SECONDS,
+        )
+
+
+@contextmanager
+def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Iterator[Stack]:
+    """Generate everything into `folder`, start it, and stop it in the end.
+
+    Args:
+        folder: Must exist and be empty.
+        tell: Told what comes next, for whoever watches.
+
+    Raises:
+        MissingToolError: Prometheus or Alertmanager is not to be had.
+        TreeError: `sloctl` refused.
+        ServerError: Something did not come up; the message ends with its own last words.
+    """
+    for tool in ("prometheus", "alertmanager"):
+        servers.require(tool)
+    tree, ports = Tree(folder), Ports.pick()
+    with ExitStack() as running:
+        webhooks = running.enter_context(Webhooks())
+        library = running.enter_context(Library(tree.runbooks))
+        tell("files")
+        write(tree, ports, webhooks.address, library.url)
+        tell("collector")
+        collector = running.enter_context(_collector(tree, ports, folder))
+        tell("alertmanager")
+        alertmanager = running.enter_context(
+            servers.alertmanager(folder, tree.alertmanager, port=ports.alertmanager)
+        )
+        tell("prometheus")
+        prometheus = running.enter_context(
+            servers.prometheus(folder, tree.prometheus, port=ports.prometheus)
+        )
+        yield Stack(tree, ports, webhooks, library.url, collector, prometheus, alertmanager)
+
+
+def start_collector(tree: Tree, ports: Ports, folder: Path) -> servers.Server:
+    """The collector as a process of its own, on the generated configuration."""
+    return _collector(tree, ports, folder)
+
+
+def _collector(tree: Tree, ports: Ports, folder: Path) -> servers.Server:
+    code = "from collectors.cli import main; main()"
+    return servers.Server.start(
+        "collector",
+        [sys.executable, "-c", code, "run", "--config", tree.collector],
+        url=f"http://127.0.0.1:{ports.health}",
+        ready="/",
+        folder=folder,
+    )

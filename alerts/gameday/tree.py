@@ -1,0 +1,219 @@
+"""The files of a game day: made by `sloctl`, with nothing changed but addresses and waits.
+
+What differs from production is said here and nowhere else: where things listen, how often
+metrics are scraped and rules evaluated, and how long Alertmanager gathers before it tells.
+No `for` and no threshold is touched.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import yaml
+
+SCRAPE_SECONDS: Final = 5
+EVALUATION_SECONDS: Final = 5
+PUSH_SECONDS: Final = 5
+GROUP_WAIT_SECONDS: Final = 1
+_GENERATE_SECONDS: Final = 120
+
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+
+
+class TreeError(RuntimeError):
+    """`sloctl` refused; the message is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Free ports of loopback, one for each thing that listens."""
+
+    grpc: int
+    http: int
+    self_metrics: int
+    agent_metrics: int
+    health: int
+    prometheus: int
+    alertmanager: int
+
+    @classmethod
+    def pick(cls) -> Ports:
+        """Seven that nobody listened on a moment ago."""
+        with ExitStack() as held:
+            return cls(*(_free(held) for _ in range(7)))
+
+    def moved(self) -> Mapping[str, str]:
+        """The addresses of the starter files, and where we put them."""
+        defaults = {
+            4317: self.grpc,
+            4318: self.http,
+            8888: self.self_metrics,
+            8889: self.agent_metrics,
+            13133: self.health,
+            9090: self.prometheus,
+            9093: self.alertmanager,
+        }
+        return {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in defaults.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The specs and what was generated from them, both below `folder`."""
+
+    folder: Path
+
+    @property
+    def specs(self) -> Path:
+        """What `sloctl init` wrote: the files that a user would edit."""
+        return self.folder / "slos"
+
+    @property
+    def out(self) -> Path:
+        """What `sloctl generate` wrote."""
+        return self.folder / "generated"
+
+    @property
+    def prometheus(self) -> Path:
+        """Prometheus' configuration."""
+        return self.out / "prometheus" / "prometheus.yml"
+
+    @property
+    def alertmanager(self) -> Path:
+        """Alertmanager's configuration."""
+        return self.out / "alertmanager" / "alertmanager.yml"
+
+    @property
+    def collector(self) -> Path:
+        """The collector's configuration."""
+        return self.out / "collector" / "collector.yaml"
+
+    @property
+    def runbooks(self) -> Path:
+        """One page for each alert."""
+        return self.out / "runbooks"
+
+    @property
+    def data(self) -> Path:
+        """Where the collector keeps its logs."""
+        return self.folder / "collector-data"
+
+
+def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str) -> None:
+    """Make everything, with `sloctl init` and `sloctl generate`.
+
+    Args:
+        tree: Where to.
+        ports: Where everything will listen.
+        webhooks: ``host:port`` that stands for every team.
+        runbooks: Base address of the runbook pages.
+
+    Raises:
+        TreeError: `sloctl` refused.
+    """
+    sloctl("init", str(tree.specs))
+    moved = {**ports.moved(), "127.0.0.1:9095": webhooks}
+    _replace(sorted(tree.specs.rglob("*.yaml")), moved)
+    _settings(tree.specs, ports, runbooks)
+    sloctl("generate", str(tree.specs), "--out", str(tree.out))
+    _replace((tree.prometheus, tree.collector), moved)
+    edit(tree.alertmanager, _hurry)
+    edit(tree.collector, lambda config: _store_in(config, tree.data))
+
+
+def sloctl(*arguments: str) -> None:
+    """Run `sloctl` as a user would.
+
+    Raises:
+        TreeError: It did not exit with 0.
+    """
+    command = [sys.executable, "-c", "from slo.cli import main; main()", *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_GENERATE_SECONDS, check=False
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        msg = f"sloctl {arguments[0]} exited with {done.returncode}: {said}"
+        raise TreeError(msg)
+
+
+def edit(path: Path, change: Callable[[dict[str, Plain]], None]) -> None:
+    """Change a YAML file in place."""
+    config = yaml.safe_load(path.read_text("utf-8"))
+    change(config)
+    path.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
+
+
+def _settings(specs: Path, ports: Ports, runbooks: str) -> None:
+    """The project's settings: our addresses and intervals, everything else as it was."""
+    wanted: dict[str, Plain] = {
+        "urls": {
+            "runbooks": runbooks,
+            "prometheus": f"http://127.0.0.1:{ports.prometheus}",
+            "alertmanager": f"http://127.0.0.1:{ports.alertmanager}",
+        },
+        "intervals": {"scrape": f"{SCRAPE_SECONDS}s", "fast": f"{EVALUATION_SECONDS}s"},
+    }
+    for path in sorted(specs.rglob("*.yaml")):
+        documents = list(yaml.safe_load_all(path.read_text("utf-8")))
+        found = [each for each in documents if each and each.get("kind") == "Settings"]
+        if found:
+            for document in found:
+                for key, values in wanted.items():
+                    spec = document.setdefault("spec", {})
+                    spec[key] = {**(spec.get(key) or {}), **_mapping(values)}
+            path.write_text(yaml.safe_dump_all(documents, sort_keys=False), "utf-8")
+            return
+    document = {
+        "apiVersion": "fleetslo/v1",
+        "kind": "Settings",
+        "metadata": {"name": "gameday"},
+        "spec": wanted,
+    }
+    (specs / "settings.yaml").write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+
+
+def _hurry(config: dict[str, Plain]) -> None:
+    """Alertmanager gathers for a second at most, at every level of the tree."""
+
+    def visit(route: dict[str, Plain]) -> None:
+        if "group_wait" in route and route["group_wait"] != "0s":
+            route["group_wait"] = f"{GROUP_WAIT_SECONDS}s"
+        children = route.get("routes")
+        for child in children if isinstance(children, list) else []:
+            visit(_mapping(child))
+
+    visit(_mapping(config.get("route")))
+
+
+def _store_in(config: dict[str, Plain], folder: Path) -> None:
+    """The collector's logs go into our own folder."""
+    extensions = _mapping(config.get("extensions"))
+    storage = dict(_mapping(extensions.get("file_storage")))
+    extensions["file_storage"] = {**storage, "directory": str(folder)}
+
+
+def _mapping(value: Plain) -> dict[str, Plain]:
+    """The object itself, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def _replace(paths: Sequence[Path], words: Mapping[str, str]) -> None:
+    for path in paths:
+        text = path.read_text("utf-8")
+        for old, new in words.items():
+            text = text.replace(old, new)
+        path.write_text(text, "utf-8")
+
+
+def _free(held: ExitStack) -> int:
+    probe = held.enter_context(socket.socket())
+    probe.bind(("127.0.0.1", 0))
+    port: int = probe.getsockname()[1]
+    return port
