@@ -36,8 +36,8 @@ _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 
 def since_start(series: str, window: Calendar) -> str:
     """A subquery of `series` in tiles of 5 minutes, from the start of the running window on."""
-    started = f"vector(time()) > on () {_select(window)} @ end()"
-    return f"({series} and on () ({started}))[{_LONGEST[window.period]}:5m]"
+    started = f"timestamp({series}) > on () group_left () {_select(window)} @ end()"
+    return f"({series} and {started})[{_LONGEST[window.period]}:5m]"
 
 
 def calendar_groups(project: Project) -> tuple[RuleGroup, ...]:

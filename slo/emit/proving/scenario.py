@@ -1,0 +1,160 @@
+"""Traffic over time, and the input series that show it to the rules.
+
+A scenario is a list of phases with even rates. It is fed as raw counters where the SLI tells
+which series mean a good and a bad event, so that the whole chain from the scrape on is
+proven; else as the recorded rates, so that everything after the SLI's own expressions is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from slo import names
+from slo.emit.proving.events import Kinds, event_kinds
+from slo.emit.yaml import Value
+from slo.exact import Duration, decimal
+from slo.model import Slo
+from slo.rules.records import windows_of
+from slo.rules.terms import FIVE_MINUTES, RAW_UP_TO
+
+GROUPS: Final = ("first", "second")
+"""Values of the `by` labels: the budget under test, and a busy one beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Even traffic for some time.
+
+    Attributes:
+        seconds: A multiple of the step.
+        rate: Events per second; 0 for counters that stand still.
+        bad: Bad events per event.
+        gone: The targets are gone, there are no series.
+    """
+
+    seconds: int
+    rate: Fraction
+    bad: Fraction = Fraction(0)
+    gone: bool = False
+
+
+def metric(name: str, labels: Mapping[str, str]) -> str:
+    """A series in Prometheus' notation, labels sorted."""
+    pairs = ",".join(f"{key}={_quoted(labels[key])}" for key in sorted(labels))
+    return f"{name}{{{pairs}}}"
+
+
+class Feed:
+    """The input series of one SLO.
+
+    Attributes:
+        raw: Whether raw counters are fed; else recorded rates are.
+        worst: The highest error ratio that its bad events make: mostly 1.
+    """
+
+    def __init__(self, slo: Slo, step: Duration) -> None:
+        self._slo = slo
+        self._step = int(step.total_seconds)
+        self._kinds = {group: event_kinds(slo.sli, self.labels(group)) for group in GROUPS}
+        found = self._kinds[GROUPS[0]]
+        self.raw = found is not None
+        self.worst = found.bad.bad_share if found else Fraction(1)
+
+    def labels(self, group: str) -> dict[str, str]:
+        """The `by` labels of a budget."""
+        return dict.fromkeys(self._slo.by, group)
+
+    def series(
+        self, phases: Sequence[Phase], group: str = GROUPS[0], *, errors: bool = True
+    ) -> list[Value]:
+        """The input of one budget.
+
+        Args:
+            phases: What happens, in order.
+            group: One of `GROUPS`.
+            errors: Whether the series that count bad events exist at all.
+        """
+        kinds = self._kinds[group]
+        if kinds is None:
+            return self._recorded(phases, group)
+        return self._counters(kinds, phases, errors=errors)
+
+    def _counters(self, kinds: Kinds, phases: Sequence[Phase], *, errors: bool) -> list[Value]:
+        used = (kinds.good, kinds.bad) if errors else (kinds.good,)
+        series = dict.fromkeys(raw for events in used for raw in events.growth)
+        found: list[Value] = []
+        for raw in series:
+            pieces: list[tuple[int, Fraction | None]] = []
+            for phase in phases:
+                bad = phase.bad / self.worst
+                growth = kinds.good.growth.get(raw, Fraction(0)) * (1 - bad)
+                growth += kinds.bad.growth.get(raw, Fraction(0)) * bad
+                pieces.append((phase.seconds, None if phase.gone else growth * phase.rate))
+            name = metric(raw.metric, dict(raw.labels))
+            found.append({"series": name, "values": _counter(pieces, self._step)})
+        return found
+
+    def _recorded(self, phases: Sequence[Phase], group: str) -> list[Value]:
+        identity = {"slo_id": self._slo.slo_id, **self.labels(group)}
+        gone = [phase.gone for phase in phases]
+        shown: dict[str, list[Fraction | None]] = {
+            f"{names.SLI_TOTAL}:rate5m": [phase.rate for phase in phases],
+            f"{names.SLI_ERRORS}:rate5m": [phase.rate * phase.bad for phase in phases],
+        }
+        for window in windows_of(self._slo):
+            if FIVE_MINUTES < window <= RAW_UP_TO:
+                ratios = [phase.bad if phase.rate else None for phase in phases]
+                shown[names.error_ratio(window.promql())] = list(ratios)
+        return [
+            {
+                "series": metric(name, identity),
+                "values": _gauge(
+                    [
+                        (phase.seconds, None if away else level)
+                        for phase, away, level in zip(phases, gone, levels, strict=True)
+                    ],
+                    self._step,
+                ),
+            }
+            for name, levels in shown.items()
+        ]
+
+
+def _counter(pieces: Iterable[tuple[int, Fraction | None]], step: int) -> str:
+    """A counter from 0 on; None as growth per second ends it."""
+    value = Fraction(0)
+    words = ["0"]
+    for seconds, growth in pieces:
+        if growth is None:
+            words.extend(_nothing(seconds, step))
+            continue
+        count, increase = seconds // step, growth * step
+        words.append(f"{decimal(value + increase)}+{decimal(increase)}x{count - 1}")
+        value += increase * count
+    return " ".join(words)
+
+
+def _gauge(pieces: Iterable[tuple[int, Fraction | None]], step: int) -> str:
+    words: list[str] = []
+    for seconds, level in pieces:
+        count = seconds // step + (0 if words else 1)
+        if level is None:
+            words.extend(_nothing(count * step, step))
+        else:
+            words.append(f"{decimal(level)}+0x{count - 1}")
+    return " ".join(words)
+
+
+def _nothing(seconds: int, step: int) -> Iterator[str]:
+    """No samples for so long, and no looking back at older ones."""
+    yield "stale"
+    if seconds // step > 1:
+        yield f"_x{seconds // step - 1}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

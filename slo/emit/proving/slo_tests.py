@@ -1,0 +1,262 @@
+"""The tests of one SLO: it fires in time at each tier, and is silent whenever it should be.
+
+A test is short. A young series has a young history, so a window of three days fills in
+minutes; times are computed for exactly that history. Alerts are read from the series
+`ALERTS`: all labels must be as promised, annotations are for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import Final
+
+from slo import names
+from slo.emit.proving.scenario import GROUPS, Feed, Phase, metric
+from slo.emit.yaml import Value
+from slo.exact import Duration
+from slo.model import AlertRule, Slo, Tier, TierForm
+from slo.policy import gate_seconds
+from slo.rules.terms import RAW_UP_TO, SLOW_FROM
+
+_HEALTHY: Final = 600
+"""Seconds of good traffic before something happens: two windows of five minutes."""
+_SMOOTHING: Final = 300
+_BUSY: Final = Fraction(1000)
+_LONG_HOLD: Final = Duration.parse("1h")
+"""A tier that holds longer is proven to hold by the outage only; at its threshold it is
+enough that it starts to wait."""
+_SHORT_RESET: Final = 900
+_ONE: Final = Fraction(1)
+_BELOW: Final = Fraction(9, 10)
+_ABOVE: Final = Fraction(11, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An SLO under test, its rules, and what its tests have in common.
+
+    Attributes:
+        step: Seconds between samples and between evaluations: the fast interval.
+    """
+
+    slo: Slo
+    rules: tuple[AlertRule, ...]
+    feed: Feed
+    step: int
+
+    @classmethod
+    def of(cls, slo: Slo, rules: tuple[AlertRule, ...], fast: Duration) -> Subject:
+        """Find out how `slo` can be fed."""
+        return cls(slo, rules, Feed(slo, fast), int(fast.total_seconds))
+
+    def ceil(self, seconds: Fraction | int) -> int:
+        """The first evaluation at or after `seconds`."""
+        return ceil(Fraction(seconds) / self.step) * self.step
+
+    def tier_rules(self) -> Iterator[tuple[Tier, AlertRule]]:
+        """The burn alerts with their tiers."""
+        for rule in self.rules:
+            if rule.tier is not None:
+                yield rule.tier, rule
+
+    def rule(self, name: str) -> AlertRule | None:
+        """The SLO's rule called `name` that belongs to no tier, if it has one."""
+        for rule in self.rules:
+            if rule.name == name and rule.tier is None:
+                return rule
+        return None
+
+
+def slo_tests(subject: Subject) -> Iterator[Value]:
+    """Every test of the SLO."""
+    yield _signal(subject)
+    if not subject.slo.alerting.tiers:
+        return
+    yield _outage(subject)
+    for tier, rule in subject.tier_rules():
+        yield _just_below(subject, tier, rule)
+        yield _just_above(subject, tier, rule)
+    if all(tier.min_bad_events > 1 for tier in subject.slo.alerting.tiers):
+        yield _few_events(subject)
+
+
+def _signal(subject: Subject) -> Value:
+    """Good events only, then none, then no series at all."""
+    from slo.rules.burn import IDLE  # noqa: PLC0415
+
+    idle, lost = subject.rule(IDLE), subject.rule(names.SIGNAL_LOST)
+    quiet = 1080
+    phases = [
+        Phase(_HEALTHY, _BUSY),
+        Phase(quiet, Fraction(0)),
+        Phase(1200, Fraction(0), gone=True),
+    ]
+    errors_name, ratio_name = f"{names.SLI_ERRORS}:rate5m", names.error_ratio("5m")
+    errors = metric(errors_name, {"slo_id": subject.slo.slo_id})
+    ratio = metric(ratio_name, {"slo_id": subject.slo.slo_id})
+    quiet_end = _HEALTHY + quiet
+    checks = [
+        _expect(errors, _HEALTHY, (_identity(subject, errors_name), 0)),
+        _expect(ratio, _HEALTHY, (_identity(subject, ratio_name), 0)),
+        _silent(subject, _HEALTHY),
+        _expect(ratio, quiet_end),
+        _fires(idle, quiet_end, subject) if idle else _silent(subject, quiet_end),
+    ]
+    if lost is not None:
+        checks.append(_expect(_alerts(lost, "firing"), quiet_end + 540))
+        checks.append(_fires(lost, quiet_end + 1080, subject))
+    inputs = subject.feed.series(phases, errors=False)
+    return _test(subject, "no errors, no traffic, no signal", inputs, checks)
+
+
+def _outage(subject: Subject) -> Value:
+    """All events turn bad: every tier fires in its time, for this budget only."""
+    start = _HEALTHY
+    tiers = list(subject.tier_rules())
+    fired = [(rule, subject.ceil(start + _fire_seconds(subject, tier))) for tier, rule in tiers]
+    end = max(moment for _, moment in fired)
+    resets = [
+        (rule, subject.ceil(end + seconds))
+        for tier, rule in tiers
+        if (seconds := _reset_seconds(subject, tier)) <= _SHORT_RESET
+    ]
+    tail = max((moment for _, moment in resets), default=end) - end
+    phases = [Phase(start, _BUSY), Phase(end - start, _BUSY, subject.feed.worst)]
+    if tail:
+        phases.append(Phase(tail, _BUSY))
+    inputs = subject.feed.series(phases)
+    if subject.slo.by:
+        healthy = [Phase(end + tail, 10 * _BUSY)]
+        inputs.extend(subject.feed.series(healthy, GROUPS[1]))
+    checks = [_silent(subject, start)]
+    checks.extend(_fires(rule, moment, subject) for rule, moment in fired)
+    checks.extend(_expect(_alerts(rule), moment) for rule, moment in resets)
+    return _test(subject, "total outage", inputs, checks)
+
+
+def _just_below(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
+    bad = tier.threshold.value * _BELOW
+    phases = [Phase(720, _traffic(tier), bad)]
+    checks = [_expect(_alerts(rule), 720)]
+    return _test(subject, f"{tier.name}, just below", subject.feed.series(phases), checks)
+
+
+def _just_above(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
+    threshold = tier.threshold.value
+    bad = min(threshold * _ABOVE, (threshold + subject.feed.worst) / 2)
+    waits = tier.hold if tier.hold <= _LONG_HOLD else Duration(0)
+    needs = _SMOOTHING + _lag(subject, tier) + waits.total_seconds
+    seconds = subject.ceil(needs)
+    phases = [Phase(seconds, _traffic(tier), bad)]
+    state = "firing" if waits == tier.hold else "pending"
+    checks = [_fires(rule, seconds, subject, state)]
+    return _test(subject, f"{tier.name}, just above", subject.feed.series(phases), checks)
+
+
+def _few_events(subject: Subject) -> Value:
+    """Everything is bad, and it is too little to wake somebody."""
+    seconds = 600
+    rate = min(
+        tier.min_bad_events
+        / 2
+        / max(gate_seconds(tier) if tier.form is TierForm.SUSTAINED else 0, seconds)
+        for tier in subject.slo.alerting.tiers
+    )
+    phases = [Phase(seconds, rate, subject.feed.worst)]
+    checks = [_silent(subject, seconds)]
+    if subject.feed.worst == 1:
+        ratio = metric(names.error_ratio("5m"), {"slo_id": subject.slo.slo_id})
+        checks.append(_expect(f"round({ratio}, 0.001)", seconds, (_identity(subject), 1)))
+    inputs = subject.feed.series(phases)
+    return _test(subject, "few events, all bad", inputs, checks)
+
+
+def _fire_seconds(subject: Subject, tier: Tier) -> Fraction:
+    """Seconds of a total outage within which `tier` fires, after `_HEALTHY` good ones."""
+    worst, threshold = subject.feed.worst, tier.threshold.value
+    windows = [tier.long, tier.short or tier.long]
+    young = threshold * _HEALTHY / (worst - threshold)
+    slowest = max(min(threshold * w.total_seconds / worst, young) for w in windows)
+    counted = tier.min_bad_events / (worst * _BUSY)
+    return slowest + counted + _lag(subject, tier) + tier.hold.total_seconds
+
+
+def _lag(subject: Subject, tier: Tier) -> int:
+    """What sampling, steps and sums of smoothed rates add at most."""
+    lag = 3 * subject.step
+    if tier.long > RAW_UP_TO or tier.min_bad_events > 0:
+        lag += _SMOOTHING
+    if tier.long >= SLOW_FROM:
+        lag += _SMOOTHING
+    return lag
+
+
+def _reset_seconds(subject: Subject, tier: Tier) -> Fraction:
+    """Seconds after which `tier` is silent again when all events are good again."""
+    window = (tier.short or tier.long).total_seconds
+    smoothed = _SMOOTHING if (tier.short or tier.long) > RAW_UP_TO else 0
+    return window + smoothed + tier.keep_firing_for.total_seconds + 3 * subject.step
+
+
+def _traffic(tier: Tier) -> Fraction:
+    """Events per second at which the minimum of bad events is no obstacle within a minute."""
+    return max(_BUSY, tier.min_bad_events / (tier.threshold.value * 60))
+
+
+def _alerts(rule: AlertRule, state: str = "") -> str:
+    """The query for the states of one rule's alerts; any state when none is named."""
+    chosen = {"alertname": rule.name, "slo_id": rule.labels["slo_id"]}
+    if "slo_tier" in rule.labels:
+        chosen["slo_tier"] = rule.labels["slo_tier"]
+    if state:
+        chosen["alertstate"] = state
+    return metric("ALERTS", chosen)
+
+
+def _silent(subject: Subject, seconds: int) -> Value:
+    """Nothing is pending or firing for this SLO."""
+    return _expect(metric("ALERTS", {"slo_id": subject.slo.slo_id}), seconds)
+
+
+def _fires(rule: AlertRule, seconds: int, subject: Subject, state: str = "firing") -> Value:
+    """Exactly one alert of `rule`, with every label that is promised."""
+    by = {label: GROUPS[0] for label in rule.by}
+    labels = dict(rule.labels)
+    for label, value in by.items():
+        for key, text in labels.items():
+            labels[key] = text.replace(f"{{{{ $labels.{label} }}}}", value)
+    shown = {
+        **labels,
+        **by,
+        "slo_id": subject.slo.slo_id,
+        "alertname": rule.name,
+        "alertstate": state,
+    }
+    return _expect(_alerts(rule, state), seconds, (metric("ALERTS", shown), 1))
+
+
+def _expect(query: str, seconds: int, *samples: tuple[str, int]) -> Value:
+    """What `query` returns at that time."""
+    return {
+        "expr": query,
+        "eval_time": Duration.seconds(seconds).promql(),
+        "exp_samples": [{"labels": labels, "value": value} for labels, value in samples],
+    }
+
+
+def _identity(subject: Subject, series: str = "") -> str:
+    """The recorded `series` of the budget under test."""
+    labels = {"slo_id": subject.slo.slo_id, **subject.feed.labels(GROUPS[0])}
+    return metric(series, labels)
+
+
+def _test(subject: Subject, name: str, inputs: list[Value], checks: list[Value]) -> Value:
+    return {
+        "name": f"{subject.slo.slo_id}: {name}",
+        "interval": f"{subject.step}s",
+        "input_series": inputs,
+        "promql_expr_test": checks,
+    }
