@@ -1,0 +1,5 @@
+"""The command `collector`."""
+
+from collectors.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,196 @@
+"""`collector buffer`: reads the logs of a data directory, and changes nothing in them.
+
+It may look while the daemon runs: no lock is taken, and nothing is repaired.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from collectors.component import Signal
+from collectors.log.disk import OsFile
+from collectors.log.record import Kind, Record, raise_to, total_of
+from collectors.log.segment import (
+    SEGMENT_HEADER_BYTES,
+    Frame,
+    NewerFormat,
+    SegmentHeader,
+    SegmentName,
+    frames,
+)
+from collectors.net.otlp_json import NotOtlpError, to_json
+
+_directory = click.argument(
+    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+
+
+@click.group()
+def buffer() -> None:
+    """Look into the logs of a data directory: inbox, outbox, dead letters."""
+
+
+@buffer.command()
+@_directory
+def ls(directory: Path) -> None:
+    """List logs and segments: offsets, times, items, bytes."""
+    for log in _logs(directory):
+        click.echo(f"{log.name}:")
+        for path, name in _segments(log):
+            told = _look(path, name)
+            items = " ".join(f"{signal}={count}" for signal, count in told.items.items() if count)
+            first = _time(told.first_wall_ns)
+            click.echo(
+                f"  {path.name}  offsets {name.base}..{told.next_offset}  "
+                f"{told.bytes} bytes  from {first}  {items or 'empty'}"
+            )
+
+
+@buffer.command()
+@_directory
+def verify(directory: Path) -> None:
+    """Check every record; exit 1 if any is damaged or missing."""
+    damaged = False
+    for log in _logs(directory):
+        problems = list(_problems(log))
+        damaged = damaged or bool(problems)
+        for problem in problems:
+            click.echo(f"{log.name}: {problem}")
+        if not problems:
+            records = sum(1 for _ in _records(log))
+            click.echo(f"{log.name}: {records} records, every one whole")
+    sys.exit(1 if damaged else 0)
+
+
+@buffer.command()
+@_directory
+@click.option("--signal", type=click.Choice([*Signal]), help="Only this kind.")
+@click.option("--from", "first", type=click.IntRange(min=0), default=0, help="First offset.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many requests.")
+def cat(directory: Path, signal: str | None, first: int, limit: int | None) -> None:
+    """Print requests as OTLP JSON, one a line.
+
+    DIRECTORY is a log, or a data directory: then its inbox is read.
+    """
+    logs = _logs(directory)
+    chosen = next((log for log in logs if log.name == "inbox"), logs[0])
+    left = limit
+    for record in _records(chosen):
+        wanted = record.kind is Kind.DATA and record.offset >= first
+        if not wanted or record.signal is None or signal not in {None, record.signal.value}:
+            continue
+        try:
+            click.echo(to_json(record.signal, record.payload))
+        except NotOtlpError as error:
+            click.echo(f"offset {record.offset} cannot be shown: {error}", err=True)
+        if left is not None:
+            left -= 1
+            if left == 0:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a segment holds."""
+
+    next_offset: int
+    bytes: int
+    first_wall_ns: int
+    items: dict[Signal, int]
+
+
+def _logs(directory: Path) -> list[Path]:
+    """The logs in `directory`, itself one of them perhaps; exits with 1 if there is none."""
+    if _segments(directory):
+        return [directory]
+    logs = [path for path in sorted(directory.iterdir()) if path.is_dir() and _segments(path)]
+    if not logs:
+        click.echo(f"collector: {directory} holds no log", err=True)
+        sys.exit(1)
+    return logs
+
+
+def _segments(log: Path) -> list[tuple[Path, SegmentName]]:
+    """The segments of a log that count, oldest first.
+
+    A later segment is authoritative from its base on; one that it covers wholly is left over.
+    """
+    found = [(path, name) for path in log.iterdir() if (name := SegmentName.parse(path.name))]
+    found.sort(key=lambda item: item[1].sequence)
+    kept: list[tuple[Path, SegmentName]] = []
+    for path, name in found:
+        while kept and kept[-1][1].base >= name.base:
+            kept.pop()
+        kept.append((path, name))
+    return kept
+
+
+def _frames(path: Path, name: SegmentName) -> Iterator[Frame]:
+    with closing(OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))) as file:
+        yield from frames(file, name)
+
+
+def _records(log: Path) -> Iterator[Record]:
+    segments = _segments(log)
+    ends = [name.base for _, name in segments[1:]] + [sys.maxsize]
+    for (path, name), end in zip(segments, ends, strict=True):
+        for frame in _frames(path, name):
+            if frame.record.offset >= end:
+                break
+            yield frame.record
+
+
+def _look(path: Path, name: SegmentName) -> _Told:
+    items = dict.fromkeys(Signal, 0)
+    next_offset, first_wall_ns = name.base, 0
+    for frame in _frames(path, name):
+        record = frame.record
+        next_offset = record.offset + 1
+        first_wall_ns = first_wall_ns or record.wall_ns
+        if record.signal is not None:
+            items[record.signal] += record.items
+    return _Told(next_offset, path.stat().st_size, first_wall_ns, items)
+
+
+def _problems(log: Path) -> Iterator[str]:
+    """What is wrong with a log; a torn tail of the last segment is not: nobody relies on it."""
+    totals = None
+    expected: int | None = None
+    for path, name in _segments(log):
+        with closing(OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))) as file:
+            try:
+                header = SegmentHeader.decode(file.read(0, SEGMENT_HEADER_BYTES))
+            except NewerFormat as error:
+                yield f"{path.name}: {error}"
+                continue
+            if header is None:
+                yield f"{path.name}: the header is damaged"
+            if expected is not None and name.base > expected:
+                yield f"{path.name}: records {expected} to {name.base - 1} before it are missing"
+            if totals is None and header is not None:
+                totals = header.totals
+            expected = name.base
+            for frame in frames(file, name):
+                record = frame.record
+                if frame.gap or record.offset > expected:
+                    yield f"{path.name}: damaged before record {record.offset}"
+                if record.signal is not None and totals is not None:
+                    lost = record.total - record.items - total_of(totals, record.signal)
+                    if lost > 0:
+                        yield f"{path.name}: {lost} items of {record.signal} are missing"
+                    totals = raise_to(totals, record.signal, record.total)
+                expected = record.offset + 1
+
+
+def _time(wall_ns: int) -> str:
+    if not wall_ns:
+        return "-"
+    return datetime.fromtimestamp(wall_ns / 1e9, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,73 @@
+"""The option `--config`, and what stands behind it: the files given, or the built-in one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+
+from collectors.cli.draw import draw_all
+from collectors.config import load as loading
+from collectors.config.model import Loaded
+from collectors.config.registry import Registry
+from collectors.config.tree import Surroundings
+from collectors.extensions.file_storage import state_directory
+from slo.diagnostic import Diagnostic, has_errors
+
+BUILT_IN: Final = "default.yaml"
+STATE_VARIABLE: Final = "FLEETSLO_STATE"
+"""What the built-in configuration calls the user's state directory."""
+
+config_option = click.option(
+    "--config",
+    "paths",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="YAML of the OpenTelemetry Collector; several are merged, later ones win.",
+)
+
+
+def read(paths: Sequence[Path]) -> Loaded:
+    """The configuration of `paths`, or the built-in one; exits with 1 on any error."""
+    texts, problems = loading.read(paths) if paths else ([_built_in()], [])
+    loaded = None
+    if not problems:
+        loaded, problems = loading.load(texts, _surroundings(), Registry.installed())
+    tell(problems, texts)
+    if loaded is None or has_errors(problems):
+        stop(f"the configuration has {count(problems)}")
+    return loaded
+
+
+def tell(problems: Sequence[Diagnostic], texts: Sequence[loading.Text]) -> None:
+    """Draw `problems` on stderr."""
+    if problems:
+        click.echo(draw_all(problems, {text.name: text.text for text in texts}), err=True)
+
+
+def count(problems: Sequence[Diagnostic]) -> str:
+    """``1 error``, ``3 errors``."""
+    errors = sum(has_errors([problem]) for problem in problems)
+    return f"{errors} error{'' if errors == 1 else 's'}"
+
+
+def stop(line: str) -> NoReturn:
+    """Say one line on stderr and exit with 1."""
+    click.echo(f"collector: {line}", err=True)
+    sys.exit(1)
+
+
+def _built_in() -> loading.Text:
+    text = files("collectors.config").joinpath(BUILT_IN).read_text(encoding="utf-8")
+    return loading.Text(BUILT_IN, text)
+
+
+def _surroundings() -> Surroundings:
+    around = loading.here()
+    environment = {STATE_VARIABLE: str(state_directory()), **os.environ}
+    return Surroundings(environment, around.read)

@@ -1,0 +1,48 @@
+"""The command `collector`: its subcommands are imported when they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+_COMMANDS: Final = {
+    "buffer": "collectors.cli.buffer:buffer",
+    "components": "collectors.cli.components:components",
+    "print-config": "collectors.cli.config:print_config",
+    "run": "collectors.cli.run:run",
+    "validate": "collectors.cli.config:validate",
+}
+_SUMMARIES: Final = {
+    "buffer": "Look into the logs of a data directory.",
+    "components": "List the components that are installed.",
+    "print-config": "Print the configuration with every default.",
+    "run": "Run the daemon.",
+    "validate": "Check a configuration.",
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a subcommand when it is run or its own help is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        where = _COMMANDS.get(cmd_name)
+        if where is None:
+            return None
+        module, _, name = where.partition(":")
+        command: object = getattr(importlib.import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _SUMMARIES[name]) for name in self.list_commands(ctx)])
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fleetslo", prog_name="collector")
+def main() -> None:
+    """Take in telemetry, make it durable, reduce it, and send it on."""

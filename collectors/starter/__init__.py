@@ -1,0 +1,1 @@
+"""The collector's part of what `sloctl init` writes."""
