@@ -1,4 +1,8 @@
-"""Unit tests for promtool, one file per service, generated from the same SLOs as the rules."""
+"""Unit tests for promtool, one file per service, generated from the same SLOs as the rules.
+
+promtool evaluates all groups of a file in the one interval that the file names. An alert that
+waits six hours is proven in steps of five minutes, in a file of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,20 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from slo.diagnostic import Diagnostic
-from slo.emit.proving.slo_tests import Subject, slo_tests
+from slo.emit.proving.slo_tests import Subject, long_tests, slo_tests
 from slo.emit.rules import HEADER
 from slo.emit.yaml import Value, dump
+from slo.exact import Duration
 from slo.model import AlertRule, Compiled, OutputFile, RuleFile, Slo
 from slo.plugin import Output
 
 
+COARSE: Final = Duration.parse("5m")
+_FOLDER: Final = "prometheus/tests"
+
+
 class TestsGenerator:
-    """``prometheus/tests/<service>.test.yaml``."""
+    """``prometheus/tests/<service>.test.yaml``, and ``<service>.long.test.yaml``."""
 
     output = Output.TESTS
 
@@ -23,31 +32,36 @@ class TestsGenerator:
         return ()
 
     def generate(self, compiled: Compiled) -> Iterator[OutputFile]:
-        """One file for each service that has something to prove."""
+        """For each service a file, and one in coarse steps where an alert holds for hours."""
+        fast = compiled.project.settings.intervals.fast
         for file in compiled.rule_files:
-            tests = list(_tests(compiled, file))
-            if tests:
-                path = f"prometheus/tests/{file.service}.test.yaml"
-                yield OutputFile(path, _text(compiled, file, tests))
+            subjects = list(_subjects(file, fast))
+            short = [test for subject in subjects for test in slo_tests(subject)]
+            coarse = [subject.coarse(COARSE) for subject in subjects]
+            long = [test for subject in coarse for test in long_tests(subject)]
+            if short:
+                yield OutputFile(f"{_FOLDER}/{file.service}.test.yaml", _text(file, fast, short))
+            if long:
+                path = f"{_FOLDER}/{file.service}.long.test.yaml"
+                yield OutputFile(path, _text(file, COARSE, long))
 
 
 GENERATOR: Final = TestsGenerator()
 
 
-def _text(compiled: Compiled, file: RuleFile, tests: list[Value]) -> str:
-    step = compiled.project.settings.intervals.fast.promql()
+def _text(file: RuleFile, step: Duration, tests: list[Value]) -> str:
     return dump(
         {
             "rule_files": [f"../rules/{file.service}.yaml"],
-            "evaluation_interval": step,
+            "evaluation_interval": step.promql(),
             "tests": tests,
         },
         HEADER,
     )
 
 
-def _tests(compiled: Compiled, file: RuleFile) -> Iterator[Value]:
-    fast = compiled.project.settings.intervals.fast
+def _subjects(file: RuleFile, step: Duration) -> Iterator[Subject]:
+    """The SLOs of a file, each with the rules that watch it."""
     rules: dict[str, list[AlertRule]] = {}
     slos: dict[str, Slo] = {}
     for group in file.groups:
@@ -56,4 +70,4 @@ def _tests(compiled: Compiled, file: RuleFile) -> Iterator[Value]:
                 slos[rule.slo.slo_id] = rule.slo
                 rules.setdefault(rule.slo.slo_id, []).append(rule)
     for slo_id, slo in slos.items():
-        yield from slo_tests(Subject.of(slo, tuple(rules[slo_id]), fast))
+        yield Subject.of(slo, tuple(rules[slo_id]), step)

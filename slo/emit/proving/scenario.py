@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import Final
 
 from slo import names
-from slo.emit.proving.events import Kinds, event_kinds
+from slo.emit.proving.events import Events, Kinds, event_kinds
 from slo.emit.yaml import Value
-from slo.exact import Duration, decimal
+from slo.exact import decimal
 from slo.model import Slo
 from slo.rules.records import windows_of
 from slo.rules.terms import FIVE_MINUTES, RAW_UP_TO
@@ -29,7 +29,7 @@ class Phase:
     """Even traffic for some time.
 
     Attributes:
-        seconds: A multiple of the step.
+        seconds: A multiple of the step between samples.
         rate: Events per second; 0 for counters that stand still.
         bad: Bad events per event.
         gone: The targets are gone, there are no series.
@@ -55,9 +55,8 @@ class Feed:
         worst: The highest error ratio that its bad events make: mostly 1.
     """
 
-    def __init__(self, slo: Slo, step: Duration) -> None:
+    def __init__(self, slo: Slo) -> None:
         self._slo = slo
-        self._step = int(step.total_seconds)
         self._kinds = {group: event_kinds(slo.sli, self.labels(group)) for group in GROUPS}
         found = self._kinds[GROUPS[0]]
         self.raw = found is not None
@@ -68,22 +67,25 @@ class Feed:
         return dict.fromkeys(self._slo.by, group)
 
     def series(
-        self, phases: Sequence[Phase], group: str = GROUPS[0], *, errors: bool = True
+        self, phases: Sequence[Phase], group: str, *, step: int, errors: bool
     ) -> list[Value]:
         """The input of one budget.
 
         Args:
             phases: What happens, in order.
             group: One of `GROUPS`.
+            step: Seconds between samples; phases last a multiple of it.
             errors: Whether the series that count bad events exist at all.
         """
         kinds = self._kinds[group]
         if kinds is None:
-            return self._recorded(phases, group)
-        return self._counters(kinds, phases, errors=errors)
-
-    def _counters(self, kinds: Kinds, phases: Sequence[Phase], *, errors: bool) -> list[Value]:
+            return self._recorded(phases, group, step)
         used = (kinds.good, kinds.bad) if errors else (kinds.good,)
+        return self._counters(kinds, phases, used, step)
+
+    def _counters(
+        self, kinds: Kinds, phases: Sequence[Phase], used: tuple[Events, ...], step: int
+    ) -> list[Value]:
         series = dict.fromkeys(raw for events in used for raw in events.growth)
         found: list[Value] = []
         for raw in series:
@@ -94,10 +96,10 @@ class Feed:
                 growth += kinds.bad.growth.get(raw, Fraction(0)) * bad
                 pieces.append((phase.seconds, None if phase.gone else growth * phase.rate))
             name = metric(raw.metric, dict(raw.labels))
-            found.append({"series": name, "values": _counter(pieces, self._step)})
+            found.append({"series": name, "values": _counter(pieces, step)})
         return found
 
-    def _recorded(self, phases: Sequence[Phase], group: str) -> list[Value]:
+    def _recorded(self, phases: Sequence[Phase], group: str, step: int) -> list[Value]:
         identity = {"slo_id": self._slo.slo_id, **self.labels(group)}
         gone = [phase.gone for phase in phases]
         shown: dict[str, list[Fraction | None]] = {
@@ -116,7 +118,7 @@ class Feed:
                         (phase.seconds, None if away else level)
                         for phase, away, level in zip(phases, gone, levels, strict=True)
                     ],
-                    self._step,
+                    step,
                 ),
             }
             for name, levels in shown.items()

@@ -7,8 +7,8 @@ minutes; times are computed for exactly that history. Alerts are read from the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import Final
@@ -26,8 +26,8 @@ _HEALTHY: Final = 600
 _SMOOTHING: Final = 300
 _BUSY: Final = Fraction(1000)
 _LONG_HOLD: Final = Duration.parse("1h")
-"""A tier that holds longer is proven to hold by the outage only; at its threshold it is
-enough that it starts to wait."""
+"""Tiers that hold longer have tests of their own, in coarser steps; at the threshold it is
+enough that they start to wait."""
 _SHORT_RESET: Final = 900
 _ONE: Final = Fraction(1)
 _BELOW: Final = Fraction(9, 10)
@@ -39,7 +39,7 @@ class Subject:
     """An SLO under test, its rules, and what its tests have in common.
 
     Attributes:
-        step: Seconds between samples and between evaluations: the fast interval.
+        step: Seconds between evaluations.
     """
 
     slo: Slo
@@ -48,13 +48,28 @@ class Subject:
     step: int
 
     @classmethod
-    def of(cls, slo: Slo, rules: tuple[AlertRule, ...], fast: Duration) -> Subject:
+    def of(cls, slo: Slo, rules: tuple[AlertRule, ...], step: Duration) -> Subject:
         """Find out how `slo` can be fed."""
-        return cls(slo, rules, Feed(slo, fast), int(fast.total_seconds))
+        return cls(slo, rules, Feed(slo), int(step.total_seconds))
+
+    def coarse(self, step: Duration) -> Subject:
+        """The same in larger steps."""
+        return replace(self, step=int(step.total_seconds))
 
     def ceil(self, seconds: Fraction | int) -> int:
         """The first evaluation at or after `seconds`."""
         return ceil(Fraction(seconds) / self.step) * self.step
+
+    def series(
+        self, phases: Sequence[Phase], group: str = GROUPS[0], *, errors: bool = True
+    ) -> list[Value]:
+        """The input of one budget, a sample at each evaluation or each minute."""
+        return self.feed.series(phases, group, step=self.sample, errors=errors)
+
+    @property
+    def sample(self) -> int:
+        """Seconds between samples: a rate over five minutes needs several."""
+        return min(self.step, 60)
 
     def tier_rules(self) -> Iterator[tuple[Tier, AlertRule]]:
         """The burn alerts with their tiers."""
@@ -71,16 +86,38 @@ class Subject:
 
 
 def slo_tests(subject: Subject) -> Iterator[Value]:
-    """Every test of the SLO."""
+    """The tests of the SLO that an hour is enough for."""
     yield _signal(subject)
     if not subject.slo.alerting.tiers:
         return
-    yield _outage(subject)
+    if any(_is_short(tier) for tier in subject.slo.alerting.tiers):
+        yield _outage(subject)
     for tier, rule in subject.tier_rules():
         yield _just_below(subject, tier, rule)
         yield _just_above(subject, tier, rule)
     if all(tier.min_bad_events > 1 for tier in subject.slo.alerting.tiers):
         yield _few_events(subject)
+
+
+def long_tests(subject: Subject) -> Iterator[Value]:
+    """The tests of tiers that hold for hours, for coarse steps: they last as long as the hold."""
+    for tier, rule in subject.tier_rules():
+        if not _is_short(tier):
+            yield _held(subject, tier, rule)
+
+
+def _held(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
+    """A total outage keeps the alert pending for all of its hold, and fires it then."""
+    fires = subject.ceil(_HEALTHY + _fire_seconds(subject, tier))
+    waits = int((_HEALTHY + tier.hold.total_seconds) // subject.step * subject.step)
+    phases = [Phase(_HEALTHY, _BUSY), Phase(fires - _HEALTHY, _BUSY, subject.feed.worst)]
+    checks = [
+        _silent(subject, _HEALTHY),
+        _expect(_alerts(rule, "firing"), waits),
+        _fires(rule, waits, subject, "pending"),
+        _fires(rule, fires, subject),
+    ]
+    return _test(subject, f"{tier.name}, held", subject.series(phases), checks)
 
 
 def _signal(subject: Subject) -> Value:
@@ -108,14 +145,14 @@ def _signal(subject: Subject) -> Value:
     if lost is not None:
         checks.append(_expect(_alerts(lost, "firing"), quiet_end + 540))
         checks.append(_fires(lost, quiet_end + 1080, subject))
-    inputs = subject.feed.series(phases, errors=False)
+    inputs = subject.series(phases, errors=False)
     return _test(subject, "no errors, no traffic, no signal", inputs, checks)
 
 
 def _outage(subject: Subject) -> Value:
     """All events turn bad: every tier fires in its time, for this budget only."""
     start = _HEALTHY
-    tiers = list(subject.tier_rules())
+    tiers = [(tier, rule) for tier, rule in subject.tier_rules() if _is_short(tier)]
     fired = [(rule, subject.ceil(start + _fire_seconds(subject, tier))) for tier, rule in tiers]
     end = max(moment for _, moment in fired)
     resets = [
@@ -127,10 +164,10 @@ def _outage(subject: Subject) -> Value:
     phases = [Phase(start, _BUSY), Phase(end - start, _BUSY, subject.feed.worst)]
     if tail:
         phases.append(Phase(tail, _BUSY))
-    inputs = subject.feed.series(phases)
+    inputs = subject.series(phases)
     if subject.slo.by:
         healthy = [Phase(end + tail, 10 * _BUSY)]
-        inputs.extend(subject.feed.series(healthy, GROUPS[1]))
+        inputs.extend(subject.series(healthy, GROUPS[1]))
     checks = [_silent(subject, start)]
     checks.extend(_fires(rule, moment, subject) for rule, moment in fired)
     checks.extend(_expect(_alerts(rule), moment) for rule, moment in resets)
@@ -141,19 +178,19 @@ def _just_below(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
     bad = tier.threshold.value * _BELOW
     phases = [Phase(720, _traffic(tier), bad)]
     checks = [_expect(_alerts(rule), 720)]
-    return _test(subject, f"{tier.name}, just below", subject.feed.series(phases), checks)
+    return _test(subject, f"{tier.name}, just below", subject.series(phases), checks)
 
 
 def _just_above(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
     threshold = tier.threshold.value
     bad = min(threshold * _ABOVE, (threshold + subject.feed.worst) / 2)
-    waits = tier.hold if tier.hold <= _LONG_HOLD else Duration(0)
+    waits = tier.hold if _is_short(tier) else Duration(0)
     needs = _SMOOTHING + _lag(subject, tier) + waits.total_seconds
     seconds = subject.ceil(needs)
     phases = [Phase(seconds, _traffic(tier), bad)]
     state = "firing" if waits == tier.hold else "pending"
     checks = [_fires(rule, seconds, subject, state)]
-    return _test(subject, f"{tier.name}, just above", subject.feed.series(phases), checks)
+    return _test(subject, f"{tier.name}, just above", subject.series(phases), checks)
 
 
 def _few_events(subject: Subject) -> Value:
@@ -170,8 +207,12 @@ def _few_events(subject: Subject) -> Value:
     if subject.feed.worst == 1:
         ratio = metric(names.error_ratio("5m"), {"slo_id": subject.slo.slo_id})
         checks.append(_expect(f"round({ratio}, 0.001)", seconds, (_identity(subject), 1)))
-    inputs = subject.feed.series(phases)
+    inputs = subject.series(phases)
     return _test(subject, "few events, all bad", inputs, checks)
+
+
+def _is_short(tier: Tier) -> bool:
+    return tier.hold <= _LONG_HOLD
 
 
 def _fire_seconds(subject: Subject, tier: Tier) -> Fraction:
@@ -256,7 +297,7 @@ def _identity(subject: Subject, series: str = "") -> str:
 def _test(subject: Subject, name: str, inputs: list[Value], checks: list[Value]) -> Value:
     return {
         "name": f"{subject.slo.slo_id}: {name}",
-        "interval": f"{subject.step}s",
+        "interval": f"{subject.sample}s",
         "input_series": inputs,
         "promql_expr_test": checks,
     }
