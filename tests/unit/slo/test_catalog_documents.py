@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 import pytest
 
-import alerts.operational
-import slo.catalog
 from slo.catalog import metrics, unknown
-from slo.model import Alert, Project, Severity, Slo
-from slo.spec import SourceFile, read
-
-FOLDERS = [Path(str(package.__file__)).parent for package in (slo.catalog, alerts.operational)]
-
-
-@cache
-def project() -> Project:
-    files = [
-        SourceFile(path.name, path.read_text("utf-8"), named=False)
-        for folder in FOLDERS
-        for path in sorted(folder.rglob("*.yaml"))
-        if path.name != "metrics.yaml"
-    ]
-    found, problems = read(files)
-    assert problems == []
-    assert found is not None
-    return found
+from slo.model import Alert, Severity, Slo
+from tests.catalog_project import catalog_project
 
 
 def expressions() -> list[tuple[str, str]]:
     found = [
-        (slo.slo_id, text) for slo in project().slos for text in (slo.sli.errors, slo.sli.total)
+        (slo.slo_id, text)
+        for slo in catalog_project().slos
+        for text in (slo.sli.errors, slo.sli.total)
     ]
-    for alert in project().alerts:
+    for alert in catalog_project().alerts:
         found.append((alert.name, alert.expr))
         escalation = alert.runbook.escalation
         if escalation is not None and escalation.expr:
@@ -43,11 +24,11 @@ def expressions() -> list[tuple[str, str]]:
 
 
 def slo_of(row: str) -> Slo:
-    return next(slo for slo in project().slos if slo.catalog_id == row)
+    return next(slo for slo in catalog_project().slos if slo.catalog_id == row)
 
 
 def alert_of(name: str) -> Alert:
-    return next(alert for alert in project().alerts if alert.name == name)
+    return next(alert for alert in catalog_project().alerts if alert.name == name)
 
 
 @pytest.mark.parametrize(("name", "text"), expressions(), ids=lambda value: str(value)[:40])
@@ -77,13 +58,13 @@ def test_the_starting_targets_are_the_guides(row: str, objective: str, window: s
 
 
 def test_every_slo_takes_the_guides_own_policy() -> None:
-    assert {slo.alerting.policy for slo in project().slos} == {"fleet-sustained"}
+    assert {slo.alerting.policy for slo in catalog_project().slos} == {"fleet-sustained"}
 
 
 def test_time_to_remediate_policy_latency_and_rollbacks_wake_nobody() -> None:
     waking = {
         slo.catalog_id
-        for slo in project().slos
+        for slo in catalog_project().slos
         if any(tier.severity is Severity.PAGE for tier in slo.alerting.tiers)
     }
 
@@ -91,12 +72,14 @@ def test_time_to_remediate_policy_latency_and_rollbacks_wake_nobody() -> None:
 
 
 def test_every_slo_can_tell_somebody() -> None:
-    assert [slo.slo_id for slo in project().slos if not slo.alerting.tiers] == []
+    assert [slo.slo_id for slo in catalog_project().slos if not slo.alerting.tiers] == []
 
 
 def test_every_owner_is_a_team_and_every_team_of_the_runbook_is_there() -> None:
-    teams = {team.name for team in project().teams}
-    owners = {slo.owner for slo in project().slos} | {alert.owner for alert in project().alerts}
+    teams = {team.name for team in catalog_project().teams}
+    owners = {slo.owner for slo in catalog_project().slos} | {
+        alert.owner for alert in catalog_project().alerts
+    }
 
     assert {"core-engineering", "platform", "ai-ml", "legal-compliance"} <= teams
     assert owners | {metric.owner for metric in metrics().metrics} <= teams
@@ -133,12 +116,12 @@ def test_a_compliance_violation_pages_legal_and_compliance_at_once() -> None:
 
 
 def test_every_failure_mode_and_incident_has_an_alert() -> None:
-    rows = {alert.catalog_id for alert in project().alerts}
+    rows = {alert.catalog_id for alert in catalog_project().alerts}
 
     assert {"R1", "R2", "R3", "R4", "F1", "F2", "F3", "F4", "F5"} <= rows
 
 
-@pytest.mark.parametrize("alert", project().alerts, ids=lambda alert: alert.name)
+@pytest.mark.parametrize("alert", catalog_project().alerts, ids=lambda alert: alert.name)
 def test_whoever_is_called_is_told_what_it_means_and_what_to_do(alert: Alert) -> None:
     runbook = alert.runbook
 
