@@ -50,7 +50,7 @@ def run_promtool(case: Case) -> subprocess.CompletedProcess[str]:
     test = {
         "interval": "15s",
         "input_series": [
-            {"series": name, "values": str(text)} for name, text in case.series.items()
+            {"series": name, "values": text} for name, text in case.series.items()
         ],
         "alert_rule_test": [
             {
