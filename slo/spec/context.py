@@ -50,6 +50,7 @@ class Context:
         teams: Names of all teams, broken documents included.
         slo_ids: Ids of all SLOs, with the name alone beside them.
         alerts: Names of all alerts.
+        unclear: Names of documents whose kind is not known: they may be anything.
     """
 
     problems: Problems
@@ -60,6 +61,7 @@ class Context:
     teams: frozenset[str] = frozenset()
     slo_ids: dict[str, str] = field(default_factory=dict[str, str])
     alerts: frozenset[str] = frozenset()
+    unclear: frozenset[str] = frozenset()
 
     def team(self, fields: Fields, key: str, document: Document) -> str:
         """The team that `key` names, by default that of the settings; it must exist."""
@@ -71,7 +73,9 @@ class Context:
                 hint = "name a Team, or set defaults.owner in Settings"
                 self.problems.error("SLO011", text, document.place, hint)
                 return ""
-        self.check_team(name, fields.place(key) if fields.has(key) else document.place)
+        if fields.has(key):
+            # A default that does not exist is reported once, where it stands.
+            self.check_team(name, fields.place(key))
         return name
 
     def check_team(self, name: str, place: Span) -> None:
@@ -119,6 +123,8 @@ class Context:
         return ""
 
     def _unknown(self, what: str, name: str, place: Span, known: Iterable[str]) -> None:
+        if name in self.unclear:
+            return
         text = f"no {what} is called {name!r}"
         hint = nearest(name, known) or f"add a document for the {what}"
         self.problems.error("SLO021", text, place, hint)

@@ -34,12 +34,12 @@ def rate_template(scalar: Scalar, by: Sequence[str], problems: Problems) -> str 
     try:
         steady = per_second(expr)
     except PromqlError as error:
-        problems.promql(error, scalar, "SLO044")
+        problems.promql(error, scalar, "SLO054")
         return None
     try:
         return compact(grouped(steady, by))
     except PromqlError as error:
-        problems.promql(error, scalar, "SLO043")
+        problems.promql(error, scalar, "SLO053")
         return None
 
 
@@ -51,7 +51,7 @@ def instant_vector(scalar: Scalar, problems: Problems) -> pp.Expr | None:
     if uses_window(scalar.text):
         start = scalar.text.index("$window")
         text = "$window has no meaning here: this expression is evaluated as it stands"
-        problems.promql(PromqlError(text, start, start + 7, "write a duration"), scalar, "SLO041")
+        problems.promql(PromqlError(text, start, start + 7, "write a duration"), scalar, "SLO051")
         return None
     return expr
 
@@ -71,7 +71,7 @@ def covers(expr: pp.Expr, scalar: Scalar, by: Sequence[str], problems: Problems)
     missing = [] if known is None else sorted(set(by) - known)
     if missing:
         text = f"the result does not carry {', '.join(missing)}, which by names"
-        problems.promql(PromqlError(text, 0, 0, "add it to the aggregation"), scalar, "SLO043")
+        problems.promql(PromqlError(text, 0, 0, "add it to the aggregation"), scalar, "SLO053")
     return not missing
 
 
@@ -80,7 +80,7 @@ def has_window(scalar: Scalar, problems: Problems) -> bool:
     if uses_window(scalar.text):
         return True
     error = PromqlError("$window does not occur, every rule would see the same", hint=_PER_WINDOW)
-    problems.promql(error, scalar, "SLO041")
+    problems.promql(error, scalar, "SLO051")
     return False
 
 
@@ -93,6 +93,6 @@ def _parsed(scalar: Scalar, problems: Problems) -> pp.Expr | None:
     if not is_vector(expr):
         hint = "a range in brackets needs a function around it" if "[" in scalar.text else ""
         fault = PromqlError("an instant vector is needed, got another type", hint=hint)
-        problems.promql(fault, scalar, "SLO042")
+        problems.promql(fault, scalar, "SLO052")
         return None
     return expr

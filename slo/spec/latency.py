@@ -96,7 +96,7 @@ def _matchers(fields: Fields, problems: Problems) -> list[str] | None:
         parse(f"x{{{inner}}}")
     except PromqlError as error:
         text = f"selector is not a list of label matchers: {error}"
-        problems.error("SLO040", text, scalar.span, 'write name="value", other=~"a|b"')
+        problems.error("SLO050", text, scalar.span, 'write name="value", other=~"a|b"')
         return None
     return [inner] if inner else []
 

@@ -30,7 +30,7 @@ class Problems:
         """Add something that is as it should be, but may surprise."""
         self.add(Diagnostic(code, Level.NOTICE, text, place, hint))
 
-    def promql(self, error: PromqlError, scalar: Scalar, code: str = "SLO040") -> None:
+    def promql(self, error: PromqlError, scalar: Scalar, code: str = "SLO050") -> None:
         """Add a fault in an expression, at its place inside the scalar."""
         end = error.end or _first_line(scalar.text)
         place = inside(scalar, error.start, end)

@@ -19,7 +19,7 @@ from slo.spec.context import Context, Document
 from slo.spec.cycles import cycles
 from slo.spec.maintenance import read_maintenance
 from slo.spec.problems import Problems
-from slo.spec.recognise import SourceFile, documents
+from slo.spec.recognise import UNCLEAR, SourceFile, documents
 from slo.spec.settings import check_defaults, read_settings
 from slo.spec.shapes import KINDS
 from slo.spec.slos import check_class, read_slo
@@ -37,7 +37,8 @@ def read(files: Sequence[SourceFile]) -> tuple[Project | None, list[Diagnostic]]
     problems = Problems()
     found = documents(files, problems)
     for document in found:
-        check(document.node, KINDS[document.kind], document.kind, problems)
+        if document.kind != UNCLEAR:
+            check(document.node, KINDS[document.kind], document.kind, problems)
     project = _resolve(found, Context(problems))
     if not found and not problems.errors:
         names = ", ".join(file.name for file in files[:5]) or "nothing"
@@ -47,6 +48,7 @@ def read(files: Sequence[SourceFile]) -> tuple[Project | None, list[Diagnostic]]
 
 def _resolve(found: Sequence[Document], context: Context) -> Project:
     by_kind = {kind: [d for d in found if d.kind == kind] for kind in KINDS}
+    context.unclear = frozenset(d.name for d in found if d.kind == UNCLEAR)
     _learn(by_kind, context)
     slos = _all(by_kind["SLO"], read_slo, context)
     alerts = _all(by_kind["Alert"], read_alert, context)

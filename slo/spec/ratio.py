@@ -55,11 +55,11 @@ def _unweighted(
     try:
         share = compact(grouped(parse(scalar.text), by))
     except PromqlError as error:
-        problems.promql(error, scalar, "SLO043")
+        problems.promql(error, scalar, "SLO053")
         return None
     text = "the ratio cannot be split into events, so each evaluation counts the same"
     hint = "write errors / total, or use sli.events: then busy hours weigh more than idle ones"
-    problems.warning("SLO045", text, scalar.span, hint)
+    problems.warning("SLO055", text, scalar.span, hint)
     seconds = decimal(step.total_seconds)
     valid = f"({operand(share)} >= 0)"
     bad = f"(1 - {valid})" if good else valid

@@ -10,6 +10,8 @@ from slo.spec.context import Document
 from slo.spec.problems import Problems, nearest
 from slo.spec.shapes import API_VERSION, KINDS
 
+UNCLEAR = ""
+"""The kind of a document that is ours, but of no kind we know."""
 _OURS = API_VERSION.partition("/")[0]
 
 
@@ -28,10 +30,15 @@ class SourceFile:
 
 
 def documents(files: Sequence[SourceFile], problems: Problems) -> list[Document]:
-    """Every document of ours, in order; the rest is reported as the format says."""
+    """Every document of ours, in order, some of them `UNCLEAR`; the rest is reported."""
     found: list[Document] = []
     for file in files:
         nodes, faults = load(file.name, file.text)
+        if faults and not file.named and _OURS not in file.text:
+            # Templates of other tools are often no YAML until they are filled in.
+            text = "skipped: not valid YAML, and nothing in it says that it is ours"
+            problems.notice("SLO006", text, faults[0].place)
+            continue
         problems.extend(faults)
         if file.named and not nodes and not faults:
             problems.error("SLO007", f"{file.name} holds no document", None)
@@ -40,30 +47,41 @@ def documents(files: Sequence[SourceFile], problems: Problems) -> list[Document]
 
 
 def _ours(nodes: Sequence[Node], file: SourceFile, problems: Problems) -> Iterator[Document]:
+    skipped = False
     for node in nodes:
-        if isinstance(node, Mapping) and _version_fits(node, file, problems):
-            document = _document(node, problems)
-            if document is not None:
-                yield document
-        elif not isinstance(node, Mapping) and file.named:
-            text = "a document must be a mapping with apiVersion, kind, metadata and spec"
-            problems.error("SLO013", text, node.span)
+        if not isinstance(node, Mapping):
+            if file.named:
+                text = "a document must be a mapping with apiVersion, kind, metadata and spec"
+                problems.error("SLO013", text, node.span)
+        elif _version(node) == API_VERSION:
+            yield _document(node, problems)
+        elif not _claims(node, file, problems) and not skipped:
+            skipped = True
+            _skipped(node, problems)
 
 
-def _version_fits(node: Mapping, file: SourceFile, problems: Problems) -> bool:
+def _version(node: Mapping) -> str:
     value = node.get("apiVersion")
-    version = value.text if isinstance(value, Scalar) else ""
-    if version == API_VERSION:
-        return True
-    place = node.span if value is None else value.span
-    got = f"apiVersion {version!r}" if version else "no apiVersion"
-    if file.named or version.partition("/")[0] == _OURS or _looks_like_ours(node):
-        text = f"a document must say apiVersion: {API_VERSION}, got {got}"
-        problems.error("SLO006", text, place)
-    else:
-        text = f"skipped: {got} is not one of ours"
-        problems.notice("SLO006", text, place)
-    return False
+    return value.text if isinstance(value, Scalar) else ""
+
+
+def _claims(node: Mapping, file: SourceFile, problems: Problems) -> bool:
+    """Whether a document of another version should have been ours; then it is an error."""
+    version = _version(node)
+    ours = version.partition("/")[0] == _OURS or _looks_like_ours(node)
+    if not (file.named or ours):
+        return False
+    got = repr(version) if version else "none"
+    text = f"apiVersion must be {API_VERSION}, got {got}"
+    value = node.get("apiVersion")
+    problems.error("SLO006", text, node.span if value is None else value.span)
+    return True
+
+
+def _skipped(node: Mapping, problems: Problems) -> None:
+    version = _version(node)
+    got = f"apiVersion {version!r} is not ours" if version else "it has no apiVersion"
+    problems.notice("SLO006", f"skipped: {got}", node.span)
 
 
 def _looks_like_ours(node: Mapping) -> bool:
@@ -75,14 +93,14 @@ def _looks_like_ours(node: Mapping) -> bool:
     return known and isinstance(node.get("spec"), Mapping)
 
 
-def _document(node: Mapping, problems: Problems) -> Document | None:
+def _document(node: Mapping, problems: Problems) -> Document:
     kind = node.get("kind")
     word = kind.text if isinstance(kind, Scalar) else ""
     if word not in KINDS:
         place = node.span if kind is None else kind.span
         text = f"kind must be one of {', '.join(KINDS)}, got {word!r}"
         problems.error("SLO019", text, place, nearest(word, KINDS))
-        return None
+        word = UNCLEAR
     metadata = node.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     if isinstance(name, Scalar) and name.tag != "null":

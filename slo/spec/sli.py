@@ -92,7 +92,7 @@ def _ratio(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
 def _spans(fields: Fields, entry: Entry, case: Case) -> Sli | None:
     if case.by:
         text = "sli.spans has one budget, by is not available"
-        case.problems.error("SLO047", text, entry.key.span, "count events in a metric instead")
+        case.problems.error("SLO057", text, entry.key.span, "count events in a metric instead")
         return None
     bad = fields.child("bad")
     match = SpansMatch(
@@ -115,7 +115,7 @@ def _spans(fields: Fields, entry: Entry, case: Case) -> Sli | None:
 def _composite(_fields: Fields, entry: Entry, case: Case) -> Sli | None:
     text = "sli.composite is not supported yet"
     hint = "state an SLI over the sum of the parts' events, with sli.events"
-    case.problems.error("SLO047", text, entry.key.span, hint)
+    case.problems.error("SLO057", text, entry.key.span, hint)
     return None
 
 

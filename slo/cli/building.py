@@ -1,0 +1,57 @@
+"""A project goes through the compiler and the generators, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from slo.diagnostic import Diagnostic, has_errors
+from slo.model import Compiled, Project
+from slo.plugin import Generator, Output
+from slo.rules import compile_project
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A file to be written, and the family it belongs to."""
+
+    path: str
+    output: Output
+    text: str
+
+
+def checked(project: Project, generators: Sequence[Generator]) -> tuple[Compiled, list[Diagnostic]]:
+    """The rules of `project`, and what stands in the way of any generator."""
+    compiled = compile_project(project)
+    problems = [problem for generator in generators for problem in generator.check(compiled)]
+    return compiled, list(dict.fromkeys(problems))
+
+
+def built(compiled: Compiled, generators: Iterable[Generator]) -> tuple[Built, ...]:
+    """Every file, sorted by path.
+
+    Raises:
+        ValueError: Two generators write one path, or a path leaves the directory.
+    """
+    found: dict[str, Built] = {}
+    for generator in generators:
+        for file in generator.generate(compiled):
+            _refuse(file.path, found)
+            found[file.path] = Built(file.path, generator.output, file.text)
+    return tuple(found[path] for path in sorted(found))
+
+
+def stops(problems: Sequence[Diagnostic], *, strict: bool) -> bool:
+    """Whether `problems` stop the run; under `strict` a warning does too."""
+    return has_errors(list(problems)) or (strict and any(p.level == "warning" for p in problems))
+
+
+def _refuse(path: str, found: dict[str, Built]) -> None:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
+        msg = f"a generator's path must stay below the output directory, got {path!r}"
+        raise ValueError(msg)
+    if path in found:
+        msg = f"two generators write {path}: {found[path].output} and another"
+        raise ValueError(msg)

@@ -1,0 +1,128 @@
+"""`sloctl generate`: everything in memory first, then written, or nothing at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from slo.cli.building import Built, built, checked, stops
+from slo.cli.plugins import generators
+from slo.cli.reading import read_paths
+from slo.cli.report import report
+from slo.cli.state import FINE, PROBLEMS, State
+from slo.cli.validate import counted
+from slo.cli.writing import Change, differences, write
+from slo.plugin import Output
+
+
+def _families(_ctx: click.Context, _param: click.Parameter, value: str | None) -> frozenset[Output]:
+    if value is None:
+        return frozenset(Output)
+    known = [output.value for output in Output]
+    words = [word.strip() for word in value.split(",") if word.strip()]
+    unknown = [word for word in words if word not in known]
+    if unknown or not words:
+        msg = f"{', '.join(unknown) or 'nothing'}; known are {', '.join(known)}"
+        raise click.BadParameter(msg)
+    return frozenset(Output(word) for word in words)
+
+
+@click.command("generate")
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    metavar="PATH...",
+    type=click.Path(exists=True, allow_dash=True),
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the output tree is written.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when DIR is out of date.")
+@click.option(
+    "--only",
+    callback=_families,
+    metavar="LIST",
+    help=f"Some families only, with commas: {', '.join(Output)}.",
+)
+@click.option(
+    "--flavor",
+    type=click.Choice(["prometheus"]),
+    default="prometheus",
+    show_default=True,
+    help="What the rules are wrapped for.",
+)
+@click.option("--strict", is_flag=True, help="Let warnings stop the run.")
+@click.option("--force", is_flag=True, help="Overwrite files in DIR that sloctl did not write.")
+@click.pass_obj
+def generate(  # noqa: PLR0913 - one parameter per option of the command
+    state: State,
+    *,
+    paths: tuple[str, ...],
+    out: Path,
+    check: bool,
+    only: frozenset[Output],
+    flavor: str,
+    strict: bool,
+    force: bool,
+) -> int:
+    """Write rules, their tests, dashboards, routes, runbooks and collector configuration.
+
+    On any error nothing is written. A second run changes nothing; what an earlier run
+    wrote and this one does not is removed.
+    """
+    del flavor  # the expressions are the same in every flavor; one is supported so far
+    found = _build(state, paths, only, strict=strict)
+    if found is None:
+        return PROBLEMS
+    files, words = found
+    if check:
+        return _check(state, differences(out, files, only), out)
+    changes = write(out, files, only, force=force)
+    for change in changes:
+        state.detail(f"{change.what} {out / change.path}")
+    state.say(f"{words}: {_told(files, changes)} in {out}")
+    return FINE
+
+
+def _build(
+    state: State, paths: tuple[str, ...], only: frozenset[Output], *, strict: bool
+) -> tuple[tuple[Built, ...], str] | None:
+    """All files of the families `only`, and what they were made of; None after problems."""
+    reading = read_paths(paths)
+    problems = list(reading.problems)
+    if reading.project is None:
+        report(problems, reading.sources, state)
+        return None
+    wanted = [each for each in generators() if each.output in only]
+    compiled, more = checked(reading.project, wanted)
+    problems.extend(more)
+    report(problems, reading.sources, state)
+    if stops(problems, strict=strict):
+        return None
+    return built(compiled, wanted), counted(reading.project)
+
+
+def _check(state: State, changes: tuple[Change, ...], out: Path) -> int:
+    if not changes:
+        state.say(f"{out} is up to date")
+        return FINE
+    for change in changes:
+        click.echo(f"{change.what}: {out / change.path}", err=True)
+    click.echo(f"{out} is out of date, run sloctl generate without --check", err=True)
+    return PROBLEMS
+
+
+def _told(files: tuple[Built, ...], changes: tuple[Change, ...]) -> str:
+    removed = sum(change.what == "removed" for change in changes)
+    written = len(changes) - removed
+    told = f"{len(files)} files, {written or 'none'} changed"
+    return told + (f", {removed} removed" if removed else "")
+
+
+COMMAND = generate

@@ -1,0 +1,149 @@
+"""The command `sloctl`: names its subcommands, and loads only the one that is called."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import click
+
+from slo.cli.state import BUG, PROBLEMS, State
+
+# name: (module, what it does). Modules are imported when the command is called, so that
+# help and completion stay fast.
+_BUILT_IN: Final = {
+    "init": ("slo.cli.init", "Write starter files: SLOs, alerts, teams, collector."),
+    "validate": ("slo.cli.validate", "Check files, and report every problem at once."),
+    "generate": ("slo.cli.generate", "Write rules, tests, dashboards, routes and runbooks."),
+    "verify": ("slo.cli.verify", "Prove what was generated with the real tools."),
+    "explain": ("slo.cli.explain", "Explain an SLO's alerts, or a message's code."),
+    "catalog": ("slo.cli.catalog", "Show the built-in catalogue."),
+    "schema": ("slo.cli.schema", "Print the JSON Schema of the files, for editors."),
+    "completion": ("slo.cli.completion", "Print the completion script of a shell."),
+}
+_GROUP: Final = "sloctl.commands"
+_INTERRUPTED: Final = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported one by one; plug-ins stand beside ours."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, ours first."""
+        del ctx
+        return [*_BUILT_IN, *sorted(entry.name for entry in _plugins())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command `cmd_name`; None where there is none."""
+        del ctx
+        known = _BUILT_IN.get(cmd_name)
+        if known is not None:
+            found: object = importlib.import_module(known[0]).COMMAND
+        else:
+            entry = next((each for each in _plugins() if each.name == cmd_name), None)
+            found = None if entry is None else entry.load()
+        return found if isinstance(found, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        del ctx
+        rows = [(name, text) for name, (_, text) in _BUILT_IN.items()]
+        rows += sorted((entry.name, _first_words(entry.module)) for entry in _plugins())
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _plugins() -> Iterator[EntryPoint]:
+    """Commands of other rooms and of other distributions; ours cannot be replaced."""
+    return (entry for entry in entry_points(group=_GROUP) if entry.name not in _BUILT_IN)
+
+
+def _first_words(module: str) -> str:
+    """The first line of a module's docstring, read from its source and not by import."""
+    top, *rest = module.split(".")
+    try:
+        spec = find_spec(top)
+        folder = Path((spec.submodule_search_locations or [""])[0]) if spec else Path()
+        path = folder.joinpath(*rest)
+        source = (
+            path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
+        )
+        doc = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8")))
+    except (OSError, ValueError, SyntaxError, IndexError):
+        return ""
+    return (doc or "").partition("\n")[0]
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version  # noqa: PLC0415 - needed here only
+
+        click.echo(f"sloctl {version('fleetslo')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but problems.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more: notices, and each file written.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Print the version.",
+)
+@click.pass_context
+def cli(ctx: click.Context, quiet: bool, verbose: bool) -> None:
+    """From SLO files to rules, alerts, tests, dashboards, routes and runbooks.
+
+    Exit codes: 0 fine; 1 problems in the input, or a proof failed; 2 wrong usage;
+    3 a bug of sloctl; 4 cannot tell (a tool or a server is missing).
+    """
+    ctx.obj = State(quiet=quiet, verbose=verbose)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `sloctl` with `arguments`; the exit code."""
+    try:
+        result: object = cli.main(args=list(arguments), prog_name="sloctl", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return _INTERRUPTED
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        click.echo(f"error: {error.filename or 'input or output'}: {words}", err=True)
+        return PROBLEMS
+    except Exception as error:  # noqa: BLE001 - the last line of defence: told, and kept
+        return _bug(error)
+    return result if isinstance(result, int) else 0
+
+
+def _bug(error: Exception) -> int:
+    """Tell of our own mistake in one line, and keep the traceback in a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="sloctl-", suffix=".traceback", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    words = str(error).partition("\n")[0]
+    click.echo(
+        f"sloctl has a bug: {type(error).__name__}: {words}; the traceback is in {file.name}",
+        err=True,
+    )
+    return BUG
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

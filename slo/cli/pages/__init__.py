@@ -1,0 +1,1 @@
+"""One page per code: what is wrong, why it matters, an example that fails, one that passes."""

@@ -1,0 +1,96 @@
+"""An SLO in words and numbers: when its tiers fire, and what is spent by then."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from rich.console import Console
+from rich.table import Table
+
+from slo.exact import decimal
+from slo.model import Rolling, Slo, Tier, TierForm
+from slo.policy import TierEstimate, estimate, period_seconds
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def show(slo: Slo, console: Console | None = None) -> None:
+    """Print `slo` on stdout."""
+    console = console or Console(highlight=False)
+    console.print(f"[bold]{slo.slo_id}[/bold]  {slo.title}", soft_wrap=True)
+    for line in described(slo):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    console.print(_table(slo))
+    console.print()
+
+
+def described(slo: Slo) -> list[str]:
+    """What is promised, to whom, and what is counted."""
+    budget = slo.objective.budget.value
+    period = period_seconds(slo.window)
+    lines = [slo.description] if slo.description else []
+    lines.append(
+        f"objective {slo.objective.percent()} % over {_window(slo)}: a budget of "
+        f"{decimal(budget * 100)} % of events, {spoken(budget * period)} of a total outage"
+    )
+    if slo.events_per_second is not None:
+        events = budget * period * slo.events_per_second
+        lines.append(f"at {decimal(slo.events_per_second)} events/s: {int(events)} bad events")
+    else:
+        lines.append("traffic unknown: say traffic.events_per_second for the false pages")
+    lines.append(f"owner {slo.owner}, policy {slo.alerting.policy}, idle is {slo.alerting.idle}")
+    if slo.by:
+        lines.append(f"one budget for each {', '.join(slo.by)}")
+    if slo.alerting.depends_on:
+        lines.append(f"silent while a page stands on {', '.join(slo.alerting.depends_on)}")
+    lines += [f"bad:   {slo.sli.errors}", f"total: {slo.sli.total}"]
+    return lines
+
+
+def spoken(seconds: Fraction) -> str:
+    """A length of time with two figures of meaning: ``43 min``, ``1.5 h``, ``7.2 d``."""
+    for unit, word in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= 2 * unit or (seconds >= unit and word != "d"):
+            return f"{float(seconds / unit):.3g} {word}"
+    return f"{float(seconds):.3g} s"
+
+
+def _window(slo: Slo) -> str:
+    if isinstance(slo.window, Rolling):
+        return slo.window.length.promql()
+    return f"the calendar {slo.window.period} ({slo.window.timezone})"
+
+
+def _table(slo: Slo) -> Table:
+    table = Table(box=None, padding=(0, 2), title_justify="left")
+    for heading in ("tier", "severity", "fires when"):
+        table.add_column(heading)
+    for percent in ("100 %", "10 %", "1 %"):
+        table.add_column(f"at {percent} bad")
+    table.add_column("by chance / 30 d")
+    for line in estimate(slo):
+        table.add_row(*_row(line))
+    if not slo.alerting.tiers:
+        table.add_row("none", "", "this SLO measures, and never alerts", "", "", "", "")
+    return table
+
+
+def _row(line: TierEstimate) -> list[str]:
+    tier = line.tier
+    impacts = [
+        "never"
+        if impact.detection is None or impact.budget_used is None
+        else f"{spoken(impact.detection)}, {float(impact.budget_used) * 100:.3g} %"
+        for impact in line.impacts
+    ]
+    chance = "unknown" if line.false_alerts is None else f"{line.false_alerts:.2g}"
+    return [tier.name, tier.severity.value, _condition(tier), *impacts, chance]
+
+
+def _condition(tier: Tier) -> str:
+    share = f"> {float(tier.threshold.value) * 100:.4g} % bad"
+    burn = f"({float(tier.burn):.3g}x)"
+    if tier.form is TierForm.WINDOWS and tier.short is not None:
+        return f"{share} {burn} over {tier.long.promql()} and {tier.short.promql()}"
+    held = f" for {tier.hold.promql()}" if tier.hold.ms else ""
+    return f"{share} {burn} over {tier.long.promql()}{held}"
