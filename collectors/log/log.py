@@ -31,11 +31,12 @@ class LogHooks:
     """Who is told of what a log does; called in the writer's thread, and must not block.
 
     Attributes:
-        appended: The records of a group, before anybody else can know of them.
+        appended: The records of a group and the totals after it, before anybody else can
+            know of them.
         synced: Seconds that a write with its sync took.
     """
 
-    appended: Callable[[Sequence[Record]], None] = lambda _: None
+    appended: Callable[[Sequence[Record], Totals], None] = lambda _, __: None
     synced: Callable[[float], None] = lambda _: None
 
 
@@ -43,7 +44,6 @@ class LogHooks:
 class _Waiting:
     entries: Sequence[Entry]
     done: Done
-    durable: int = 0
 
 
 class Log:
@@ -155,12 +155,20 @@ class Log:
             result.append((count, failure))
             finished.set()
 
-        self.submit(entries, done)
+        self.submit(entries, done)  # without entries it only syncs
         finished.wait()
         count, failure = result[0]
         if failure is not None:
             raise Incomplete(count) from failure
         return count
+
+    def sync_now(self) -> None:
+        """Make everything appended so far safe, whatever durability the appends had.
+
+        Raises:
+            Incomplete: The disk failed.
+        """
+        self.append_now([])
 
     def reader(self, offset: int) -> Reader:
         """A reader that begins at `offset`."""
@@ -254,17 +262,27 @@ class Log:
             self._hooks.synced(time.perf_counter() - began)
             self._publish(records)
             done += len(records)
+        if failure is None and any(not waiting.entries for waiting in group):
+            failure = self._sync()
         self.failure = failure
         for waiting in group:
             durable = min(done, len(waiting.entries))
             done -= durable
-            waiting.done(durable, failure if durable < len(waiting.entries) else None)
+            whole = bool(waiting.entries) and durable == len(waiting.entries)
+            waiting.done(durable, None if whole else failure)
+
+    def _sync(self) -> LogFailed | None:
+        try:
+            self._store.sync()
+        except LogFailed as error:
+            return error
+        return None
 
     def _publish(self, records: Sequence[Record]) -> None:
         with self._state:
-            self._hooks.appended(records)
-            self._recent.add(records)
             self._totals = self._store.totals
+            self._hooks.appended(records, self._totals)
+            self._recent.add(records)
             self._end = records[-1].offset + 1
             listeners = self._listeners
         for listener in listeners:

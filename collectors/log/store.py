@@ -161,6 +161,21 @@ class Store:
             self.totals = advance(self.totals, record.signal, record.items)
         return records
 
+    def sync(self) -> None:
+        """Make safe what was appended without waiting for the disk.
+
+        Raises:
+            LogFailed: The disk failed; nothing is known of it.
+        """
+        if self._settings.sync or self._tail is None:
+            return
+        try:
+            self._tail.file.sync()
+        except OSError as error:
+            self._give_up_tail()
+            msg = f"{self.directory.name}: {error.strerror or error}"
+            raise LogFailed(msg) from error
+
     def trim(self, before: int, begun_before_ns: int) -> int:
         """Delete whole segments that end at or below `before` and whose successor is old.
 

@@ -1,0 +1,104 @@
+"""How much disk there is for telemetry, and whether a request still fits.
+
+Admission answers for the whole way: what is accepted has room in the outbox reserved, so
+that the graph never waits for disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from collectors.component import Signal
+from collectors.service.plan import GIBI, KIBI, MEBI
+
+LAST_SHARE = 0.9
+"""Above this share of the budget only metrics are taken: alerts must not go blind."""
+
+DEAD_SHARE = 0.1
+"""Share of the budget that dead letters may take."""
+
+DEFAULT_MOST_BYTES = 10 * GIBI
+_SEGMENTS = 64  # a trim frees one of them; the tails of three logs take three
+_LEAST_SEGMENT_BYTES = 64 * KIBI
+_MOST_SEGMENT_BYTES = 64 * MEBI
+
+
+class Sized(Protocol):
+    """Something that takes room on disk."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes taken now."""
+        ...
+
+
+class Budget:
+    """The room of all logs together."""
+
+    def __init__(
+        self, limit_bytes: int, logs: Sequence[Sized], copies: int, reclaim: Callable[[], int]
+    ) -> None:
+        """Keep within `limit_bytes`.
+
+        Args:
+            limit_bytes: Of all `logs` together.
+            logs: Who takes the room.
+            copies: Most outbox records that one request can become.
+            reclaim: Frees what is kept for convenience only; returns the bytes freed.
+        """
+        self.limit_bytes = limit_bytes
+        self._logs = logs
+        self._copies = copies
+        self._reclaim = reclaim
+        self._lock = threading.Lock()
+        self._waiting_bytes = 0
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes taken or promised."""
+        with self._lock:
+            promised = self._waiting_bytes * self._copies
+        return promised + sum(log.size_bytes for log in self._logs)
+
+    def admits(self, signal: Signal, size_bytes: int) -> bool:
+        """Whether a request of `size_bytes` fits, freeing what is not needed if it must."""
+        share = 1.0 if signal is Signal.METRICS else LAST_SHARE
+        limit = self.limit_bytes * share
+        wanted = size_bytes * (1 + self._copies)
+        if self.used_bytes + wanted <= limit:
+            return True
+        return self._reclaim() > 0 and self.used_bytes + wanted <= limit
+
+    def is_full(self) -> bool:
+        """Whether some signal is being refused for want of room."""
+        return self.used_bytes >= self.limit_bytes * LAST_SHARE
+
+    def promise(self, size_bytes: int) -> None:
+        """A request was accepted: its outputs will need room."""
+        with self._lock:
+            self._waiting_bytes += size_bytes
+
+    def settle(self, size_bytes: int) -> None:
+        """A request went through the graph: its outputs are in the outbox."""
+        with self._lock:
+            self._waiting_bytes = max(0, self._waiting_bytes - size_bytes)
+
+
+def budget_bytes(asked: int | None, free_bytes: int, held_bytes: int) -> int:
+    """The budget: what was asked for, else the lesser of 10 GiB and half of what is free.
+
+    Args:
+        asked: Of the configuration; None where it does not say.
+        free_bytes: Free on the disk now.
+        held_bytes: Taken by the logs now: free to them.
+    """
+    return asked if asked is not None else min(DEFAULT_MOST_BYTES, (free_bytes + held_bytes) // 2)
+
+
+def segment_bytes(asked: int | None, budget: int) -> int:
+    """Length of a segment: what was asked for, else a small part of the budget."""
+    if asked is not None:
+        return asked
+    return max(_LEAST_SEGMENT_BYTES, min(_MOST_SEGMENT_BYTES, budget // _SEGMENTS))

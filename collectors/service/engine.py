@@ -1,0 +1,188 @@
+"""The graph's thread: reads the inbox, steps the graph, fills the outbox, saves snapshots.
+
+It is the only one who touches the graph, and the inbox is all that it listens to. What it
+does after a restart is what it did before, up to the last output that is in the outbox;
+from there on it is new.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from collectors.component import Meter, View
+from collectors.graph import Configured, Graph, Tick, control_entry
+from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader
+from collectors.service.budget import Budget
+from collectors.service.clock import Clock
+from collectors.service.keeper import Keeper
+from collectors.service.outbox import Abandoned, Press
+from collectors.service.stepper import Stepper
+
+_log = logging.getLogger(__name__)
+
+READ_BYTES = 1 << 20
+"""Inbox bytes per round: what is stepped while the round before is being synced."""
+
+SNAPSHOT_SECONDS = 10.0
+_IDLE_SECONDS = 1.0
+_RETRY_SECONDS = 0.5
+_TICK_RETRY_SECONDS = 1.0  # a component that raises on a tick would raise without end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineParts:
+    """What the engine works with.
+
+    Attributes:
+        ready: Called once, when the inbox as found at start is through.
+        crashed: Called if the engine ends by a bug of ours.
+    """
+
+    graph: Graph
+    views: dict[str, View]
+    inbox: Log
+    outbox: Log
+    dead: Log
+    keeper: Keeper
+    stepper: Stepper
+    budget: Budget
+    clock: Clock
+    meter: Meter
+    fingerprint: str
+    version: str
+    ready: Callable[[], None]
+    crashed: Callable[[BaseException], None]
+
+
+class Engine:
+    """Runs the graph in a thread of its own."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._wake = threading.Event()
+        self._draining = threading.Event()
+        self._abandon = threading.Event()
+        self._press = Press(parts.outbox, self._abandon)
+        self._caught_up_at = parts.inbox.end
+        self._is_ready = False
+        self._tick_wanted = False
+        self._saved_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="graph", daemon=True)
+
+    def start(self) -> None:
+        """Begin with what the inbox holds."""
+        if self._parts.keeper.is_new_configuration:
+            self._append_control(Configured(self._parts.fingerprint, self._parts.version))
+        self._parts.inbox.listen(self._wake.set)
+        self._thread.start()
+
+    def drain(self) -> None:
+        """Go on to the end of the inbox, save, and end; returns at once."""
+        self._draining.set()
+        self._wake.set()
+
+    def abandon(self) -> None:
+        """Do not wait for a disk that does not take the outbox."""
+        self._abandon.set()
+        self.drain()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait for the thread to end; tells whether it did."""
+        if self._thread.ident is None:
+            return True
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        reader = self._parts.inbox.reader(self._parts.stepper.offset)
+        try:
+            while self._round(reader):
+                pass
+            self._press.flush()
+            self._save()
+        except Abandoned:
+            _log.warning("stopped before everything was in the outbox: it is done at restart")
+        except BaseException as error:  # noqa: BLE001 - handed to who can end the daemon
+            self._parts.crashed(error)
+        finally:
+            reader.close()
+
+    def _round(self, reader: Reader) -> bool:
+        """Work off what is there; tells whether to go on."""
+        self._wake.clear()
+        try:
+            records = reader.read(READ_BYTES)
+        except OSError as error:
+            _log.error("the inbox cannot be read, trying again: %s", error)
+            self._wake.wait(_RETRY_SECONDS)
+            return not self._abandon.is_set()
+        stepper = self._parts.stepper
+        if records:
+            entries: list[Entry] = []
+            for record in records:
+                if record.kind is Kind.CONTROL and record.offset >= self._caught_up_at:
+                    self._tick_wanted = False
+                entries += stepper.step(record)
+            stepper.publish(reader.offset)
+            self._press.put(entries)
+            self._parts.budget.settle(sum(record.size_bytes for record in records))
+        if not self._is_ready and reader.offset >= self._caught_up_at:
+            self._is_ready = True
+            self._parts.ready()
+        self._tick_if_due()
+        if time.monotonic() - self._saved_at >= SNAPSHOT_SECONDS:
+            self._press.flush()
+            self._save()
+        if not records:
+            if self._draining.is_set() and reader.offset >= self._parts.inbox.end:
+                return False
+            self._wake.wait(self._patience_seconds())
+        return not self._abandon.is_set()
+
+    def _patience_seconds(self) -> float:
+        """How long nothing will be due."""
+        if self._draining.is_set():
+            return 0.01
+        deadline = self._parts.graph.next_deadline()
+        if deadline is None or self._tick_wanted:
+            return _IDLE_SECONDS
+        left = (deadline - self._parts.clock.steady_ns()) / 1e9
+        return min(max(left, 0.001), _IDLE_SECONDS)
+
+    def _tick_if_due(self) -> None:
+        if self._tick_wanted or not self._is_ready or self._draining.is_set():
+            return
+        if time.monotonic() < self._parts.stepper.tick_failed_at + _TICK_RETRY_SECONDS:
+            return
+        deadline = self._parts.graph.next_deadline()
+        if deadline is not None and deadline <= self._parts.clock.steady_ns():
+            self._tick_wanted = self._append_control(Tick())
+
+    def _append_control(self, control: Tick | Configured) -> bool:
+        clock = self._parts.clock
+        entry = control_entry(control, clock.steady_ns(), clock.wall_ns())
+        try:
+            self._parts.inbox.append_now([entry])
+        except (Incomplete, LogFailed) as error:
+            _log.warning("a control record was not appended: %s", error)
+            return False
+        return True
+
+    def _save(self) -> None:
+        """Save a snapshot, then let go of what no longer needs to be replayed."""
+        self._saved_at = time.monotonic()
+        parts = self._parts
+        if not parts.keeper.needs_saving(parts.stepper.offset):
+            parts.keeper.trim_inbox()
+            return
+        try:
+            parts.outbox.sync_now()
+            parts.keeper.save(parts.stepper, parts.outbox, parts.dead)
+        except (OSError, Incomplete, LogFailed) as error:
+            _log.warning("the snapshot was not saved, the one before stands: %s", error)
+            return
+        parts.keeper.trim_inbox()

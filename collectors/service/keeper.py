@@ -1,0 +1,206 @@
+"""Where the graph begins after a restart, and what is saved so that it need not begin earlier.
+
+The order is: the outbox is on disk, then the snapshot, then the inbox may be trimmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from collectors.component import View
+from collectors.graph import DeadWords, Graph, OutboxWords, Unreadable
+from collectors.log import Kind, Log, Mark
+from collectors.service.books import Counts, no_counts
+from collectors.service.clock import Clock
+from collectors.service.dead import GRAPH
+from collectors.service.state import Identity, SavedCursor, Snapshot, StateFiles
+from collectors.service.stepper import Beginning, DeadIdentity, Stepper
+
+GRAPH_STATE = "graph/"
+VIEW_STATE = "view/"
+NO_OUTPUT: Identity = (-1, -1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperParts:
+    """What the keeper works with.
+
+    Attributes:
+        retain_seconds: How long segments of the inbox stay that nobody needs.
+        last: The last output that the outbox holds, as its records say.
+    """
+
+    graph: Graph
+    views: Mapping[str, View]
+    inbox: Log
+    outbox: Log
+    dead: Log
+    files: StateFiles
+    clock: Clock
+    retain_seconds: float
+    fingerprint: str
+    snapshot: Snapshot | None
+    last: Identity
+
+
+class Keeper:
+    """The graph's memory on disk."""
+
+    def __init__(self, parts: KeeperParts) -> None:
+        self._parts = parts
+        snapshot = parts.snapshot
+        self._saved_offset = snapshot.inbox.end if snapshot is not None else -1
+        self._outbox_end = snapshot.outbox.end if snapshot is not None else 0
+        self.is_new_configuration = snapshot is None or snapshot.fingerprint != parts.fingerprint
+
+    @property
+    def trimmable_outbox(self) -> int:
+        """Outbox records below this offset are not needed to know what is in it."""
+        return self._outbox_end
+
+    @property
+    def saved_offset(self) -> int:
+        """Inbox records below this offset are not replayed."""
+        return max(self._saved_offset, 0)
+
+    def begin(self, skips: frozenset[int], cursors: Mapping[str, SavedCursor]) -> Beginning:
+        """Restore the graph and the views, and tell where they stand."""
+        snapshot = self._parts.snapshot
+        if snapshot is None:
+            return self._begin_anew(skips, cursors)
+        parts = self._parts
+        state = snapshot.state
+        parts.graph.restore(_below(GRAPH_STATE, state))
+        for name, view in parts.views.items():
+            if VIEW_STATE + name in state:
+                view.restore(state[VIEW_STATE + name])
+        queued = {name: dict(counts) for name, counts in snapshot.queued.items()}
+        last = max(parts.last, snapshot.last)
+        if self.is_new_configuration:
+            # What was made since under another configuration cannot be told from what will
+            # be made now: it stays, and everything is made again. Duplicates, never loss.
+            _add(queued, self._outbox_counts(snapshot.outbox.end))
+            last = NO_OUTPUT
+        return Beginning(
+            offset=snapshot.inbox.end,
+            read=snapshot.read,
+            passed=snapshot.inbox.totals,
+            queued=queued,
+            last=last,
+            counts_known=True,
+            dead=self._dead_since(snapshot.dead_end, snapshot.inbox.end),
+            skips=skips,
+        )
+
+    def _begin_anew(self, skips: frozenset[int], cursors: Mapping[str, SavedCursor]) -> Beginning:
+        """Without a snapshot everything that the inbox still holds is replayed."""
+        inbox = self._parts.inbox
+        segments = inbox.segments()
+        totals = segments[0].totals if segments else inbox.totals
+        queued: dict[str, Counts] = {}
+        _add(queued, self._outbox_counts(self._parts.outbox.first_offset, cursors))
+        return Beginning(
+            offset=inbox.first_offset,
+            read=totals,
+            passed=totals,
+            queued=queued,
+            last=self._parts.last,
+            counts_known=False,
+            dead=self._dead_since(self._parts.dead.first_offset, inbox.first_offset),
+            skips=skips,
+        )
+
+    def needs_saving(self, offset: int) -> bool:
+        """Whether the graph has moved since."""
+        return offset != self._saved_offset
+
+    def save(self, stepper: Stepper, outbox: Log, dead: Log) -> None:
+        """Save all state; what was pressed into the outbox is on disk. Raises OSError."""
+        parts = self._parts
+        state = {GRAPH_STATE + name: data for name, data in parts.graph.snapshot().items()}
+        state |= {VIEW_STATE + name: view.snapshot() for name, view in parts.views.items()}
+        snapshot = Snapshot(
+            inbox=Mark(stepper.offset, stepper.passed, parts.inbox.steady_ns),
+            outbox=Mark(outbox.end, outbox.totals, outbox.steady_ns),
+            dead_end=dead.end,
+            read=stepper.read,
+            last=stepper.last,
+            queued=stepper.queued,
+            fingerprint=parts.fingerprint,
+            state=state,
+        )
+        parts.files.save_snapshot(snapshot)
+        self._saved_offset = snapshot.inbox.end
+        self._outbox_end = snapshot.outbox.end
+        self.is_new_configuration = False
+        stepper.keep_base()
+
+    def trim_inbox(self, *, keep: bool = True) -> int:
+        """Delete what is neither needed nor, if `keep`, to be retained; returns bytes freed."""
+        retain_ns = int(self._parts.retain_seconds * 1e9) if keep else 0
+        begun_before_ns = self._parts.clock.wall_ns() - retain_ns
+        return self._parts.inbox.trim(self.saved_offset, begun_before_ns)
+
+    def _outbox_counts(
+        self, start: int, cursors: Mapping[str, SavedCursor] | None = None
+    ) -> dict[str, Counts]:
+        """What the outbox holds from `start` on; with cursors, less what is done."""
+        counts: dict[str, Counts] = {}
+        reader = self._parts.outbox.reader(start)
+        while records := reader.read():
+            for record in records:
+                if record.signal is None:
+                    continue
+                for name in OutboxWords.decode(record.meta).destinations:
+                    saved = cursors.get(name) if cursors is not None else None
+                    if saved and (record.offset < saved.low or record.offset in saved.done):
+                        continue
+                    counts.setdefault(name, no_counts())[record.signal] += record.items
+        reader.close()
+        return counts
+
+    def _dead_since(self, start: int, inbox_offset: int) -> frozenset[DeadIdentity]:
+        """Dead letters of the graph, of inbox records that will be replayed."""
+        found: set[DeadIdentity] = set()
+        reader = self._parts.dead.reader(start)
+        while records := reader.read():
+            for record in records:
+                if record.kind is not Kind.DATA:
+                    continue
+                words = DeadWords.decode(record.meta)
+                if words.stage == GRAPH and words.origin >= inbox_offset:
+                    found.add((words.origin, words.index, words.destination))
+        reader.close()
+        return frozenset(found)
+
+
+def last_identity(outbox: Log) -> Identity:
+    """The last output that the outbox holds; outputs were appended in order."""
+    for segment in reversed(outbox.segments()):
+        last = NO_OUTPUT
+        reader = outbox.reader(segment.name.base)
+        while reader.offset < segment.end and (records := reader.read()):
+            for record in records:
+                try:
+                    words = OutboxWords.decode(record.meta)
+                except Unreadable:
+                    continue
+                last = max(last, (words.origin, words.index))
+        reader.close()
+        if last != NO_OUTPUT:
+            return last
+    return NO_OUTPUT
+
+
+def _below(prefix: str, state: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {
+        name.removeprefix(prefix): data for name, data in state.items() if name.startswith(prefix)
+    }
+
+
+def _add(queued: dict[str, Counts], more: Mapping[str, Counts]) -> None:
+    for name, counts in more.items():
+        into = queued.setdefault(name, no_counts())
+        for signal, items in counts.items():
+            into[signal] += items

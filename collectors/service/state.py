@@ -1,0 +1,211 @@
+"""What the daemon saves beside its logs: the graph's snapshot, the cursors, its deaths.
+
+Each is one file, replaced as a whole, checked when it is read. A file that is damaged is
+as good as none: then work is done again, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from google_crc32c import extend
+
+from collectors.component import Signal
+from collectors.graph import Unreadable, pack, unpack
+from collectors.log import SIGNALS, FileSystem, Mark, Totals, read_whole, write_atomically
+from collectors.service.books import Counts
+
+_log = logging.getLogger(__name__)
+
+_MAGIC = b"FSLOSTA\x01"
+_SNAPSHOT = "snapshot"
+_CURSORS = "cursors"
+_DEATHS = "deaths"
+_WORDS = "words"
+_STATE = "state/"
+
+Identity = tuple[int, int]
+"""Inbox offset and index of an output; they are made in ascending order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All state of the graph and the views at one place in the inbox.
+
+    Attributes:
+        inbox: The inbox up to this place.
+        outbox: The outbox when everything up to this place was in it.
+        dead_end: End of the dead letters then.
+        read: Items read, as the graph counted them.
+        last: The last output that is in the outbox.
+        queued: Items given to each destination.
+        fingerprint: Under which configuration and software.
+        state: Of components, ledgers and views, by name.
+    """
+
+    inbox: Mark
+    outbox: Mark
+    dead_end: int
+    read: Totals
+    last: Identity
+    queued: dict[str, Counts]
+    fingerprint: str
+    state: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCursor:
+    """Where a destination stands.
+
+    Attributes:
+        low: Everything below was delivered or dead-lettered, or was not for it.
+        done: So was this, above `low`.
+    """
+
+    low: int
+    done: tuple[int, ...]
+    delivered: Counts
+    dead_lettered: Counts
+
+
+class StateFiles:
+    """The directory `state` of a data directory."""
+
+    def __init__(self, files: FileSystem, directory: Path) -> None:
+        self._files = files
+        self._directory = directory
+        files.make_directory(directory)
+
+    @property
+    def directory(self) -> Path:
+        """Where the files are."""
+        return self._directory
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Save it; raises OSError, and the one before stands."""
+        words = {
+            "inbox": _mark_words(snapshot.inbox),
+            "outbox": _mark_words(snapshot.outbox),
+            "dead_end": snapshot.dead_end,
+            "read": snapshot.read,
+            "last": snapshot.last,
+            "queued": snapshot.queued,
+            "fingerprint": snapshot.fingerprint,
+        }
+        parts = {_WORDS: json.dumps(words).encode()}
+        parts |= {_STATE + name: state for name, state in snapshot.state.items()}
+        self._write(_SNAPSHOT, pack(parts))
+
+    def load_snapshot(self) -> Snapshot | None:
+        """The last one saved; None if there is none or it cannot be read."""
+        data = self._read(_SNAPSHOT)
+        if data is None:
+            return None
+        try:
+            parts = unpack(data)
+            words = json.loads(parts[_WORDS])
+            return Snapshot(
+                inbox=_mark(words["inbox"]),
+                outbox=_mark(words["outbox"]),
+                dead_end=words["dead_end"],
+                read=_totals(words["read"]),
+                last=(words["last"][0], words["last"][1]),
+                queued={name: _counts(counts) for name, counts in words["queued"].items()},
+                fingerprint=words["fingerprint"],
+                state={
+                    name.removeprefix(_STATE): state
+                    for name, state in parts.items()
+                    if name.startswith(_STATE)
+                },
+            )
+        except (Unreadable, KeyError, TypeError, ValueError):
+            _log.exception("the snapshot cannot be read; everything in the inbox is replayed")
+            return None
+
+    def save_cursors(self, cursors: dict[str, SavedCursor]) -> None:
+        """Save them all; raises OSError, and those before stand."""
+        words = {
+            name: {
+                "low": cursor.low,
+                "done": cursor.done,
+                "delivered": cursor.delivered,
+                "dead_lettered": cursor.dead_lettered,
+            }
+            for name, cursor in cursors.items()
+        }
+        self._write(_CURSORS, json.dumps(words).encode())
+
+    def load_cursors(self) -> dict[str, SavedCursor]:
+        """Those last saved, by destination; empty if there are none or they are damaged."""
+        data = self._read(_CURSORS)
+        if data is None:
+            return {}
+        try:
+            return {
+                name: SavedCursor(
+                    words["low"],
+                    tuple(words["done"]),
+                    _counts(words["delivered"]),
+                    _counts(words["dead_lettered"]),
+                )
+                for name, words in json.loads(data).items()
+            }
+        except (KeyError, TypeError, ValueError):
+            _log.exception("the cursors cannot be read; everything in the outbox is sent again")
+            return {}
+
+    def save_deaths(self, deaths: dict[int, int]) -> None:
+        """Save how often the process died at which inbox offset; raises OSError."""
+        self._write(_DEATHS, json.dumps({str(at): n for at, n in deaths.items()}).encode())
+
+    def load_deaths(self) -> dict[int, int]:
+        """How often the process died at which inbox offset."""
+        data = self._read(_DEATHS)
+        if data is None:
+            return {}
+        words = cast("dict[str, int]", json.loads(data))
+        return {int(offset): count for offset, count in words.items()}
+
+    def _write(self, name: str, data: bytes) -> None:
+        checksum = extend(0, data).to_bytes(4, "little")
+        write_atomically(self._files, self._directory / name, _MAGIC + checksum + data)
+
+    def _read(self, name: str) -> bytes | None:
+        data = read_whole(self._files, self._directory / name)
+        if data is None:
+            return None
+        checksum, body = data[len(_MAGIC) : len(_MAGIC) + 4], data[len(_MAGIC) + 4 :]
+        if not data.startswith(_MAGIC) or extend(0, body) != int.from_bytes(checksum, "little"):
+            _log.error("%s is damaged and was ignored", self._directory / name)
+            return None
+        return body
+
+
+def _mark_words(mark: Mark) -> dict[str, object]:
+    return {"end": mark.end, "totals": mark.totals, "steady_ns": mark.steady_ns}
+
+
+def _mark(words: dict[str, object]) -> Mark:
+    end, steady_ns = words["end"], words["steady_ns"]
+    if not isinstance(end, int) or not isinstance(steady_ns, int):
+        msg = "a mark without numbers"
+        raise TypeError(msg)
+    return Mark(end, _totals(words["totals"]), steady_ns)
+
+
+def _totals(words: object) -> Totals:
+    traces, metrics, logs = cast("list[int]", words)
+    return int(traces), int(metrics), int(logs)
+
+
+def _counts(words: dict[str, int]) -> Counts:
+    return {signal: int(words.get(signal, 0)) for signal in SIGNALS}
+
+
+def counts_of(totals: Totals) -> Counts:
+    """The same numbers by signal."""
+    return {Signal.TRACES: totals[0], Signal.METRICS: totals[1], Signal.LOGS: totals[2]}

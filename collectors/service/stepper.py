@@ -1,0 +1,325 @@
+"""One inbox record at a time through the graph, whatever it does to the components.
+
+A component that raises leaves no trace: the graph goes back to the last state that was
+kept, replays the inbox up to the record, and goes on behind it; the record is listed among
+the dead letters. So a step costs no copy of the state, and only a failure pays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from collectors.component import Batch, Context, Meter, Signal, View
+from collectors.graph import (
+    Graph,
+    InboxWords,
+    OutboxWords,
+    Output,
+    PipelineMeter,
+    StepFailed,
+    Tick,
+    Unreadable,
+    Unrouted,
+    read_control,
+)
+from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader, Record, Totals
+from collectors.log.record import advance, raise_to
+from collectors.service import names
+from collectors.service.books import Books, Counts, Progress, no_counts
+from collectors.service.clock import Clock
+from collectors.service.dead import GRAPH, dead_letter
+from collectors.service.marker import MOST_DEATHS, Marker
+from collectors.service.outbox import Abandoned
+from collectors.service.state import Identity
+
+_log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 0.5
+
+DeadIdentity = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """Where the graph stands before its first step.
+
+    Attributes:
+        offset: Next inbox record.
+        read: Items read before it.
+        passed: Running totals of the inbox there.
+        queued: Items given to each destination before it.
+        last: The last output that is in the outbox already; those up to it are not
+            appended again.
+        counts_known: Whether `queued` leaves them out, so that replay counts them.
+        dead: Dead letters of the graph that are listed already.
+        skips: Inbox offsets that ended the process too often.
+    """
+
+    offset: int
+    read: Totals
+    passed: Totals
+    queued: Mapping[str, Counts]
+    last: Identity
+    counts_known: bool
+    dead: frozenset[DeadIdentity]
+    skips: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepperParts:
+    """What the stepper works with.
+
+    Attributes:
+        meters: Of the pipelines' processors: silent while the graph repeats itself.
+        abandon: Set once the daemon must end though the disk takes nothing.
+    """
+
+    graph: Graph
+    views: Mapping[str, View]
+    meters: Sequence[PipelineMeter]
+    dead: Log
+    replay: Callable[[int], Reader]
+    books: Books
+    clock: Clock
+    meter: Meter
+    marker: Marker
+    abandon: threading.Event
+
+
+class Stepper:
+    """The graph's place in the inbox, and what it has counted up to there."""
+
+    def __init__(self, parts: StepperParts, beginning: Beginning) -> None:
+        self._parts = parts
+        self._beginning = beginning
+        self.offset = beginning.offset
+        self.read = beginning.read
+        self.passed = beginning.passed
+        self.queued = {name: dict(counts) for name, counts in beginning.queued.items()}
+        self.last = beginning.last
+        self.tick_failed_at = -3600.0
+        self._given: dict[str, list[tuple[Signal, int]]] = {}
+        self._base: tuple[int, dict[str, bytes]] = (0, {})
+        self.keep_base()
+
+    def keep_base(self) -> None:
+        """Make the present state the one that a failure goes back to."""
+        self._base = (self.offset, self._parts.graph.snapshot())
+
+    def step(self, record: Record) -> list[Entry]:
+        """Pass `record` through the graph; returns what is to be appended to the outbox.
+
+        Raises:
+            Abandoned: A dead letter could not be written and the daemon must end.
+        """
+        self._parts.marker.enter(record.offset)
+        repeats = record.offset <= self._beginning.last[0]
+        for meter in self._parts.meters:
+            meter.silent = repeats
+        self.passed = raise_to(self.passed, record.signal, record.total)
+        if record.kind is Kind.DATA:
+            self.read = advance(self.read, record.signal, record.items)
+        entries = self._entries(record, self._outputs(record))
+        self.offset = record.offset + 1
+        self._parts.marker.leave()
+        return entries
+
+    def publish(self, offset: int) -> None:
+        """Tell the books how far the graph is, behind what could not be read before `offset`."""
+        self.offset = max(self.offset, offset)
+        graph = self._parts.graph
+        pipelines = {
+            name: (
+                pipeline.wiring.signal,
+                pipeline.ledger.imbalance(held := graph.held_items(name)),
+                held,
+            )
+            for name, pipeline in graph.pipelines.items()
+        }
+        queued = {name: dict(counts) for name, counts in self.queued.items()}
+        progress = Progress(self.read, self.passed, pipelines, queued)
+        self._parts.books.publish(progress, self._given)
+        self._given = {}
+
+    def _outputs(self, record: Record) -> list[Output]:
+        try:
+            return self._run(record)
+        except Unrouted as error:
+            self._bury(record, str(error))
+        except Unreadable as error:
+            self._bury(record, f"unreadable: {error}")
+        except StepFailed as failure:
+            _log.exception("inbox record %d: %s", record.offset, failure, exc_info=failure)
+            self._parts.meter.add(names.STEP_FAILURES, 1, component=failure.component)
+            self._undo(record.offset)
+            if record.kind is Kind.CONTROL:
+                self.tick_failed_at = time.monotonic()
+            else:
+                self._bury(record, f"{failure}: {failure.__cause__!r}")
+        return []
+
+    def _run(self, record: Record) -> list[Output]:
+        graph = self._parts.graph
+        if record.kind is Kind.CONTROL:
+            is_tick = isinstance(read_control(record.meta), Tick)
+            return graph.tick(record.steady_ns) if is_tick else []
+        if record.offset in self._beginning.skips:
+            msg = f"it ended the process {MOST_DEATHS} times"
+            raise Unreadable(msg)
+        words = InboxWords.decode(record.meta)
+        if record.signal is None:
+            msg = "a request without a signal"
+            raise Unreadable(msg)
+        batch = Batch(
+            record.signal,
+            record.payload,
+            record.items,
+            words.context,
+            record.steady_ns,
+            record.wall_ns,
+        )
+        return graph.step(words.receiver, batch)
+
+    def _undo(self, failing: int) -> None:
+        """Bring the graph back to where it was before record `failing`."""
+        base, state = self._base
+        self._parts.graph.restore(state)
+        for meter in self._parts.meters:
+            meter.silent = True
+        reader = self._parts.replay(base)
+        try:
+            while reader.offset < failing and (records := reader.read()):
+                for record in records:
+                    if record.offset >= failing:
+                        break
+                    with contextlib.suppress(Unrouted, Unreadable):
+                        self._run(record)
+        finally:
+            reader.close()
+        # The next failure need not replay what lies before this one.
+        self._base = (failing + 1, self._parts.graph.snapshot())
+
+    def _bury(self, record: Record, reason: str) -> None:
+        """List a request among the dead letters, once."""
+        if (record.offset, -1, "") in self._beginning.dead:
+            return
+        context = Context()
+        try:
+            context = InboxWords.decode(record.meta).context
+        except Unreadable:
+            reason = f"{reason}; its words cannot be read"
+        letter = dead_letter(
+            reason=reason,
+            stage=GRAPH,
+            signal=record.signal,
+            items=record.items,
+            payload=record.payload,
+            origin=record.offset,
+            clock=self._parts.clock,
+            context=context,
+        )
+        self._write_dead(letter)
+        if record.signal is not None:
+            self._count(record.signal, record.items, "dead_lettered", "", "")
+
+    def _write_dead(self, letter: Entry) -> None:
+        while True:
+            try:
+                self._parts.dead.append_now([letter])
+            except (Incomplete, LogFailed) as error:
+                _log.warning("a dead letter could not be written: %s", error.__cause__ or error)
+            else:
+                return
+            if self._parts.abandon.wait(_RETRY_SECONDS):
+                raise Abandoned
+
+    def _entries(self, record: Record, outputs: list[Output]) -> list[Entry]:
+        entries: list[Entry] = []
+        for index, output in enumerate(outputs):
+            identity = (record.offset, index)
+            is_known = identity <= self._beginning.last
+            for name in output.destinations:
+                if name in self._parts.views:
+                    self._apply(name, output, identity)
+            names_of_exporters = tuple(
+                name for name in output.destinations if name not in self._parts.views
+            )
+            if not names_of_exporters:
+                continue
+            if not is_known or self._beginning.counts_known:
+                self._queue(names_of_exporters, output.batch)
+            if is_known:
+                continue
+            self.last = identity
+            for name in names_of_exporters:
+                pair = (output.batch.signal, output.batch.items)
+                self._given.setdefault(name, []).append(pair)
+            entries.append(_entry(output, names_of_exporters, identity))
+        return entries
+
+    def _queue(self, destinations: tuple[str, ...], batch: Batch) -> None:
+        for name in destinations:
+            counts = self.queued.setdefault(name, no_counts())
+            counts[batch.signal] += batch.items
+
+    def _apply(self, name: str, output: Output, identity: Identity) -> None:
+        """Show `output` to a view; one that raises keeps its state and gets no second chance."""
+        batch = output.batch
+        try:
+            self._parts.views[name].apply(batch)
+        except Exception as error:  # noqa: BLE001 - whatever a component raises is told
+            _log.exception("inbox record %d: %s failed", identity[0], name)
+            self._parts.meter.add(names.STEP_FAILURES, 1, component=name)
+            if (*identity, name) in self._beginning.dead:
+                return
+            letter = dead_letter(
+                reason=f"{name} failed: {error!r}",
+                stage=GRAPH,
+                signal=batch.signal,
+                items=batch.items,
+                payload=batch.payload,
+                origin=identity[0],
+                index=identity[1],
+                destination=name,
+                pipeline=output.pipeline,
+                clock=self._parts.clock,
+                context=batch.context,
+            )
+            self._write_dead(letter)
+            self._count(batch.signal, batch.items, "dead_lettered", output.pipeline, name)
+        else:
+            if identity[0] > self._beginning.last[0]:
+                self._count(batch.signal, batch.items, "delivered", output.pipeline, name)
+                sent = names.exporter_counter("sent", batch.signal)
+                self._parts.meter.add(sent, batch.items, exporter=name)
+
+    def _count(
+        self, signal: Signal, items: int, outcome: str, pipeline: str, exporter: str
+    ) -> None:
+        self._parts.meter.add(
+            names.ITEMS,
+            items,
+            signal=signal,
+            pipeline=pipeline,
+            exporter=exporter,
+            outcome=outcome,
+        )
+
+
+def _entry(output: Output, destinations: tuple[str, ...], identity: Identity) -> Entry:
+    batch = output.batch
+    words = OutboxWords(*identity, output.pipeline, destinations, batch.context)
+    return Entry(
+        Kind.DATA,
+        batch.signal,
+        batch.items,
+        batch.steady_ns,
+        batch.wall_ns,
+        words.encode(),
+        batch.payload,
+    )
