@@ -52,8 +52,10 @@ def alertmanager(
     """
     chosen = free_port() if port is None else port
     url = f"http://127.0.0.1:{chosen}"
+    program = require("alertmanager")
+    _link_assets(program, folder)
     command: list[str | Path] = [
-        require("alertmanager"),
+        program,
         f"--config.file={config}",
         f"--storage.path={folder / 'alertmanager-data'}",
         f"--web.listen-address=127.0.0.1:{chosen}",
@@ -63,3 +65,11 @@ def alertmanager(
         *extra,
     ]
     return Server.start("alertmanager", command, url=url, ready="/-/ready", folder=folder)
+
+
+def _link_assets(program: Path, folder: Path) -> None:
+    """Put Debian's own templates where an unpacked Alertmanager looks for them, see .ci/servers."""
+    assets = program.resolve().parents[1] / "share" / "prometheus" / "alertmanager"
+    link = folder / "alertmanager-assets"
+    if assets.is_dir() and not link.is_symlink():
+        link.symlink_to(assets)
