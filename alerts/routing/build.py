@@ -42,10 +42,10 @@ _GROUP_BY: Final = ("root_cause", CLUSTER)
 # up, and below the 120 h that it remembers notifications for.
 _WAITS: Final = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
 _HEARTBEAT: Final = {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "1m"}
-_AUDIT: Final = {"group_wait": "0s", "group_interval": "5m", "repeat_interval": "4d"}
+_AUDIT: Final = {"group_wait": "0s", "repeat_interval": "4d"}
 _AT_ONCE: Final = {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "1h"}
 # Ten seconds let the alerts of one evaluation meet, so that a cause silences in time.
-_PAGE: Final = {"group_wait": "10s", "group_interval": "5m", "repeat_interval": "1h"}
+_PAGE: Final = {"group_wait": "10s", "repeat_interval": "1h"}
 # A ticket already sent cannot be taken back when the page follows: it waits longer.
 _TICKET: Final = {"group_wait": "5m", "group_interval": "30m", "repeat_interval": "3d"}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from alerts.routing.inhibit import CLUSTER
-from alerts.routing.tree import GROUP_BY_ALL, Inhibition, Matcher, Route, Routing
+from alerts.routing.tree import AUDIT, GROUP_BY_ALL, Inhibition, Matcher, Route, Routing
 from slo.exact import Duration
 
 _RETENTION: Final = Duration.parse("120h")
@@ -52,6 +52,8 @@ def _root(root: Route) -> Iterator[str]:
 
 def _order(route: Route) -> Iterator[str]:
     for place, child in enumerate(route.routes):
+        if child.continues and child.receiver != AUDIT:
+            yield f"route to {child.receiver}: only the audit copy may let an alert go on"
         grouped = child.group_by or ()
         if GROUP_BY_ALL in grouped and len(grouped) > 1:
             yield f"route to {child.receiver}: '...' must stand alone in group_by"

@@ -20,9 +20,7 @@ TIMES: Final[Mapping[str, datetime]] = {
 }
 
 
-def table(
-    routing: Routing, alerts: Sequence[Labels], times: Mapping[str, datetime] = TIMES
-) -> str:
+def table(routing: Routing, alerts: Sequence[Labels], times: Mapping[str, datetime] = TIMES) -> str:
     """The ways of `alerts`, one block each, in their order.
 
     A block names for each route: the receiver, the group key, the waits, and the `times`
@@ -43,13 +41,11 @@ def table(
 def called(labels: Labels) -> str:
     """An alert in short: its name, its tier or severity, and whose it is."""
     kind = labels.get("slo_tier") or labels.get("severity", "-")
-    slo = f" {labels['slo_id']}" if labels["alertname"].startswith("SLO") else ""
-    return f"{labels['alertname']} {kind}{slo} ({labels.get('team') or 'nobody'})"
+    parts = (labels["alertname"], kind, labels.get("slo_id", ""), labels.get("cluster", ""))
+    return f"{' '.join(part for part in parts if part)} ({labels.get('team') or 'nobody'})"
 
 
-def _ways(
-    routing: Routing, labels: Labels, times: Mapping[str, datetime]
-) -> Iterator[str]:
+def _ways(routing: Routing, labels: Labels, times: Mapping[str, datetime]) -> Iterator[str]:
     for way in deliveries(routing, labels):
         closed = [name for name, moment in times.items() if not open_at(routing, way, moment)]
         pause = f", not at {', '.join(closed)}" if closed else ""
