@@ -30,8 +30,14 @@ as often, so that a fleet of two minutes has seen it. Arrivals and error rates a
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running stack."""
+    """A running stack.
 
+    Attributes:
+        generated: What `sloctl generate` said of its work.
+        runbooks: Base address of the runbook pages.
+    """
+
+    generated: str
     tree: Tree
     ports: Ports
     webhooks: Webhooks
@@ -72,7 +78,7 @@ def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Iterato
         webhooks = running.enter_context(Webhooks())
         library = running.enter_context(Library(tree.runbooks))
         tell("files")
-        write(tree, ports, webhooks.address, library.url)
+        generated = write(tree, ports, webhooks.address, library.url)
         tell("collector")
         collector = running.enter_context(_collector(tree, ports, folder))
         tell("alertmanager")
@@ -83,7 +89,9 @@ def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Iterato
         prometheus = running.enter_context(
             servers.prometheus(folder, tree.prometheus, port=ports.prometheus)
         )
-        yield Stack(tree, ports, webhooks, library.url, collector, prometheus, alertmanager)
+        yield Stack(
+            generated, tree, ports, webhooks, library.url, collector, prometheus, alertmanager
+        )
 
 
 def start_collector(tree: Tree, ports: Ports, folder: Path) -> servers.Server:

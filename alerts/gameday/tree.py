@@ -7,10 +7,11 @@ No `for` and no threshold is touched.
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ EVALUATION_SECONDS: Final = 5
 PUSH_SECONDS: Final = 5
 GROUP_WAIT_SECONDS: Final = 1
 _GENERATE_SECONDS: Final = 120
+_GROUP_WAIT: Final = re.compile(r"(group_wait: )(?!0s\b)\S+")
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
 
@@ -72,7 +74,7 @@ class Tree:
     @property
     def specs(self) -> Path:
         """What `sloctl init` wrote: the files that a user would edit."""
-        return self.folder / "slos"
+        return self.folder / "specs"
 
     @property
     def out(self) -> Path:
@@ -101,12 +103,12 @@ class Tree:
 
     @property
     def data(self) -> Path:
-        """Where the collector keeps its logs."""
-        return self.folder / "collector-data"
+        """Where the collector keeps its logs, and writes traces and log records."""
+        return self.folder / "collector-state"
 
 
-def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str) -> None:
-    """Make everything, with `sloctl init` and `sloctl generate`.
+def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str) -> str:
+    """Make everything, with `sloctl init` and `sloctl generate`; what the latter said.
 
     Args:
         tree: Where to.
@@ -121,14 +123,17 @@ def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str) -> None:
     moved = {**ports.moved(), "127.0.0.1:9095": webhooks}
     _replace(sorted(tree.specs.rglob("*.yaml")), moved)
     _settings(tree.specs, ports, runbooks)
-    sloctl("generate", str(tree.specs), "--out", str(tree.out))
+    said = sloctl("generate", str(tree.specs), "--out", str(tree.out))
+    tree.data.mkdir()
+    moved["${env:FLEETSLO_STATE}"] = str(tree.data)
     _replace((tree.prometheus, tree.collector), moved)
-    edit(tree.alertmanager, _hurry)
-    edit(tree.collector, lambda config: _store_in(config, tree.data))
+    waits = tree.alertmanager.read_text("utf-8")
+    tree.alertmanager.write_text(hurried(waits), "utf-8")
+    return said
 
 
-def sloctl(*arguments: str) -> None:
-    """Run `sloctl` as a user would.
+def sloctl(*arguments: str) -> str:
+    """Run `sloctl` as a user would; returns the last line that it printed.
 
     Raises:
         TreeError: It did not exit with 0.
@@ -141,13 +146,13 @@ def sloctl(*arguments: str) -> None:
         said = (done.stderr or done.stdout).strip()
         msg = f"sloctl {arguments[0]} exited with {done.returncode}: {said}"
         raise TreeError(msg)
+    lines = done.stdout.strip().splitlines()
+    return lines[-1] if lines else ""
 
 
-def edit(path: Path, change: Callable[[dict[str, Plain]], None]) -> None:
-    """Change a YAML file in place."""
-    config = yaml.safe_load(path.read_text("utf-8"))
-    change(config)
-    path.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
+def hurried(alertmanager: str) -> str:
+    """Alertmanager's configuration, made to gather for a second at most."""
+    return _GROUP_WAIT.sub(rf"\g<1>{GROUP_WAIT_SECONDS}s", alertmanager)
 
 
 def _settings(specs: Path, ports: Ports, runbooks: str) -> None:
@@ -177,26 +182,6 @@ def _settings(specs: Path, ports: Ports, runbooks: str) -> None:
         "spec": wanted,
     }
     (specs / "settings.yaml").write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
-
-
-def _hurry(config: dict[str, Plain]) -> None:
-    """Alertmanager gathers for a second at most, at every level of the tree."""
-
-    def visit(route: dict[str, Plain]) -> None:
-        if "group_wait" in route and route["group_wait"] != "0s":
-            route["group_wait"] = f"{GROUP_WAIT_SECONDS}s"
-        children = route.get("routes")
-        for child in children if isinstance(children, list) else []:
-            visit(_mapping(child))
-
-    visit(_mapping(config.get("route")))
-
-
-def _store_in(config: dict[str, Plain], folder: Path) -> None:
-    """The collector's logs go into our own folder."""
-    extensions = _mapping(config.get("extensions"))
-    storage = dict(_mapping(extensions.get("file_storage")))
-    extensions["file_storage"] = {**storage, "directory": str(folder)}
 
 
 def _mapping(value: Plain) -> dict[str, Plain]:
