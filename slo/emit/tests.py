@@ -17,7 +17,6 @@ from slo.exact import Duration
 from slo.model import AlertRule, Compiled, OutputFile, RuleFile, Slo
 from slo.plugin import Output
 
-
 COARSE: Final = Duration.parse("5m")
 _FOLDER: Final = "prometheus/tests"
 

@@ -40,8 +40,10 @@ def burn_words(slo: Slo, tier: Tier) -> dict[str, str]:
             part
             for part in (
                 slo.description,
-                f"{ratio} of events were bad in the last {window}"
-                f"{_burn(slo, window)}; {_rule(tier)}.",
+                (
+                    f"{ratio} of events were bad in the last {window}"
+                    f"{_burn(slo, window)}; {_rule(tier)}."
+                ),
                 _left(slo),
                 _ends(slo, window),
             )

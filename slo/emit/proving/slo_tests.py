@@ -264,7 +264,7 @@ def _silent(subject: Subject, seconds: int) -> Value:
 
 def _fires(rule: AlertRule, seconds: int, subject: Subject, state: str = "firing") -> Value:
     """Exactly one alert of `rule`, with every label that is promised."""
-    by = {label: GROUPS[0] for label in rule.by}
+    by = dict.fromkeys(rule.by, GROUPS[0])
     labels = dict(rule.labels)
     for label, value in by.items():
         for key, text in labels.items():
