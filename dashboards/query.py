@@ -74,6 +74,20 @@ class Prom:
         return entry
 
 
+def quantile(share: str, by: str, rates: str) -> str:
+    """The value that `share` of observations stay below, per label `by`.
+
+    Without observations Prometheus answers NaN, which Grafana would show as such; the
+    comparison drops it, so that the panel says why there is nothing.
+
+    Args:
+        share: As PromQL writes it: ``0.95``.
+        by: One label.
+        rates: Rates of a histogram's buckets.
+    """
+    return f"histogram_quantile({share}, sum by (le, {by}) ({rates})) >= 0"
+
+
 def quoted(value: str) -> str:
     r"""`value` as a PromQL string literal.
 

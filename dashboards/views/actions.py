@@ -10,11 +10,12 @@ from dashboards.layout import Size
 from dashboards.material import Material, marked
 from dashboards.panel import Viz, Words
 from dashboards.panels import Bars, Heat, Lines, Logs
-from dashboards.query import Prom
+from dashboards.query import Prom, quantile
 
 _THIRD: Final = Size(8, 8)
 _HALF: Final = Size(12, 8)
 _AGENT: Final = 'gen_ai_agent_name=~"$agent"'
+_TOOLS: Final = f"rate(gen_ai_execute_tool_duration_seconds_bucket{{{_AGENT}}}[$__rate_interval])"
 _DURATION: Final = (
     f"rate(gen_ai_invoke_agent_duration_seconds_bucket{{{_AGENT}}}[$__rate_interval])"
 )
@@ -95,8 +96,11 @@ def _models() -> Viz:
         none="No model was called in this time.",
         queries=(
             Prom(
-                expr="histogram_quantile(0.95, sum by (le, gen_ai_request_model) (rate("
-                "gen_ai_client_operation_duration_seconds_bucket[$__rate_interval])))",
+                expr=quantile(
+                    "0.95",
+                    "gen_ai_request_model",
+                    "rate(gen_ai_client_operation_duration_seconds_bucket[$__rate_interval])",
+                ),
                 legend="{{gen_ai_request_model}}",
                 exemplar=True,
             ),
@@ -120,9 +124,7 @@ def _tools() -> Viz:
         none="No tool ran in this time.",
         queries=(
             Prom(
-                expr="topk(5, histogram_quantile(0.95, sum by (le, gen_ai_tool_name) (rate("
-                f"gen_ai_execute_tool_duration_seconds_bucket{{{_AGENT}}}"
-                "[$__rate_interval]))))",
+                expr=f"topk(5, {quantile('0.95', 'gen_ai_tool_name', _TOOLS)})",
                 legend="{{gen_ai_tool_name}}",
                 exemplar=True,
             ),

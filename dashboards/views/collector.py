@@ -11,7 +11,7 @@ from dashboards.limits import above
 from dashboards.material import marked, named
 from dashboards.panel import Step, Viz, Words
 from dashboards.panels import Lines, Stat
-from dashboards.query import Prom
+from dashboards.query import Prom, quantile
 
 _QUARTER: Final = Size(6, 8)
 _SILENT: Final = "The collector's own metrics are not scraped, or it is down."
@@ -113,8 +113,9 @@ def _lag() -> Viz:
         none=_SILENT,
         queries=(
             Prom(
-                expr="histogram_quantile(0.95, sum by (le, signal) "
-                "(rate(fleetslo_ingest_lag_seconds_bucket[$__rate_interval])))",
+                expr=quantile(
+                    "0.95", "signal", "rate(fleetslo_ingest_lag_seconds_bucket[$__rate_interval])"
+                ),
                 legend="{{signal}}",
             ),
         ),
@@ -130,13 +131,13 @@ def _lag() -> Viz:
 def _kept() -> Viz:
     return Lines(
         key="kept",
-        title="Share of traces kept",
+        title="Share kept by each pipeline",
         words=Words(
-            "Sampling ratio of each pipeline that samples.",
-            "What the policy says is good; 100 % means nothing is left out.",
+            "Items that left each pipeline per item that entered it.",
+            "What the policy says is good; 100 % means that nothing is left out.",
             "`collector policy eval` shows what another policy would keep.",
         ),
-        none="No pipeline samples traces.",
+        none=_SILENT,
         queries=(Prom(expr="max by (pipeline) (fleetslo_sampling_ratio)", legend="{{pipeline}}"),),
         unit="percentunit",
         low=0.0,
@@ -257,8 +258,9 @@ def _fsync() -> Viz:
         none=_SILENT,
         queries=(
             Prom(
-                expr="histogram_quantile(0.99, sum by (le, log) "
-                "(rate(fleetslo_log_fsync_seconds_bucket[$__rate_interval])))",
+                expr=quantile(
+                    "0.99", "log", "rate(fleetslo_log_fsync_seconds_bucket[$__rate_interval])"
+                ),
                 legend="{{log}}",
             ),
         ),

@@ -11,7 +11,7 @@ from dashboards.limits import above
 from dashboards.material import Material, marked, named
 from dashboards.panel import Viz, Words
 from dashboards.panels import Bars, Lines, Stat
-from dashboards.query import Prom
+from dashboards.query import Prom, quantile
 
 _THIRD: Final = Size(8, 8)
 _HOST: Final = 'host_name=~"$host"'
@@ -50,7 +50,7 @@ def _wait(material: Material) -> Viz:
         none="No message was taken from a queue in this time.",
         queries=(
             Prom(
-                expr=f"histogram_quantile(0.95, sum by (le, messaging_destination_name) ({_WAIT}))",
+                expr=quantile("0.95", "messaging_destination_name", _WAIT),
                 legend="{{messaging_destination_name}}",
             ),
         ),

@@ -11,7 +11,7 @@ from dashboards.limits import above
 from dashboards.material import Material, marked
 from dashboards.panel import Viz, Words
 from dashboards.panels import Lines, States
-from dashboards.query import Prom
+from dashboards.query import Prom, quantile
 
 _THIRD: Final = Size(8, 8)
 _AGENT: Final = 'gen_ai_agent_name=~"$agent"'
@@ -64,7 +64,7 @@ def _evaluation() -> Viz:
         none="No policy was evaluated in this time.",
         queries=(
             Prom(
-                expr=f"histogram_quantile(0.95, sum by (le, mas_policy_name) ({_EVALUATION}))",
+                expr=quantile("0.95", "mas_policy_name", _EVALUATION),
                 legend="{{mas_policy_name}}",
                 exemplar=True,
             ),
@@ -116,8 +116,11 @@ def _propagation() -> Viz:
         none="No revision was published in the last six hours.",
         queries=(
             Prom(
-                expr="histogram_quantile(0.95, sum by (le, mas_policy_name) (increase("
-                "mas_policy_propagation_duration_seconds_bucket[6h])))",
+                expr=quantile(
+                    "0.95",
+                    "mas_policy_name",
+                    "increase(mas_policy_propagation_duration_seconds_bucket[6h])",
+                ),
                 legend="{{mas_policy_name}}",
             ),
         ),

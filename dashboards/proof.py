@@ -1,0 +1,117 @@
+"""The proof of the dashboards: rules kept, every query run, every panel shows what is so.
+
+It reads the generated files and nothing else, starts a real Prometheus on a story made up
+from the metric catalogue, and leaves behind ``grafana/panels.lock.json``: what each query
+returned in each phase. Grafana loads every JSON file of its dashboard folder, so the lock
+stands beside that folder and not in it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from dashboards.notation import Json, text
+from dashboards.proving.history import Timeline
+from dashboards.proving.judge import locked, problems
+from dashboards.proving.lint import complaints
+from dashboards.proving.reading import Dashboard, read
+from dashboards.proving.recorded import Rule, rules_below
+from dashboards.proving.replay import ReplayError, replayed
+from dashboards.proving.run import annotation_faults, shown
+from slo.catalog import metrics
+from slo.names import DASHBOARD_UIDS
+from slo.plugin import Result, Verdict
+from slo.servers import MissingToolError, ServerError
+
+LOCK: Final = "panels.lock.json"
+_FOLDER: Final = "grafana/dashboards"
+_DAY_SECONDS: Final = 86_400
+_TOLD: Final = 5
+"""Problems that one line of the report names; the others are counted."""
+OWN_SERIES: Final = frozenset(
+    {
+        "ALERTS",
+        "ALERTS_FOR_STATE",
+        "fleetslo_disk_budget_bytes",
+        "otelcol_exporter_queue_size",
+    }
+)
+"""Series of Prometheus and of the collector that the metric catalogue does not hold."""
+
+
+class DashboardProof:
+    """Lint without servers, then data on a real Prometheus."""
+
+    name = "dashboards"
+
+    def run(self, directory: Path) -> Iterable[Result]:
+        """Prove every dashboard below `directory`, the tree of `sloctl generate`."""
+        boards = _boards(directory)
+        if not boards:
+            yield Result("dashboards", Verdict.SKIPPED, f"no dashboards below {directory}")
+            return
+        rules = rules_below(directory)
+        known = _known(rules) if rules else None
+        for name, board in boards.items():
+            yield _result(f"dashboard rules: {name}", complaints(board, known))
+        if rules:
+            yield from _data(directory, boards, rules)
+        else:
+            yield Result(
+                "dashboard data", Verdict.SKIPPED, f"no rules below {directory / 'prometheus'}"
+            )
+
+
+PROOF: Final = DashboardProof()
+
+
+def _data(
+    directory: Path, boards: dict[str, Dashboard], rules: tuple[Rule, ...]
+) -> Iterator[Result]:
+    # The last midnight: so that days, tiles of five minutes and steps fall as they always do.
+    timeline = Timeline.until(int(time.time()) // _DAY_SECONDS * _DAY_SECONDS)
+    lock: Json = {}
+    try:
+        with replayed(metrics(), rules, timeline, OWN_SERIES) as server:
+            for name, board in boards.items():
+                seen = shown(server.url, board, timeline.moments())
+                lock[name] = locked(seen)
+                faults = annotation_faults(server.url, board, timeline.end)
+                found = [*problems(_view(board), seen), *faults]
+                queries = len({(one.panel.identity, one.ref) for one in seen})
+                said = f"{queries} queries in {len(timeline.moments())} phases"
+                yield _result(f"dashboard data: {name}", found, said)
+    except MissingToolError as error:
+        yield Result("dashboard data", Verdict.SKIPPED, str(error))
+        return
+    except (ReplayError, ServerError) as error:
+        yield Result("dashboard data", Verdict.FAILED, str(error))
+        return
+    (directory / "grafana" / LOCK).write_text(text(lock), encoding="utf-8")
+
+
+def _boards(directory: Path) -> dict[str, Dashboard]:
+    return {
+        path.stem: read(path.read_text(encoding="utf-8"))
+        for path in sorted((directory / _FOLDER).glob("*.json"))
+    }
+
+
+def _known(rules: tuple[Rule, ...]) -> frozenset[str]:
+    recorded = frozenset(rule.record for rule in rules if rule.record)
+    return frozenset(metrics().by_series()) | recorded | OWN_SERIES
+
+
+def _view(board: Dashboard) -> str:
+    """The view that `board` is, or is a team's part of."""
+    return next((view for view, uid in DASHBOARD_UIDS.items() if board.uid.startswith(uid)), "")
+
+
+def _result(name: str, found: list[str], said: str = "") -> Result:
+    if not found:
+        return Result(name, Verdict.PASSED, said)
+    more = f" (and {len(found) - _TOLD} more)" if len(found) > _TOLD else ""
+    return Result(name, Verdict.FAILED, "; ".join(found[:_TOLD]) + more)

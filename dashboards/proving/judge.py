@@ -1,0 +1,95 @@
+"""What the story must look like on the dashboards, and what was seen instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dashboards.notation import Json, JsonValue, stable_id
+from dashboards.proving.phases import HEALTHY
+from dashboards.proving.run import Shown
+from slo.promql import parse, selected_metrics
+
+_ABOUT_ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
+_DIGITS: Final = 4
+"""Significant digits of a value in the lock file: what a reader sees, and no noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """At the end of `phase`, panel `key` of `view` is judged one of `verdicts`."""
+
+    view: str
+    key: str
+    phase: str
+    verdicts: tuple[str, ...]
+
+
+EXPECTED: Final = (
+    Expectation("executive", "tiles/availability", "fast-burn", ("bad",)),
+    Expectation("executive", "tiles/burn", "fast-burn", ("bad",)),
+    Expectation("executive", "tiles/exhaustion", "fast-burn", ("bad", "watch")),
+    Expectation("executive", "tiles/burn", "counter-reset", ("good",)),
+    Expectation("executive", "tiles/burn", "slow-burn", ("bad", "watch")),
+    Expectation("executive", "tiles/incidents", HEALTHY, ("good",)),
+    Expectation("executive", "tiles/incidents", "fast-burn", ("bad",)),
+    Expectation("on-call", "firing/pages", HEALTHY, ("good",)),
+    Expectation("on-call", "firing/pages", "fast-burn", ("bad",)),
+    Expectation("on-call", "firing/tickets", "slow-burn", ("watch",)),
+    Expectation("on-call", "agents/failing", "fast-burn", ("bad",)),
+    Expectation("debug", "collector/imbalance", "no-traffic", ("good",)),
+)
+"""What somebody who looks at the dashboard in that phase has to see."""
+
+
+def problems(view: str, seen: Sequence[Shown]) -> list[str]:
+    """Where `seen` is not what the story says; `view` may be a team's part of one."""
+    return [*_always(seen), *_in_health(seen), *_expected(view, seen)]
+
+
+def locked(seen: Sequence[Shown]) -> Json:
+    """What the lock file holds about one dashboard: by panel, by query, by phase."""
+    panels: dict[str, dict[str, JsonValue]] = {}
+    for shown in seen:
+        panel = panels.setdefault(str(shown.panel.identity), {"title": shown.panel.title})
+        queries = panel.setdefault(f"query {shown.ref}", {"expr": shown.query})
+        if isinstance(queries, dict):
+            queries[shown.phase] = _result(shown)
+    return dict(panels)
+
+
+def _result(shown: Shown) -> Json:
+    last = None if shown.last is None else float(f"{shown.last:.{_DIGITS}g}")
+    return {"series": shown.series, "worst": last, "verdict": shown.verdict or None}
+
+
+def _always(seen: Sequence[Shown]) -> Iterator[str]:
+    for shown in seen:
+        for fault in shown.faults:
+            yield f"{_where(shown)}: {fault}"
+
+
+def _in_health(seen: Sequence[Shown]) -> Iterator[str]:
+    for shown in seen:
+        if shown.phase == HEALTHY:
+            if not shown.series and not selected_metrics(parse(shown.query)) & _ABOUT_ALERTS:
+                yield f"{_where(shown)}: no data: {shown.query}"
+            if shown.verdict == "bad":
+                yield f"{_where(shown)}: bad at {shown.last} although all is well"
+
+
+def _expected(view: str, seen: Sequence[Shown]) -> Iterator[str]:
+    for expectation in EXPECTED:
+        if expectation.view == view:
+            identity = stable_id(view, expectation.key)
+            for shown in seen:
+                is_it = shown.panel.identity == identity and shown.phase == expectation.phase
+                if is_it and shown.verdict not in expectation.verdicts:
+                    wanted = " or ".join(expectation.verdicts)
+                    is_now = f"{shown.verdict or 'not judged'} at {shown.last}"
+                    yield f"{_where(shown)}: must be {wanted}, is {is_now}"
+
+
+def _where(shown: Shown) -> str:
+    return f"{shown.phase}: panel {shown.panel.identity} ({shown.panel.title}) {shown.ref}"

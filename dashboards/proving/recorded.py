@@ -1,0 +1,131 @@
+"""Recording rules run over a past that Prometheus did not see: level by level.
+
+A rule that reads what another one records has to wait for it. So rules are sorted into
+levels; each level is asked for over the whole story, written as blocks, and served to the
+next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import yaml
+
+from dashboards.notation import JsonValue
+from dashboards.proving.ask import Answer, ranged
+from dashboards.proving.history import COARSE_SECONDS, Timeline
+from dashboards.proving.reading import Node, mapping, nodes, word
+from dashboards.proving.scenario import Labels
+from slo.promql import parse, selected_metrics
+
+_AT_ONCE: Final = 4
+Families = dict[str, list[tuple[Labels, Sequence[tuple[int, float]]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A recording or an alerting rule, as its file has it; exactly one name is set."""
+
+    record: str
+    alert: str
+    expr: str
+    labels: Mapping[str, str]
+
+
+def rules_below(directory: Path) -> tuple[Rule, ...]:
+    """Every rule of the tree of `sloctl generate` at `directory`."""
+    return tuple(
+        rule
+        for path in sorted((directory / "prometheus" / "rules").glob("*.yaml"))
+        for group in nodes(
+            mapping(cast("JsonValue", yaml.safe_load(path.read_text()))).get("groups")
+        )
+        for rule in _rules(group)
+    )
+
+
+def levels(rules: Sequence[Rule]) -> list[list[Rule]]:
+    """Recording rules, each after those whose series it reads; rules in a circle come last."""
+    left = [rule for rule in rules if rule.record]
+    found: list[list[Rule]] = []
+    while left:
+        waiting = {rule.record for rule in left}
+        ready = [rule for rule in left if not _reads(rule) & (waiting - {rule.record})]
+        found.append(ready or left)
+        left = [rule for rule in left if rule not in ready] if ready else []
+    return found
+
+
+def recorded(url: str, rules: Sequence[Rule], timeline: Timeline) -> Families:
+    """What `rules` would have recorded over the story, asked of the Prometheus at `url`."""
+
+    def one(rule: Rule) -> list[Answer]:
+        return ranged(url, rule.expr, timeline.start, timeline.end, COARSE_SECONDS)
+
+    families: Families = {}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for rule, answers in zip(rules, pool.map(one, rules), strict=True):
+            family = families.setdefault(rule.record, [])
+            family.extend((_labels(rule, answer), answer.points) for answer in answers)
+    return families
+
+
+def alerts(rules: Sequence[Rule], timeline: Timeline) -> Families:
+    """Prometheus's own series about alerts: one page and one ticket, where the story has them.
+
+    Whether alerts fire when they should is proven elsewhere; here panels about alerts need
+    some that do.
+    """
+    chosen = [_first(rules, severity) for severity in ("page", "ticket")]
+    families: Families = {"ALERTS": [], "ALERTS_FOR_STATE": []}
+    for phase, start, end in timeline.spans():
+        if phase.alerting:
+            times = range(start + COARSE_SECONDS, end + 1, COARSE_SECONDS)
+            for rule in (rule for rule in chosen if rule is not None):
+                static = {key: text for key, text in rule.labels.items() if "{{" not in text}
+                labels = {"alertname": rule.alert, **static}
+                firing = {**labels, "alertstate": "firing"}
+                families["ALERTS"].append((_sorted(firing), [(time, 1.0) for time in times]))
+                since = [(time, float(start)) for time in times]
+                families["ALERTS_FOR_STATE"].append((_sorted(labels), since))
+    return _joined(families)
+
+
+def _joined(families: Families) -> Families:
+    """Each family with the points of equal label sets in one series."""
+    joined: Families = {}
+    for name, series in families.items():
+        points: dict[Labels, list[tuple[int, float]]] = {}
+        for labels, values in series:
+            points.setdefault(labels, []).extend(values)
+        joined[name] = list(points.items())
+    return joined
+
+
+def _first(rules: Sequence[Rule], severity: str) -> Rule | None:
+    return next(
+        (rule for rule in rules if rule.alert and rule.labels.get("severity") == severity), None
+    )
+
+
+def _rules(group: Node) -> Iterator[Rule]:
+    for node in nodes(group.get("rules")):
+        labels = {key: str(value) for key, value in mapping(node.get("labels")).items()}
+        yield Rule(word(node, "record"), word(node, "alert"), word(node, "expr"), labels)
+
+
+def _reads(rule: Rule) -> frozenset[str]:
+    return selected_metrics(parse(rule.expr))
+
+
+def _labels(rule: Rule, answer: Answer) -> Labels:
+    labels = {key: text for key, text in answer.labels.items() if key != "__name__"}
+    return _sorted({**labels, **rule.labels})
+
+
+def _sorted(labels: Mapping[str, str]) -> Labels:
+    return tuple(sorted(labels.items()))

@@ -1,0 +1,154 @@
+"""Every query of every panel, run at every moment of the story, as Grafana would run it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from dashboards import palette
+from dashboards.proving.ask import Answer, AskError, instant, ranged
+from dashboards.proving.expand import Moment, expanded
+from dashboards.proving.history import FINE_SECONDS
+from dashboards.proving.reading import Dashboard, Panel, Target, mapping, nodes, word
+
+_AT_ONCE: Final = 4
+_POINTS: Final = 1_000
+"""Points across a panel: about its width in pixels."""
+_STEPS: Final = (15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 86_400)
+_RELATIVE: Final = re.compile(r"now-(\d+)([mhd])")
+_UNIT_SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
+_VERDICTS: Final = {palette.GOOD: "good", palette.WATCH: "watch", palette.BAD: "bad"}
+_JUDGED: Final = frozenset({"stat", "bargauge"})
+"""Kinds whose last value is what is shown, in the colour of its threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one query of one panel shows at one moment.
+
+    Attributes:
+        query: With every variable replaced.
+        series: How many series came back.
+        last: The worst of their last values: by colour, then by size; None without any.
+        verdict: good, watch or bad by the panel's thresholds; empty where they do not judge.
+        faults: What must never be: a refusal, a value that is no number.
+    """
+
+    phase: str
+    panel: Panel
+    ref: str
+    query: str
+    series: int
+    last: float | None
+    verdict: str
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    phase: str
+    time: int
+    panel: Panel
+    target: Target
+
+
+def shown(url: str, board: Dashboard, moments: Mapping[str, int]) -> list[Shown]:
+    """What every Prometheus query of `board` shows at each of `moments`."""
+    tasks = [
+        _Task(phase, time, panel, target)
+        for panel in board.panels
+        for target in panel.targets
+        if target.expr
+        for phase, time in moments.items()
+    ]
+    values = _choices(board)
+    seconds = range_seconds(board)
+
+    def run(task: _Task) -> Shown:
+        return _run(url, task, values, seconds)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(run, tasks))
+
+
+def range_seconds(board: Dashboard) -> int:
+    """How far back the dashboard looks at first."""
+    found = _RELATIVE.match(word(mapping(board.node.get("time")), "from"))
+    return int(found.group(1)) * _UNIT_SECONDS[found.group(2)] if found else 3_600
+
+
+def annotation_faults(url: str, board: Dashboard, time: int) -> Iterator[str]:
+    """Annotations that Prometheus refuses."""
+    for node in board.annotations():
+        expr = word(node, "expr")
+        if expr:
+            try:
+                ranged(url, expr, time - 3_600, time, 60)
+            except AskError as error:
+                yield f"annotation {word(node, 'name')}: {error}"
+
+
+def _choices(board: Dashboard) -> dict[str, str]:
+    """What each variable stands for when everything is chosen."""
+    return {word(node, "name"): word(node, "allValue") or ".+" for node in board.variables()}
+
+
+def _run(url: str, task: _Task, values: Mapping[str, str], seconds: int) -> Shown:
+    step = _step(seconds, task)
+    query = expanded(task.target.expr, Moment(seconds, step, FINE_SECONDS), values)
+    end = task.time // step * step
+    try:
+        if task.target.instant:
+            answers = instant(url, query, task.time)
+        else:
+            answers = ranged(url, query, (task.time - seconds) // step * step, end, step)
+    except AskError as error:
+        return Shown(task.phase, task.panel, task.target.ref, query, 0, None, "", (str(error),))
+    return _judged(task, query, answers)
+
+
+def _step(seconds: int, task: _Task) -> int:
+    least = task.target.interval or word(task.panel.node, "interval")
+    found = re.fullmatch(r"(\d+)([mhd])", least)
+    shortest = int(found.group(1)) * _UNIT_SECONDS[found.group(2)] if found else FINE_SECONDS
+    wanted = max(seconds / _POINTS, shortest)
+    return next((step for step in _STEPS if step >= wanted), _STEPS[-1])
+
+
+def _judged(task: _Task, query: str, answers: Sequence[Answer]) -> Shown:
+    lasts = [answer.points[-1][1] for answer in answers]
+    faults = tuple(
+        f"{value} for {dict(answer.labels)}"
+        for answer, value in zip(answers, lasts, strict=True)
+        if not math.isfinite(value)
+    )
+    sound = [value for value in lasts if math.isfinite(value)]
+    last, verdict = _worst(task.panel, sound)
+    return Shown(
+        task.phase, task.panel, task.target.ref, query, len(answers), last, verdict, faults
+    )
+
+
+def _worst(panel: Panel, values: Sequence[float]) -> tuple[float | None, str]:
+    order = ("bad", "watch", "good", "")
+    judged = [(_verdict(panel, value), value) for value in values]
+    if not judged:
+        return None, ""
+    verdict, value = min(judged, key=lambda pair: (order.index(pair[0]), -pair[1]))
+    return value, verdict
+
+
+def _verdict(panel: Panel, value: float) -> str:
+    if panel.kind not in _JUDGED:
+        return ""
+    steps = nodes(mapping(panel.defaults.get("thresholds")).get("steps"))
+    color = ""
+    for step in steps:
+        edge = step.get("value")
+        if edge is None or (isinstance(edge, int | float) and value >= edge):
+            color = word(step, "color")
+    return _VERDICTS.get(color, "") if len(steps) > 1 else ""
