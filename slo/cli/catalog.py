@@ -40,7 +40,7 @@ def catalog(what: str, form: str) -> int:
     elif form == "markdown":
         click.echo(as_markdown(rows))
     else:
-        _print_table(rows)
+        _print_table(what, rows)
     return FINE
 
 
@@ -64,16 +64,12 @@ def _text(value: str | list[str]) -> str:
     return value if isinstance(value, str) else ", ".join(value)
 
 
-def _print_table(rows: Sequence[Row]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - rich is slow to import
-    from rich.table import Table  # noqa: PLC0415
+def _print_table(what: str, rows: Sequence[Row]) -> None:
+    from slo.cli.table import console, table, width  # noqa: PLC0415 - rich is slow to import
 
-    table = Table(box=None, padding=(0, 2), pad_edge=False)
-    for heading in rows[0] if rows else ():
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(value) for value in row.values()))
-    Console(highlight=False, markup=False).print(table)
+    headings = _SHOWN[what]
+    cells = [[_text(row[heading]) for heading in headings] for row in rows]
+    console(width(headings, cells)).print(table(headings, cells))
 
 
 def _metrics() -> list[Row]:
@@ -121,6 +117,7 @@ def _alerts() -> list[Row]:
             "owner": alert.owner,
             "for": alert.hold.promql(),
             "expr": alert.expr,
+            "summary": alert.summary,
             "meaning": alert.runbook.meaning,
         }
         for alert in sorted(
@@ -157,5 +154,11 @@ _SOURCES: Final[Mapping[str, Callable[[], list[Row]]]] = {
     "metrics": _metrics,
     "slos": _slos,
     "alerts": _alerts,
+}
+# What fits on a screen; the other formats hold everything.
+_SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "metrics": ("id", "prometheus", "instrument", "unit", "labels"),
+    "slos": ("id", "slo", "title", "objective", "window", "owner", "tiers"),
+    "alerts": ("id", "alert", "severity", "for", "owner", "summary"),
 }
 COMMAND = catalog

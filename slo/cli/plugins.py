@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,7 +14,7 @@ from slo.plugin import Generator, Output, Proof
 _GENERATORS: Final = "sloctl.generators"
 _PROOFS: Final = "sloctl.proofs"
 _STARTERS: Final = "sloctl.starters"
-_PAGES: Final = "sloctl.pages"
+_CODES: Final = "sloctl.codes"
 
 
 def generators() -> tuple[Generator, ...]:
@@ -39,10 +40,15 @@ def starters() -> tuple[Traversable, ...]:
     return tuple(files(entry.value) for entry in _entries(_STARTERS))
 
 
-def page_folders() -> tuple[Traversable, ...]:
-    """The folders of pages that `sloctl explain CODE` shows, ours first."""
-    others = (files(entry.value) for entry in _entries(_PAGES))
-    return (files("slo.cli.pages"), *others)
+def page_folder() -> Traversable:
+    """The folder of the front end's own pages, one per code."""
+    return files("slo.cli.pages")
+
+
+def code_tables() -> tuple[Mapping[str, str], ...]:
+    """What other rooms say of their codes: a first sentence, a blank line, the rest."""
+    found = (_loaded(entry) for entry in _entries(_CODES))
+    return tuple(each for each in found if isinstance(each, Mapping))
 
 
 def _entries(group: str) -> list[EntryPoint]:

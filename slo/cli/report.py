@@ -47,10 +47,9 @@ def report(
     if words:
         hint = f", sloctl explain {shown[0].code} tells more" if shown else ""
         click.echo(f"{words}{hint}", err=True)
-    skipped = len(problems) - len(shown)
-    if skipped and not state.quiet:
-        files = "file" if skipped == 1 else "files"
-        click.echo(f"{skipped} {files} skipped, --verbose names them", err=True)
+    hidden = len(problems) - len(shown)
+    if hidden and not state.quiet:
+        click.echo(f"{hidden} notice{'' if hidden == 1 else 's'}, shown with -v", err=True)
 
 
 def as_json(problems: Sequence[Diagnostic]) -> str:

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 
-from rich.console import Console
-from rich.table import Table
+import click
 
+from slo.cli.state import coloured
+from slo.cli.table import console, table, width
 from slo.exact import decimal
 from slo.model import Rolling, Slo, Tier, TierForm
 from slo.policy import TierEstimate, estimate, period_seconds
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_SELDOM = 0.01
+_HEADINGS = (
+    "tier",
+    "severity",
+    "fires when",
+    "100 % bad: after, budget",
+    "10 % bad",
+    "1 % bad",
+    "by chance in 30 d",
+)
 
 
-def show(slo: Slo, console: Console | None = None) -> None:
+def show(slo: Slo) -> None:
     """Print `slo` on stdout."""
-    console = console or Console(highlight=False)
-    console.print(f"[bold]{slo.slo_id}[/bold]  {slo.title}", soft_wrap=True)
+    name = click.style(slo.slo_id, bold=True) if coloured(sys.stdout) else slo.slo_id
+    click.echo(f"{name}  {slo.title}")
     for line in described(slo):
-        console.print(f"  {line}", markup=False, soft_wrap=True)
-    console.print(_table(slo))
-    console.print()
+        click.echo(f"  {line}")
+    click.echo()
+    if slo.alerting.tiers:
+        rows = [_row(line) for line in estimate(slo)]
+        console(width(_HEADINGS, rows)).print(table(_HEADINGS, rows))
+    else:
+        click.echo("  no tier: this SLO measures, and never alerts")
+    click.echo()
 
 
 def described(slo: Slo) -> list[str]:
@@ -61,20 +78,6 @@ def _window(slo: Slo) -> str:
     return f"the calendar {slo.window.period} ({slo.window.timezone})"
 
 
-def _table(slo: Slo) -> Table:
-    table = Table(box=None, padding=(0, 2), title_justify="left")
-    for heading in ("tier", "severity", "fires when"):
-        table.add_column(heading)
-    for percent in ("100 %", "10 %", "1 %"):
-        table.add_column(f"at {percent} bad")
-    table.add_column("by chance / 30 d")
-    for line in estimate(slo):
-        table.add_row(*_row(line))
-    if not slo.alerting.tiers:
-        table.add_row("none", "", "this SLO measures, and never alerts", "", "", "", "")
-    return table
-
-
 def _row(line: TierEstimate) -> list[str]:
     tier = line.tier
     impacts = [
@@ -83,8 +86,12 @@ def _row(line: TierEstimate) -> list[str]:
         else f"{spoken(impact.detection)}, {float(impact.budget_used) * 100:.3g} %"
         for impact in line.impacts
     ]
-    chance = "unknown" if line.false_alerts is None else f"{line.false_alerts:.2g}"
+    chance = "unknown" if line.false_alerts is None else _seldom(line.false_alerts)
     return [tier.name, tier.severity.value, _condition(tier), *impacts, chance]
+
+
+def _seldom(times: float) -> str:
+    return "< 0.01" if times < _SELDOM else f"{times:.2g}"
 
 
 def _condition(tier: Tier) -> str:

@@ -55,7 +55,7 @@ def _ours(nodes: Sequence[Node], file: SourceFile, problems: Problems) -> Iterat
                 problems.error("SLO013", text, node.span)
         elif _version(node) == API_VERSION:
             yield _document(node, problems)
-        elif not _claims(node, file, problems) and not skipped:
+        elif not _claims(node, file, problems) and not skipped and not _collector(node):
             skipped = True
             _skipped(node, problems)
 
@@ -76,6 +76,11 @@ def _claims(node: Mapping, file: SourceFile, problems: Problems) -> bool:
     value = node.get("apiVersion")
     problems.error("SLO006", text, node.span if value is None else value.span)
     return True
+
+
+def _collector(node: Mapping) -> bool:
+    """A collector's configuration stands beside our files as a matter of course."""
+    return node.get("receivers") is not None and node.get("service") is not None
 
 
 def _skipped(node: Mapping, problems: Problems) -> None:
