@@ -144,6 +144,8 @@ class State:
         if described is None:
             self.left_out[LeftOut.NO_DATA] += 1
             return
+        if not described.points:
+            return
         family = self._family(metric, described)
         if isinstance(family, LeftOut):
             self.left_out[family] += len(described.points)

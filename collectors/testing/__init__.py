@@ -1,0 +1,35 @@
+"""What every component must keep, as checks that anybody's test suite can call.
+
+Each check takes a factory and a configuration, uses the component as the daemon would, and
+raises `AssertionError` where a promise of `collectors.component` is broken.
+"""
+
+from collectors.testing.checks import (
+    Door,
+    Far,
+    check_extension,
+    check_exporter,
+    check_processor,
+    check_receiver,
+    check_view,
+)
+from collectors.testing.doubles import MemoryHost, MemoryIntake, MemoryMeter, settings
+from collectors.testing.samples import batch, logs_request, metrics_request, traces_request
+
+__all__ = [
+    "Door",
+    "Far",
+    "MemoryHost",
+    "MemoryIntake",
+    "MemoryMeter",
+    "batch",
+    "check_exporter",
+    "check_extension",
+    "check_processor",
+    "check_receiver",
+    "check_view",
+    "logs_request",
+    "metrics_request",
+    "settings",
+    "traces_request",
+]

@@ -1,0 +1,105 @@
+"""What a component is given under test: an intake, a meter, a host, settings, in memory."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from collectors.component import Context, Meter, Refused, Rejected, Settings, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One request that an intake took."""
+
+    signal: Signal
+    payload: bytes
+    items: int
+    context: Context
+
+
+@dataclass(slots=True)
+class MemoryIntake:
+    """Keeps what is submitted; answers with the next of `answers` while there are any.
+
+    Attributes:
+        answers: None takes the request, an exception is raised instead.
+    """
+
+    taken: list[Taken] = field(default_factory=list[Taken])
+    answers: deque[Refused | Rejected | None] = field(
+        default_factory=deque["Refused | Rejected | None"]
+    )
+
+    async def submit(
+        self,
+        signal: Signal,
+        payload: bytes,
+        items: int,
+        context: Context,
+        emitted_ns: tuple[int, int] | None = None,
+    ) -> None:
+        """Take the request, or raise what was prepared."""
+        del emitted_ns
+        answer = self.answers.popleft() if self.answers else None
+        if answer is not None:
+            raise answer
+        self.taken.append(Taken(signal, payload, items, context))
+
+    def items(self) -> int:
+        """Items of all that was taken."""
+        return sum(taken.items for taken in self.taken)
+
+
+@dataclass(slots=True)
+class MemoryMeter:
+    """Sums up what is counted, by name and labels."""
+
+    counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(
+        default_factory=Counter[tuple[str, tuple[tuple[str, str], ...]]]
+    )
+    gauges: dict[str, float] = field(default_factory=dict[str, float])
+
+    def add(self, name: str, value: int, **labels: str) -> None:
+        """Add to a counter."""
+        self.counts[name, tuple(sorted(labels.items()))] += value
+
+    def observe(self, name: str, value: float, count: int = 1, **labels: str) -> None:
+        """Count observations."""
+        del value
+        self.counts[name, tuple(sorted(labels.items()))] += count
+
+    def set(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        del labels
+        self.gauges[name] = value
+
+    def total(self, name: str, **labels: str) -> int:
+        """The sum of a counter over all label sets that hold `labels`."""
+        wanted = set(labels.items())
+        return sum(
+            value for (of, pairs), value in self.counts.items() if of == name and wanted <= set(pairs)
+        )
+
+
+@dataclass(slots=True)
+class MemoryHost:
+    """A daemon that is ready or not, as the test says."""
+
+    ready: bool = True
+
+    def is_ready(self) -> bool:
+        """What the test said."""
+        return self.ready
+
+
+def settings(
+    data: Path,
+    component_id: str = "under_test",
+    signals: Sequence[Signal] = tuple(Signal),
+    meter: Meter | None = None,
+) -> Settings:
+    """Settings as the daemon makes them."""
+    return Settings(component_id, signals, meter or MemoryMeter(), data)

@@ -1,0 +1,307 @@
+"""Every installed component keeps the promises of `collectors.component`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import grpc.aio
+import pytest
+from aiohttp import web
+from collectors.component import (
+    Batch,
+    Config,
+    ConnectorFactory,
+    ExporterFactory,
+    ExtensionFactory,
+    ProcessorFactory,
+    Receiver,
+    ReceiverFactory,
+    Rejected,
+    Signal,
+)
+from collectors.config.registry import Kind, Registry
+from collectors.net.compression import decompress
+from collectors.net.otlp_json import to_protobuf
+from collectors.receivers.otlp import OtlpReceiver
+from collectors.testing import (
+    Door,
+    MemoryIntake,
+    check_exporter,
+    check_extension,
+    check_processor,
+    check_receiver,
+    check_view,
+    settings,
+)
+from collectors.wire import inspect
+
+REGISTRY = Registry.installed()
+SIGNALS = tuple(Signal)
+
+Check = Callable[[Path], Awaitable[None]]
+
+
+def factory_of(kind: Kind, name: str) -> object:
+    return REGISTRY.load(kind, name)
+
+
+# ---------------------------------------------------------------- receivers
+
+
+async def send_http(receiver: Receiver, batch: Batch) -> bool:
+    assert isinstance(receiver, OtlpReceiver)
+    url = f"http://127.0.0.1:{receiver.http_port}/v1/{batch.signal}"
+    headers = {"Content-Type": "application/x-protobuf"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=batch.payload, headers=headers) as response,
+    ):
+        if response.status == 503:
+            assert int(response.headers["Retry-After"]) >= 1
+            return False
+        if response.status == 400:
+            raise Rejected(await response.text())
+        assert response.status == 200
+        return True
+
+
+SERVICES = {
+    Signal.TRACES: "trace.v1.TraceService",
+    Signal.METRICS: "metrics.v1.MetricsService",
+    Signal.LOGS: "logs.v1.LogsService",
+}
+
+
+async def send_grpc(receiver: Receiver, batch: Batch) -> bool:
+    assert isinstance(receiver, OtlpReceiver)
+    method = f"/opentelemetry.proto.collector.{SERVICES[batch.signal]}/Export"
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{receiver.grpc_port}") as channel:
+        try:
+            await channel.unary_unary(method)(batch.payload)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                assert "google.rpc.retryinfo-bin" in dict(error.trailing_metadata() or ())
+                return False
+            assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+            raise Rejected(error.details() or "") from error
+    return True
+
+
+def otlp(protocol: str, door: Door) -> Check:
+    async def check(data: Path) -> None:
+        factory = factory_of(Kind.RECEIVERS, "otlp")
+        assert isinstance(factory, ReceiverFactory)
+
+        def make(intake: MemoryIntake, endpoint: str = "127.0.0.1:0") -> Receiver:
+            config = factory.config.model_validate({"protocols": {protocol: {"endpoint": endpoint}}})
+            return factory.create(config, settings(data), intake)
+
+        def occupied(intake: MemoryIntake, other: Receiver) -> Receiver:
+            assert isinstance(other, OtlpReceiver)
+            return make(intake, f"127.0.0.1:{other.grpc_port or other.http_port}")
+
+        await check_receiver(make, door, SIGNALS, occupied)
+
+    return check
+
+
+# ---------------------------------------------------------------- processors and connectors
+
+
+def processor(kind: Kind, name: str, raw: dict[str, object], *, conserves: bool = True) -> Check:
+    async def check(data: Path) -> None:
+        factory = factory_of(kind, name)
+        assert isinstance(factory, ProcessorFactory | ConnectorFactory)
+        config: Config = factory.config.model_validate(raw)
+        signals = (
+            sorted(factory.signals)
+            if isinstance(factory, ProcessorFactory)
+            else sorted({into for into, _ in factory.routes})
+        )
+        check_processor(lambda: factory.create(config, settings(data)), signals, conserves=conserves)
+
+    return check
+
+
+# ---------------------------------------------------------------- exporters
+
+
+@dataclass
+class MoodyServer:
+    """An OTLP/HTTP server that takes, takes in part, puts off and refuses by lot."""
+
+    lot: random.Random = field(default_factory=lambda: random.Random(7))
+    items: int = 0
+
+    def received(self) -> int:
+        return self.items
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = decompress(await request.read(), request.headers.get("Content-Encoding", ""), 1 << 20)
+        signal = Signal(request.path.removeprefix("/v1/"))
+        if request.content_type == "application/json":
+            body = to_protobuf(signal, body)
+        count = inspect(signal, body).items
+        mood = self.lot.choice(["take", "take", "part", "later", "never", "reset"])
+        if mood == "later":
+            return web.Response(status=503, headers={"Retry-After": self.lot.choice(["0", "x", "9" * 30])})
+        if mood == "never":
+            return web.Response(status=400)
+        if mood == "reset":
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response(status=500)
+        rejected = self.lot.randint(0, count) if mood == "part" else 0
+        self.items += count - rejected
+        key = {"traces": "rejectedSpans", "metrics": "rejectedDataPoints", "logs": "rejectedLogRecords"}
+        answer = {"partialSuccess": {key[signal]: str(rejected)}} if rejected else {}
+        return web.Response(text=json.dumps(answer), content_type="application/json")
+
+
+def otlp_http(raw: dict[str, object]) -> Check:
+    async def check(data: Path) -> None:
+        far = MoodyServer()
+        server = web.Server(far.handle, auto_decompress=False)
+        listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        factory = factory_of(Kind.EXPORTERS, "otlp_http")
+        assert isinstance(factory, ExporterFactory)
+        config = factory.config.model_validate({"endpoint": f"http://127.0.0.1:{port}", **raw})
+        try:
+            await check_exporter(lambda: factory.create(config, settings(data)), far, SIGNALS)
+        finally:
+            listener.close()
+            await server.shutdown()
+
+    return check
+
+
+@dataclass
+class Lines:
+    """The items in a file of OTLP JSON lines."""
+
+    path: Path
+
+    def received(self) -> int:
+        lines = self.path.read_bytes().splitlines() if self.path.exists() else []
+        return sum(self._items(line) for line in lines)
+
+    def _items(self, line: bytes) -> int:
+        names = {"resourceSpans": Signal.TRACES, "resourceMetrics": Signal.METRICS}
+        signal = next((s for key, s in names.items() if key in json.loads(line)), Signal.LOGS)
+        return inspect(signal, to_protobuf(signal, line)).items
+
+
+async def file_exporter(data: Path) -> None:
+    factory = factory_of(Kind.EXPORTERS, "file")
+    assert isinstance(factory, ExporterFactory)
+    path = data / "out" / "lines.json"
+    config = factory.config.model_validate({"path": str(path)})
+    await check_exporter(lambda: factory.create(config, settings(data)), Lines(path), SIGNALS)
+
+
+class Logged(logging.Handler):
+    """Counts the items that `debug` has told of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.items += int(record.getMessage().split(": ")[1].split()[0])
+
+    def received(self) -> int:
+        return self.items
+
+
+def debug(verbosity: str) -> Check:
+    async def check(data: Path) -> None:
+        factory = factory_of(Kind.EXPORTERS, "debug")
+        assert isinstance(factory, ExporterFactory)
+        config = factory.config.model_validate({"verbosity": verbosity})
+        logger, handler = logging.getLogger("collectors.exporters.debug"), Logged()
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            await check_exporter(lambda: factory.create(config, settings(data)), handler, SIGNALS)
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
+
+    return check
+
+
+def prometheus(raw: dict[str, object]) -> Check:
+    async def check(data: Path) -> None:
+        factory = factory_of(Kind.EXPORTERS, "prometheus")
+        assert isinstance(factory, ExporterFactory)
+        config = factory.config.model_validate({"endpoint": "127.0.0.1:0", **raw})
+        await check_view(lambda: factory.create(config, settings(data)), (Signal.METRICS,))
+
+    return check
+
+
+# ---------------------------------------------------------------- extensions
+
+
+def extension(name: str, raw: dict[str, object]) -> Check:
+    async def check(data: Path) -> None:
+        factory = factory_of(Kind.EXTENSIONS, name)
+        assert isinstance(factory, ExtensionFactory)
+        config = factory.config.model_validate(raw)
+        await check_extension(lambda: factory.create(config, settings(data)))
+
+    return check
+
+
+EDITS = [
+    {"key": "team", "action": "upsert", "value": "a"},
+    {"key": "service.version", "action": "delete"},
+    {"key": "copy", "action": "insert", "from_attribute": "service.name"},
+]
+
+CASES: dict[tuple[Kind, str], list[Check]] = {
+    (Kind.RECEIVERS, "otlp"): [otlp("http", Door(send_http)), otlp("grpc", Door(send_grpc))],
+    (Kind.PROCESSORS, "batch"): [processor(Kind.PROCESSORS, "batch", {})],
+    (Kind.PROCESSORS, "memory_limiter"): [
+        processor(Kind.PROCESSORS, "memory_limiter", {"limit_mib": 4096})
+    ],
+    (Kind.PROCESSORS, "resource"): [processor(Kind.PROCESSORS, "resource", {"attributes": EDITS})],
+    (Kind.CONNECTORS, "forward"): [processor(Kind.CONNECTORS, "forward", {})],
+    (Kind.EXPORTERS, "otlp_http"): [
+        otlp_http({}),
+        otlp_http({"encoding": "json", "compression": "zstd"}),
+        otlp_http({"compression": "none"}),
+    ],
+    (Kind.EXPORTERS, "file"): [file_exporter],
+    (Kind.EXPORTERS, "debug"): [debug("basic"), debug("normal"), debug("detailed")],
+    (Kind.EXPORTERS, "prometheus"): [
+        prometheus({}),
+        prometheus({"metric_expiration": "2s"}),
+        prometheus({"max_series": 2, "without_scope_info": False}),
+    ],
+    (Kind.EXTENSIONS, "file_storage"): [extension("file_storage", {})],
+    (Kind.EXTENSIONS, "health_check"): [extension("health_check", {"endpoint": "127.0.0.1:0"})],
+}
+
+
+def test_every_installed_component_is_covered() -> None:
+    installed = {(kind, name) for kind in Kind for name in REGISTRY.names(kind)}
+
+    assert installed == set(CASES)
+
+
+@pytest.mark.parametrize(
+    ("key", "number"),
+    [(key, number) for key, checks in CASES.items() for number in range(len(checks))],
+    ids=lambda value: f"{value[0]}-{value[1]}" if isinstance(value, tuple) else str(value),
+)
+def test_a_component_keeps_its_promises(key: tuple[Kind, str], number: int, tmp_path: Path) -> None:
+    asyncio.run(asyncio.wait_for(CASES[key][number](tmp_path), 60))
