@@ -276,6 +276,8 @@ def fleet(url: str = "http://127.0.0.1:9") -> Compiled:
     )
     alerts = (
         alert("OrchestratorUnhealthy", escalation="core-engineering"),
+        alert("TelemetryMissing", scope=Scope.PIPELINE, service="telemetry"),
+        alert("AgentsDrained", by=("gen_ai_agent_name",)),
         alert("AgentSilent", scope=Scope.AGENT, by=("gen_ai_agent_name",)),
         alert("QueueSlow", severity=Severity.TICKET, depends_on=("OrchestratorUnhealthy",)),
         alert(

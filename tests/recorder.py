@@ -61,7 +61,7 @@ def recorder() -> Iterator[Recorder]:
             self.end_headers()
             self.wfile.write(b"ok")
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class
             """Say nothing: the bodies are kept."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.routing.tree import Inhibition, Matcher, equals, none_of, one_of, present
-from slo.model import Alert, AlertRule, Compiled, Project, Severity, Slo, Tier, TierForm
+from slo.model import Alert, AlertRule, Compiled, Project, Scope, Severity, Slo, Tier, TierForm
 from slo.names import SIGNAL_LOST, escalated
 
 CLUSTER: Final = "cluster"
@@ -37,6 +37,7 @@ def inhibitions(compiled: Compiled) -> tuple[Inhibition, ...]:
         *_page_over_ticket(compiled),
         *_fast_over_slow(compiled.project.slos),
         *_signal_lost(compiled),
+        *_pipeline_over_signals(compiled),
         *_service_over_agent(compiled),
         *(_edge(edge) for edge in edges(compiled.project)),
     )
@@ -156,19 +157,57 @@ def _signal_lost(compiled: Compiled) -> Iterator[Inhibition]:
         )
 
 
-def _service_over_agent(compiled: Compiled) -> Iterator[Inhibition]:
+def _pipeline_over_signals(compiled: Compiled) -> Iterator[Inhibition]:
     rules = compiled.alert_rules()
-    scopes = {rule.labels.get("scope") for rule in rules}
-    if {"service", "agent"} <= scopes:
-        agents = [rule for rule in rules if rule.labels.get("scope") == "agent"]
+    lost = any(rule.name == SIGNAL_LOST for rule in rules)
+    if lost and any(_is(rule, Scope.PIPELINE) and rule.severity is Severity.PAGE for rule in rules):
         yield Inhibition(
-            (_PAGE, equals("scope", "service"), present("service")),
-            (equals("scope", "agent"), present("service"), *_spared(agents, compiled.project)),
-            (CLUSTER, "service"),
-            "service-over-agent",
-            "the service's own page comes before those of its agents; what leaves at once "
-            "and what is a stated cause stays loud",
+            (_PAGE, equals("scope", Scope.PIPELINE.value)),
+            (_TICKET, equals("alertname", SIGNAL_LOST)),
+            (CLUSTER,),
+            "pipeline-over-lost-signals",
+            "when telemetry is not delivered, every signal is lost for one and the same reason",
         )
+
+
+def _service_over_agent(compiled: Compiled) -> Iterator[Inhibition]:
+    """A page on the whole service silences its agents; one on a single agent, that agent.
+
+    An SLO of the service with one budget per agent pages for one agent. It must not
+    silence the others: so labels that name an agent have to be equal, or absent.
+    """
+    rules = compiled.alert_rules()
+    agents = [rule for rule in rules if _is(rule, Scope.AGENT)]
+    sources = [
+        rule for rule in rules if _is(rule, Scope.SERVICE) and rule.severity is Severity.PAGE
+    ]
+    if not (agents and sources):
+        return
+    named = {label for rule in agents for label in rule.by}
+    shared = sorted(named & {label for rule in sources for label in rule.by})
+    source = (_PAGE, equals("scope", Scope.SERVICE.value), present("service"))
+    spared = _spared(agents, compiled.project)
+    target = (equals("scope", Scope.AGENT.value), present("service"), *spared)
+    yield Inhibition(
+        (*source, *(equals(label, "") for label in shared)),
+        target,
+        (CLUSTER, "service"),
+        "service-over-agent",
+        "a page on the whole service comes before those of its agents; what leaves at once "
+        "and what is a stated cause stays loud",
+    )
+    for label in shared:
+        yield Inhibition(
+            (*source, present(label)),
+            (*target, present(label)),
+            (CLUSTER, "service", label),
+            f"service-over-same-{label}",
+            f"a page on the service names the same {label}",
+        )
+
+
+def _is(rule: AlertRule, scope: Scope) -> bool:
+    return rule.labels.get("scope") == scope.value
 
 
 def _spared(agents: list[AlertRule], project: Project) -> tuple[Matcher, ...]:

@@ -106,7 +106,7 @@ def _escalation(alert: Alert, rules: Sequence[AlertRule], ways: Ways) -> Iterato
         own = names.escalated(alert.name)
         generated = any(rule.name == own for rule in ways.compiled.alert_rules())
         by_itself = f" {links.page(own)} wakes them by itself." if generated else ""
-        yield f"Call {ways.people(escalation.team)} if {escalation.when}.{by_itself}"
+        yield f"Escalates to {ways.people(escalation.team)}. When: {escalation.when}.{by_itself}"
     else:
         yield f"{ways.people(alert.owner)} owns this alert."
     if any(at_once(rule) for rule in rules):

@@ -43,8 +43,8 @@ def _signal_lost(rules: Sequence[AlertRule], ways: Ways) -> text.Page:
             text.query(_SCRAPED),
             "2. Does the collector lose anything? Its books must balance:",
             text.query(_BOOKS),
-            "3. Has a metric or a label been renamed? The query of the SLO, as it is evaluated:",
-            *_queries(rules),
+            "3. Has a metric or a label been renamed? What the SLO counts:",
+            *_counted(rules),
         ),
         (
             text.steps(
@@ -148,6 +148,15 @@ def _unknown(rules: Sequence[AlertRule], ways: Ways) -> text.Page:
         ("Repair what the condition selects.",),
         _owners(rules, ways),
         _links(settings, rules[0]),
+    )
+
+
+def _counted(rules: Sequence[AlertRule]) -> tuple[str, ...]:
+    slos = {rule.slo.slo_id: rule.slo for rule in rules if rule.slo is not None}
+    return tuple(
+        block
+        for identity, slo in slos.items()
+        for block in (f"`{identity}`:", text.query(slo.sli.total.replace("$window", "5m")))
     )
 
 

@@ -29,6 +29,10 @@ def stranger(name: str, severity: str, owner: str = "platform", **more: str) -> 
     return {"alertname": name, "severity": severity, "team": owner, **more}
 
 
+def agent(name: str, **more: str) -> dict[str, str]:
+    return stranger(name, "page", scope="agent", cluster="prod", **more)
+
+
 # Alerts that we do not generate, or not yet: what is loosened shows itself on them.
 STRANGERS = (
     {"alertname": "Bare"},
@@ -39,6 +43,8 @@ STRANGERS = (
     stranger("NoService", "page", scope="service"),
     stranger("NoServiceAgent", "page", scope="agent"),
     stranger("OtherServiceAgent", "page", scope="agent", service="other", cluster="prod"),
+    agent("OtherServiceSameAgent", service="other", gen_ai_agent_name="<gen_ai_agent_name>"),
+    agent("SameServiceOtherAgent", service="agent-fleet", gen_ai_agent_name="coder"),
     stranger("NoBudgetOutage", "page", slo_tier="outage"),
     stranger("NoBudgetFast", "page", slo_tier="fast"),
     stranger("NoBudgetSlow", "page", slo_tier="slow"),

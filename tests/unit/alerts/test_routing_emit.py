@@ -71,8 +71,10 @@ def test_a_reason_of_several_lines_stays_a_comment() -> None:
         ("route: {receiver: x, matchers: ['a']}", "not a matcher"),
         ("route: {receiver: x}\nreceivers: {}", "receivers must be a list"),
         (
-            "route: {receiver: x}\ntime_intervals:\n- name: a\n"
-            "  time_intervals: [{months: ['1:3']}]",
+            (
+                "route: {receiver: x}\ntime_intervals:\n- name: a\n"
+                "  time_intervals: [{months: ['1:3']}]"
+            ),
             "single number",
         ),
     ],

@@ -87,6 +87,42 @@ def test_the_service_silences_its_agents() -> None:
     assert silent(FLEET, arriving(FLEET, "AgentSilent"), arriving(FLEET, "OrchestratorUnhealthy"))
 
 
+def test_a_page_of_the_service_on_one_agent_silences_only_that_agent() -> None:
+    by = ("agent",)
+    compiled = project(
+        teams=TEAMS,
+        slos=(slo("per-agent", by=by), slo("whole")),
+        alerts=(alert("AgentSilent", scope=Scope.AGENT, by=by),),
+    )
+    page = arriving(compiled, "AgentFleetPerAgentBurn", "fast", agent="planner")
+    whole = arriving(compiled, "AgentFleetWholeBurn", "fast")
+    same = arriving(compiled, "AgentSilent", agent="planner")
+    other = arriving(compiled, "AgentSilent", agent="coder")
+    nameless = {key: value for key, value in other.items() if key != "agent"}
+
+    assert silent(compiled, same, page)
+    assert not silent(compiled, other, page)
+    assert not silent(compiled, nameless, page)
+    assert silent(compiled, other, whole)
+
+
+def test_a_pipeline_that_is_down_silences_the_lost_signals_and_nothing_else() -> None:
+    compiled = project(
+        teams=TEAMS,
+        slos=(slo("action"),),
+        alerts=(
+            alert("TelemetryMissing", scope=Scope.PIPELINE, service="telemetry"),
+            alert("AgentSilent", scope=Scope.AGENT),
+        ),
+    )
+    down = arriving(compiled, "TelemetryMissing")
+
+    assert silent(compiled, arriving(compiled, "SLOSignalLost"), down)
+    assert not silent(compiled, arriving(compiled, "AgentFleetActionBurn", "fast"), down)
+    assert not silent(compiled, arriving(compiled, "AgentSilent"), down)
+    assert not silent(compiled, down, arriving(compiled, "SLOSignalLost"))
+
+
 def test_a_ticket_of_the_service_does_not_silence_its_agents() -> None:
     ticket = arriving(FLEET, ACTION, "trend")
 
