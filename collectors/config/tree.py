@@ -43,9 +43,8 @@ class _MissingError(Exception):
 def substitute(node: source.Node, around: Surroundings, problems: list[Diagnostic]) -> source.Node:
     """Replace every `${...}` in the values of `node`; `$$` is one dollar sign.
 
-    A value that is nothing but a reference takes the YAML type of what is put in, maps and
-    lists included; inside a longer text it is put in as text. What is put in is not looked
-    at for references again.
+    A value that is nothing but a reference, without quotes, may stand for a map or a list;
+    otherwise text is put in. What is put in is not looked at for references again.
     """
     if isinstance(node, source.Mapping):
         pairs = tuple(
@@ -100,19 +99,20 @@ def _look_up(reference: str, around: Surroundings) -> str:
 
 
 def _put_in(reference: str, text: str, node: source.Scalar) -> source.Node:
-    """The YAML value of `text`, at the place of the reference."""
+    """What `text` stands for, at the place of the reference.
+
+    A map or list is read as YAML. Anything else stays text as it is, because a password is
+    not a number though it looks like one; a field that wants a number reads it from there.
+    """
     if len(text) > _MAX_SUBSTITUTED_CHARACTERS:
         msg = f"{reference} is {len(text)} characters long, allowed {_MAX_SUBSTITUTED_CHARACTERS}"
         raise _MissingError(msg)
-    if node.quoted:
-        return source.Scalar(text, "str", quoted=True, span=node.span)
     documents, problems = source.load(reference, text)
-    if problems or len(documents) > 1:
-        # It is not YAML: a password such as `{a: b` is meant as text.
-        return source.Scalar(text, "str", quoted=True, span=node.span)
-    if not documents:
-        return source.Scalar("", "null", quoted=False, span=node.span)
-    return _placed(documents[0], node)
+    if len(documents) == 1 and not problems and not node.quoted:
+        document = documents[0]
+        if not isinstance(document, source.Scalar):
+            return _placed(document, node)
+    return source.Scalar(text.rstrip("\r\n"), "str", quoted=True, span=node.span)
 
 
 def _placed(node: source.Node, at: source.Scalar) -> source.Node:
