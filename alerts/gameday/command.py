@@ -11,7 +11,6 @@ from typing import Final
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from alerts.gameday import report
 from alerts.gameday.ask import UnansweredError
@@ -60,7 +59,7 @@ def gameday(
     """
     known = scenarios(COMPACT)
     if listed or not (wanted or everything):
-        Console().print(_table(known))
+        _list(known)
         return
     chosen = known if everything else _choose(wanted, known)
     console = Console(stderr=True)
@@ -122,13 +121,9 @@ def _say(console: Console) -> Callable[[str, str], None]:
     return lambda name, text: console.print(f"  {name}: {text}", style="yellow", highlight=False)
 
 
-def _table(known: Sequence[Scenario]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("id", "fault", "injection", "pages or tickets", "to"):
-        table.add_column(column, overflow="fold")
+def _list(known: Sequence[Scenario]) -> None:
     for scenario in known:
         fault = scenario.fault
-        alerts = "\n".join(expected.alert for expected in scenario.expected)
-        teams = "\n".join(expected.team for expected in scenario.expected)
-        table.add_row(fault.id, fault.title, fault.injection, alerts, teams)
-    return table
+        click.echo(f"{click.style(f'{fault.id:<11}', bold=True)}{fault.title}: {fault.injection}")
+        for expected in scenario.expected:
+            click.echo(f"{'':<11}-> {expected.severity.value} {expected.alert} to {expected.team}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
 
 @contextmanager
-def leaving() -> Iterator[None]:
+def leaving() -> Generator[None]:
     """Within the block SIGTERM and SIGHUP end as Ctrl-C does, and what was started is stopped."""
 
     def leave(number: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ up and stays. Without a terminal, or with NO_COLOR, nothing moves and nothing is
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -65,7 +65,7 @@ class Narrator:
             self.line(name, address)
 
     @contextmanager
-    def waiting(self, words: str) -> Iterator[None]:
+    def waiting(self, words: str) -> Generator[None]:
         """Something takes a while; on a terminal the line is alive, and gone in the end."""
         if not self._alive:
             yield

@@ -7,7 +7,7 @@ reverse order whatever happens.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,7 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Iterator[Stack]:
+def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Generator[Stack]:
     """Generate everything into `folder`, start it, and stop it in the end.
 
     Args:

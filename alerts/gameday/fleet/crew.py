@@ -190,6 +190,8 @@ class Crew:
                 case "ended":
                     msg = f"{name} ended before it was ready: {failure or 'see its output above'}"
                     raise FleetError(msg)
+                case _:
+                    pass  # a complaint; it has been handed on
         msg = f"{name} was not ready after {READY_SECONDS:.0f} s"
         raise FleetError(msg)
 
