@@ -272,6 +272,7 @@ def fleet(url: str = "http://127.0.0.1:9") -> Compiled:
             "core-engineering",
             scope=Scope.AGENT,
             by=("gen_ai_agent_name",),
+            depends_on=("TelemetryMissing",),
         ),
     )
     alerts = (

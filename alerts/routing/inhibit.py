@@ -14,7 +14,8 @@ from typing import Final
 
 from alerts.routing.tree import Inhibition, Matcher, equals, none_of, one_of, present
 from slo.model import Alert, AlertRule, Compiled, Project, Scope, Severity, Slo, Tier, TierForm
-from slo.names import SIGNAL_LOST, escalated
+from slo.names import SIGNAL_LOST, burn_alert, escalated
+from slo.rules.burn import IDLE
 
 CLUSTER: Final = "cluster"
 """Comes with the external labels: the same on all alerts of one Prometheus, or on none."""
@@ -244,7 +245,8 @@ def title(document: Slo | Alert) -> str:
 
 def _who(document: Slo | Alert) -> tuple[Matcher, ...]:
     if isinstance(document, Slo):
-        return (equals("slo_id", document.slo_id), _not(SIGNAL_LOST))
+        burns = (burn_alert(document.service, document.name), IDLE)
+        return (equals("slo_id", document.slo_id), one_of("alertname", burns))
     return (one_of("alertname", _names(document)),)
 
 

@@ -83,7 +83,8 @@ def _intervals(routing: Routing) -> Iterator[str]:
 
 
 def _inhibition(rule: Inhibition) -> Iterator[str]:
-    called = rule.name or "an inhibition"
+    sides = (" and ".join(each.text() for each in side) for side in (rule.source, rule.target))
+    called = rule.name or " over ".join(sides)
     if not (_only(rule.source, "severity", "page") or _only(rule.target, "severity", "ticket")):
         yield f"{called}: something below a page could silence a page"
     for label in rule.equal:

@@ -56,6 +56,12 @@ STRANGERS = (
     stranger("TrendPage", "page", slo_tier="trend", budget_id="b"),
     stranger("Drift", "ticket", slo_tier="drift", budget_id="b"),
     stranger("SLOSignalLost", "ticket"),
+    stranger("Foreign", "page", slo_id="agent-fleet-llm-availability", cluster="prod"),
+    stranger("AgentFleetLlmAvailabilityBurn", "page", slo_id="other", cluster="prod"),
+    stranger("AgentFleetActionSuccessBurn", "page", slo_id="other", cluster="prod"),
+    stranger("AgentFleetAgentSuccessBurn", "page", slo_id="other", cluster="prod"),
+    stranger("Foreign", "page", slo_id="agent-fleet-action-success", cluster="prod"),
+    stranger("Foreign", "page", slo_id="agent-fleet-agent-success", cluster="prod"),
     stranger("SLOSignalLost", "page", slo_id="agent-fleet-llm-availability", cluster="prod"),
     stranger("SLOTrafficStopped", "ticket", slo_id="agent-fleet-action-success", cluster="prod"),
 )
