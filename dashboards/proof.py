@@ -18,7 +18,7 @@ from dashboards.proving.history import Timeline
 from dashboards.proving.judge import locked, problems
 from dashboards.proving.lint import complaints
 from dashboards.proving.reading import Dashboard, read
-from dashboards.proving.recorded import Rule, rules_below
+from dashboards.proving.recorded import Rule, foreign, rules_below
 from dashboards.proving.replay import ReplayError, replayed
 from dashboards.proving.run import annotation_faults, shown
 from slo.catalog import metrics
@@ -73,6 +73,7 @@ def _data(
 ) -> Iterator[Result]:
     # The last midnight: so that days, tiles of five minutes and steps fall as they always do.
     timeline = Timeline.until(int(time.time()) // _DAY_SECONDS * _DAY_SECONDS)
+    unproven = foreign(rules, _served())
     lock: Json = {}
     try:
         with replayed(metrics(), rules, timeline, OWN_SERIES) as server:
@@ -80,7 +81,7 @@ def _data(
                 seen = shown(server.url, board, timeline.moments())
                 lock[name] = locked(seen)
                 faults = annotation_faults(server.url, board, timeline.end)
-                found = [*problems(_view(board), seen), *faults]
+                found = [*problems(_view(board), seen, unproven), *faults]
                 queries = len({(one.panel.identity, one.ref) for one in seen})
                 said = f"{queries} queries in {len(timeline.moments())} phases"
                 yield _result(f"dashboard data: {name}", found, said)
@@ -91,6 +92,9 @@ def _data(
         yield Result("dashboard data", Verdict.FAILED, str(error))
         return
     (directory / "grafana" / LOCK).write_text(text(lock), encoding="utf-8")
+    for slo_id, strange in sorted(unproven.items()):
+        said = f"reads {', '.join(sorted(strange))}, which the metric catalogue does not hold"
+        yield Result(f"dashboard data: {slo_id}", Verdict.SKIPPED, said)
 
 
 def _boards(directory: Path) -> dict[str, Dashboard]:
@@ -102,7 +106,11 @@ def _boards(directory: Path) -> dict[str, Dashboard]:
 
 def _known(rules: tuple[Rule, ...]) -> frozenset[str]:
     recorded = frozenset(rule.record for rule in rules if rule.record)
-    return frozenset(metrics().by_series()) | recorded | OWN_SERIES
+    return _served() | recorded
+
+
+def _served() -> frozenset[str]:
+    return frozenset(metrics().by_series()) | OWN_SERIES
 
 
 def _view(board: Dashboard) -> str:

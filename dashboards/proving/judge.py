@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from dashboards.notation import Json, JsonValue, stable_id
 from dashboards.proving.phases import HEALTHY
 from dashboards.proving.run import Shown
+from dashboards.query import quoted
 from slo.promql import parse, selected_metrics
 
 _ABOUT_ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -43,9 +44,15 @@ EXPECTED: Final = (
 """What somebody who looks at the dashboard in that phase has to see."""
 
 
-def problems(view: str, seen: Sequence[Shown]) -> list[str]:
-    """Where `seen` is not what the story says; `view` may be a team's part of one."""
-    return [*_always(seen), *_in_health(seen), *_expected(view, seen)]
+def problems(view: str, seen: Sequence[Shown], unproven: Collection[str] = ()) -> list[str]:
+    """Where `seen` is not what the story says.
+
+    Args:
+        view: Of the dashboard, which may be a team's part of it.
+        seen: Every query in every phase.
+        unproven: SLOs that the story has no data for; panels on one of them may be empty.
+    """
+    return [*_always(seen), *_in_health(seen, unproven), *_expected(view, seen)]
 
 
 def locked(seen: Sequence[Shown]) -> Json:
@@ -70,13 +77,20 @@ def _always(seen: Sequence[Shown]) -> Iterator[str]:
             yield f"{_where(shown)}: {fault}"
 
 
-def _in_health(seen: Sequence[Shown]) -> Iterator[str]:
+def _in_health(seen: Sequence[Shown], unproven: Collection[str]) -> Iterator[str]:
     for shown in seen:
         if shown.phase == HEALTHY:
-            if not shown.series and not selected_metrics(parse(shown.query)) & _ABOUT_ALERTS:
+            if not shown.series and not _may_be_empty(shown, unproven):
                 yield f"{_where(shown)}: no data: {shown.query}"
             if shown.verdict == "bad":
                 yield f"{_where(shown)}: bad at {shown.last} although all is well"
+
+
+def _may_be_empty(shown: Shown, unproven: Collection[str]) -> bool:
+    """It is about alerts, which are silent in health, or about an SLO without data."""
+    if selected_metrics(parse(shown.query)) & _ABOUT_ALERTS:
+        return True
+    return any(f"slo_id={quoted(slo_id)}" in shown.query for slo_id in unproven)
 
 
 def _expected(view: str, seen: Sequence[Shown]) -> Iterator[str]:

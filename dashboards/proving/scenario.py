@@ -69,7 +69,7 @@ _PER_SECOND: Final[Mapping[str, float]] = {
     "mas.agent.action.conflicts": 0.000_5,
     "mas.action.reversals": 0.000_1,
     "mas.agent.loops": 0.000_1,
-    "mas.resource.contention.events": 0.000_02,
+    "mas.resource.contention.events": 0.0,
     "mas.deployments": 0.02,
     "mas.deployment.rollbacks": 0.000_01,
     "mas.remediation.duration": 0.02,

@@ -5,26 +5,21 @@ No tile needs knowledge of the system behind it; each one says what to ask next.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from fractions import Fraction
 from typing import Final
 
 from dashboards import limits, palette
 from dashboards.board import Section
 from dashboards.layout import Size
 from dashboards.limits import above, any_is
-from dashboards.material import Material, window_days, window_words
+from dashboards.material import Material, window_words
 from dashboards.panel import NEUTRAL, Override, State, Step, Viz, Words
 from dashboards.panels import History, Stat
-from dashboards.query import Prom, any_of, quoted
+from dashboards.query import Prom, quoted
+from dashboards.views.exhaustion import exhaustion
 from slo.exact import decimal
 from slo.model import Severity, Slo
 
 _TILE: Final = Size(6, 6)
-_FOREVER_DAYS: Final = 365
-"""More days than this are told as a year or more."""
-_STANDING_STILL: Final = "0.001"
-"""A burn below this would not spend the budget within 80 years: no estimate is sharper."""
 _REMEDIATION_GOAL_SECONDS: Final = 30.0
 """Median that the catalogue promises for fixes of running services (M3)."""
 _REMEDIATION_SLOW_SECONDS: Final = 120.0
@@ -37,7 +32,7 @@ def sections(material: Material) -> tuple[Section, ...]:
 
 
 def _promises(material: Material) -> tuple[Viz, ...]:
-    return (_availability(material), _budget(material), _burn(material), _exhaustion(material))
+    return (_availability(material), _budget(material), _burn(material), exhaustion(material))
 
 
 def _budget(material: Material) -> Viz:
@@ -109,50 +104,6 @@ def _availability(material: Material) -> Viz:
         steps=limits.success_steps(slo.objective) if slo is not None else NEUTRAL,
         wish=_TILE,
     )
-
-
-def _exhaustion(material: Material) -> Viz:
-    by_days: dict[Fraction, list[Slo]] = defaultdict(list)
-    for slo in material.slos:
-        by_days[window_days(slo)].append(slo)
-    parts = [_days_left(days, slos) for days, slos in sorted(by_days.items())]
-    expr = " or ".join(parts) or "vector(0) > 0"
-    longest = float(max(by_days, default=Fraction(30)))
-    pages = limits.burn_factors(material.slos, Severity.PAGE)
-    tickets = limits.burn_factors(material.slos, Severity.TICKET)
-    watch = longest / float(tickets[0] if tickets else limits.SPENDING)
-    bad = longest / float(pages[0]) if pages else 1.0
-    return Stat(
-        key="exhaustion",
-        title="Days until a budget is spent",
-        words=Words(
-            "If errors go on at the present pace: days until the first promise is broken.",
-            f"A year or more is calm. Below {watch:.0f} days somebody should look; below "
-            f"{bad:.0f} days somebody must. 0 means that a budget is spent already.",
-            "Ask the owning team what changed; the on-call view marks deployments and policies.",
-        ),
-        none="No promise is measured yet: the SLO rules have not run, or no traffic came.",
-        queries=(Prom(expr=f"min(clamp_max({expr}, {_FOREVER_DAYS}))"),),
-        unit="none",
-        decimals=0,
-        steps=_rising(bad, watch),
-        states=(State(float(_FOREVER_DAYS), None, "a year or more", palette.GOOD),),
-        wish=_TILE,
-    )
-
-
-def _rising(bad: float, watch: float) -> tuple[Step, ...]:
-    """Bad at the bottom, to watch from `bad` on, good from `watch` on."""
-    if bad >= watch:
-        return (Step(palette.BAD, None), Step(palette.GOOD, watch))
-    return (Step(palette.BAD, None), Step(palette.WATCH, bad), Step(palette.GOOD, watch))
-
-
-def _days_left(days: Fraction, slos: list[Slo]) -> str:
-    those = f"{{slo_id=~{any_of([slo.slo_id for slo in slos])}}}"
-    left = f"clamp_min(slo:error_budget_remaining:ratio{those}, 0)"
-    pace = f"clamp_min(slo:burn_rate:ratio{those}, {_STANDING_STILL})"
-    return f"{left} * {decimal(days)} / {pace}"
 
 
 def _operations() -> tuple[Viz, ...]:
