@@ -31,6 +31,7 @@ class Segment:
         size_bytes: Length of the file.
         wall_ns: Unix time at which it was begun; 0 if its header is damaged.
         totals: Items of each signal before its first record.
+        steady_ns: Steady time of the last record before it; 0 if its header is damaged.
     """
 
     name: SegmentName
@@ -38,6 +39,7 @@ class Segment:
     size_bytes: int
     wall_ns: int
     totals: Totals
+    steady_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,7 @@ def recover(files: FileSystem, directory: Path, mark: Mark) -> Recovered:
         header = headers[name]
         totals = totals if header is None else header.totals
         size = _size(files, directory / str(name))
-        wall_ns = 0 if header is None else header.wall_ns
-        segments.append(Segment(name, following.base, size, wall_ns, totals))
+        segments.append(_segment(name, following.base, size, header, totals))
     last = None
     if kept:
         before = _before(files, directory, headers[kept[-1]], segments, mark)
@@ -187,9 +188,16 @@ def _recover_last(
         file.sync()
     finally:
         file.close()
-    wall_ns = 0 if header is None else header.wall_ns
     length = min(size, kept.end_position)
-    return Segment(name, kept.next_offset, length, wall_ns, before.totals), kept, torn
+    return _segment(name, kept.next_offset, length, header, before.totals), kept, torn
+
+
+def _segment(
+    name: SegmentName, end: int, size_bytes: int, header: SegmentHeader | None, totals: Totals
+) -> Segment:
+    if header is None:
+        return Segment(name, end, size_bytes, 0, totals, 0)
+    return Segment(name, end, size_bytes, header.wall_ns, totals, header.steady_ns)
 
 
 def _keep(file: File, name: SegmentName, before: _Before) -> _Kept:

@@ -122,11 +122,7 @@ class Store:
             tail = self._tail
             if tail is None:
                 return tuple(self._segments)
-            header = tail.header
-            last = Segment(
-                tail.name, self.next_offset, tail.capacity, header.wall_ns, header.totals
-            )
-            return (*self._segments, last)
+            return (*self._segments, self._segment(tail, tail.capacity))
 
     def open_segment(self, segment: Segment) -> File:
         """Open a segment for reading; raises FileNotFoundError once it is trimmed."""
@@ -276,11 +272,15 @@ class Store:
         if self._tail is not None:
             self._retire(self._tail, self._tail.capacity)
 
+    def _segment(self, tail: _Tail, length: int) -> Segment:
+        header = tail.header
+        return Segment(
+            tail.name, self.next_offset, length, header.wall_ns, header.totals, header.steady_ns
+        )
+
     def _retire(self, tail: _Tail, length: int) -> None:
         tail.file.close()
-        segment = Segment(
-            tail.name, self.next_offset, length, tail.header.wall_ns, tail.header.totals
-        )
+        segment = self._segment(tail, length)
         with self._shape:
             self._tail = None
             self._segments.append(segment)

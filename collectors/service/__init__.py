@@ -1,1 +1,34 @@
 """The runtime: receivers in, logs and graph in the middle, exporters out, and the books."""
+
+from collectors.service.plan import (
+    ConnectorPlan,
+    Durability,
+    ExporterPlan,
+    ExtensionPlan,
+    OnFull,
+    PipelinePlan,
+    ProcessorPlan,
+    QueueSettings,
+    ReceiverPlan,
+    ServicePlan,
+    StorageSettings,
+    TelemetrySettings,
+)
+from collectors.service.runtime import Service, run
+
+__all__ = [
+    "ConnectorPlan",
+    "Durability",
+    "ExporterPlan",
+    "ExtensionPlan",
+    "OnFull",
+    "PipelinePlan",
+    "ProcessorPlan",
+    "QueueSettings",
+    "ReceiverPlan",
+    "Service",
+    "ServicePlan",
+    "StorageSettings",
+    "TelemetrySettings",
+    "run",
+]

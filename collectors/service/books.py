@@ -31,12 +31,14 @@ class Progress:
     """How far the graph has come, told at a moment when nothing was halfway.
 
     Attributes:
+        offset: Next inbox record.
         read: Items that it read, as it counted them.
         passed: Running totals of the inbox at its place in it.
         pipelines: Items unaccounted for, and items held, by pipeline.
         queued: Items given to each destination.
     """
 
+    offset: int = 0
     read: Totals = (0, 0, 0)
     passed: Totals = (0, 0, 0)
     pipelines: Mapping[str, tuple[Signal, int, int]] = field(

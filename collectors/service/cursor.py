@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class Cursor:
@@ -14,7 +14,11 @@ class Cursor:
     MOST_DONE = 4096
     """Finished records above the mark, before no more are taken: bounds what is saved."""
 
-    def __init__(self, low: int, done: Iterable[int] = ()) -> None:
+    def __init__(
+        self, low: int, done: Iterable[int] = (), moved: Callable[[], None] = lambda: None
+    ) -> None:
+        """Begin at `low` with `done` above it; `moved` is called whenever it changes."""
+        self._moved = moved
         self._low = low
         self._taken = low
         self._pending: dict[int, None] = {}
@@ -61,3 +65,4 @@ class Cursor:
         if low > self._low:
             self._low = low
             self._done = {offset for offset in self._done if offset >= low}
+        self._moved()

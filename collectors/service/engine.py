@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collectors.component import Meter, View
 from collectors.graph import Configured, Graph, Tick, control_entry
 from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader
 from collectors.service.budget import Budget
@@ -43,7 +42,6 @@ class EngineParts:
     """
 
     graph: Graph
-    views: dict[str, View]
     inbox: Log
     outbox: Log
     dead: Log
@@ -51,7 +49,6 @@ class EngineParts:
     stepper: Stepper
     budget: Budget
     clock: Clock
-    meter: Meter
     fingerprint: str
     version: str
     ready: Callable[[], None]

@@ -115,7 +115,9 @@ class Door:
 class ReceiverIntake:
     """The door as one receiver sees it: behind its gates, and with its name on it."""
 
-    def __init__(self, door: Door, receiver: str, gates: Sequence[Gate], admission: Admission):
+    def __init__(
+        self, door: Door, receiver: str, gates: Sequence[Gate], admission: Admission
+    ) -> None:
         self._door = door
         self._receiver = receiver
         self._gates = gates

@@ -142,7 +142,7 @@ class Stepper:
             for name, pipeline in graph.pipelines.items()
         }
         queued = {name: dict(counts) for name, counts in self.queued.items()}
-        progress = Progress(self.read, self.passed, pipelines, queued)
+        progress = Progress(self.offset, self.read, self.passed, pipelines, queued)
         self._parts.books.publish(progress, self._given)
         self._given = {}
 

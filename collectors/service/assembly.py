@@ -1,0 +1,258 @@
+"""What exists while the daemon runs: put together, started in order, stopped in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from collectors.component import Extension, Host, Receiver
+from collectors.net.serve import PageServer
+from collectors.service.books import Books
+from collectors.service.budget import Budget
+from collectors.service.clock import Clock
+from collectors.service.components import Components, Maker
+from collectors.service.courier import Courier, CourierParts
+from collectors.service.duplicates import Known
+from collectors.service.engine import Engine, EngineParts
+from collectors.service.intake import Admission, Door, ReceiverIntake
+from collectors.service.keeper import Keeper, KeeperParts
+from collectors.service.meter import SelfMeter
+from collectors.service.plan import ServicePlan
+from collectors.service.recall import deaths, known_requests
+from collectors.service.selfmetrics import MetricsPage, SelfMetrics, Watched
+from collectors.service.stepper import Stepper, StepperParts
+from collectors.service.storage import Storage
+from collectors.service.wakeup import Mailbox
+
+_log = logging.getLogger(__name__)
+
+_JOIN_SECONDS = 30.0
+"""Longest wait for the graph to come to the end of the inbox when the daemon stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a daemon is put into.
+
+    Attributes:
+        version: Of the software.
+        draw: A number from 0 to 1, by lot.
+        ready: Called in the graph's thread once the replay is through.
+        crashed: Called in the graph's thread if a bug ends it.
+    """
+
+    plan: ServicePlan
+    version: str
+    clock: Clock
+    draw: Callable[[], float]
+    meter: SelfMeter
+    books: Books
+    storage: Storage
+    mailbox: Mailbox
+    host: Host
+    ready: Callable[[Components], None]
+    crashed: Callable[[BaseException], None]
+
+    @property
+    def fingerprint(self) -> str:
+        """Under what records are processed: configuration and software."""
+        return f"{self.plan.fingerprint}/{self.version}"
+
+
+class Assembly:
+    """All parts of a running daemon."""
+
+    def __init__(self, around: Surroundings) -> None:
+        """Put everything together and restore its state; nothing runs yet.
+
+        Raises:
+            GraphError: The pipelines make no graph.
+            OSError: The disk failed.
+        """
+        self._around = around
+        self._maker = Maker(around.plan, around.meter)
+        self.components = self._maker.make()
+        around.clock.resume(around.storage.inbox.steady_ns)
+        around.books.open_inbox(around.storage.inbox.totals)
+        self._abandon = threading.Event()
+        self._saved = around.storage.state.load_cursors()
+        self._keeper = self._make_keeper()
+        self._budget = self._make_budget()
+        self._engine = self._make_engine(self._make_stepper())
+        self._courier = self._make_courier()
+        self._admission = self._make_admission()
+        self._door = Door(self._admission)
+        self._receivers: list[Receiver] = []
+        self._extensions: list[Extension] = []
+        self.server: PageServer | None = None
+        self._watch()
+
+    async def start(self) -> None:
+        """Start in order; whoever calls stops what was started if this raises."""
+        for extension in self.components.extensions.values():
+            self._extensions.append(extension)
+            await extension.start(self._around.host)
+        for view in self.components.views.values():
+            await view.start()
+        await self._courier.start()
+        self._engine.start()
+        await self._serve_metrics()
+        for name, plan in self._around.plan.receivers.items():
+            gates = self.components.gates.get(name, ())
+            intake = ReceiverIntake(self._door, name, gates, self._admission)
+            receiver = plan.create(self._maker.settings(name), intake)
+            self._receivers.append(receiver)
+            await receiver.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Stop in reverse: no more in, the graph to its end, out what goes out in time."""
+        await asyncio.gather(*(_quietly(receiver.stop()) for receiver in self._receivers))
+        self._door.close()
+        await self._door.idle()
+        self._engine.drain()
+        if not await asyncio.to_thread(self._engine.join, _JOIN_SECONDS):
+            self._abandon.set()
+            self._engine.abandon()
+            await asyncio.to_thread(self._engine.join, _JOIN_SECONDS)
+        await self._courier.stop(grace_seconds)
+        for view in self.components.views.values():
+            await _quietly(view.stop())
+        if self.server is not None:
+            await _quietly(self.server.stop())
+        for extension in reversed(self._extensions):
+            await _quietly(extension.stop())
+        await asyncio.to_thread(self._around.storage.close)
+
+    async def _serve_metrics(self) -> None:
+        telemetry = self._around.plan.telemetry
+        host = telemetry.metrics_host
+        if host is None:
+            return
+        address = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        page = MetricsPage(self._around.meter)
+        self.server = PageServer(
+            "service.telemetry.metrics", f"{address}:{telemetry.metrics_port}", page.answer
+        )
+        await self.server.start()
+
+    def _make_keeper(self) -> Keeper:
+        around, storage = self._around, self._around.storage
+        return Keeper(
+            KeeperParts(
+                graph=self.components.graph,
+                views=self.components.views,
+                inbox=storage.inbox,
+                outbox=storage.outbox,
+                dead=storage.dead,
+                files=storage.state,
+                clock=around.clock,
+                retain_seconds=around.plan.storage.retain_seconds,
+                fingerprint=around.fingerprint,
+                snapshot=storage.snapshot,
+                last=storage.last,
+            )
+        )
+
+    def _make_budget(self) -> Budget:
+        storage = self._around.storage
+        return Budget(
+            storage.budget_bytes,
+            (storage.inbox, storage.outbox, storage.dead),
+            self.components.copies,
+            partial(self._keeper.trim_inbox, keep=False),
+        )
+
+    def _make_stepper(self) -> Stepper:
+        around, storage = self._around, self._around.storage
+        beginning = self._keeper.begin(deaths(storage, around.clock), self._saved)
+        parts = StepperParts(
+            graph=self.components.graph,
+            views=self.components.views,
+            meters=self.components.meters,
+            dead=storage.dead,
+            replay=storage.inbox.reader,
+            books=around.books,
+            clock=around.clock,
+            meter=around.meter,
+            marker=storage.marker,
+            abandon=self._abandon,
+        )
+        stepper = Stepper(parts, beginning)
+        stepper.publish(beginning.offset)
+        return stepper
+
+    def _make_engine(self, stepper: Stepper) -> Engine:
+        around, storage = self._around, self._around.storage
+        return Engine(
+            EngineParts(
+                graph=self.components.graph,
+                inbox=storage.inbox,
+                outbox=storage.outbox,
+                dead=storage.dead,
+                keeper=self._keeper,
+                stepper=stepper,
+                budget=self._budget,
+                clock=around.clock,
+                fingerprint=around.plan.fingerprint,
+                version=around.version,
+                ready=partial(around.ready, self.components),
+                crashed=around.crashed,
+            )
+        )
+
+    def _make_courier(self) -> Courier:
+        around, storage = self._around, self._around.storage
+        return Courier(
+            CourierParts(
+                exporters=self.components.exporters,
+                queues={name: plan.queue for name, plan in around.plan.exporters.items()},
+                outbox=storage.outbox,
+                dead=storage.dead,
+                state=storage.state,
+                saved=self._saved,
+                keeper=self._keeper,
+                books=around.books,
+                clock=around.clock,
+                meter=around.meter,
+                budget=self._budget,
+                mailbox=around.mailbox,
+                draw=around.draw,
+            )
+        )
+
+    def _make_admission(self) -> Admission:
+        around = self._around
+        known = Known()
+        known_requests(around.storage.inbox, known, around.clock)
+        return Admission(
+            inbox=around.storage.inbox,
+            budget=self._budget,
+            known=known,
+            clock=around.clock,
+            meter=around.meter,
+            mailbox=around.mailbox,
+        )
+
+    def _watch(self) -> None:
+        around, storage = self._around, self._around.storage
+        watched = Watched(
+            books=around.books,
+            budget=self._budget,
+            clock=around.clock,
+            graph=self.components.graph,
+            logs=(storage.inbox, storage.outbox, storage.dead),
+            destinations=self._courier.destinations,
+        )
+        SelfMetrics(around.meter, watched)
+
+
+async def _quietly(stopping: Awaitable[None]) -> None:
+    """Stop one component; its failure must not keep the others from being stopped."""
+    try:
+        await stopping
+    except Exception:  # noqa: BLE001 - told in the log, whatever it is
+        _log.exception("a component did not stop as it should")

@@ -1,0 +1,185 @@
+"""All destinations together: who is sent to, how far each is, and what may be forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from collectors.component import Exporter, Meter, Signal
+from collectors.graph import OutboxWords
+from collectors.log import Log
+from collectors.service.books import Books, no_counts
+from collectors.service.budget import Budget
+from collectors.service.clock import Clock
+from collectors.service.cursor import Cursor
+from collectors.service.delivery import Destination, DestinationParts, Removed
+from collectors.service.keeper import Keeper
+from collectors.service.plan import QueueSettings
+from collectors.service.state import SavedCursor, StateFiles
+from collectors.service.wakeup import Mailbox
+
+_log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 1.0
+"""How much delivered work may be done again after the process was killed."""
+
+_NONE: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierParts:
+    """What the courier works with.
+
+    Attributes:
+        saved: Where each destination stood, those that are configured no more included.
+    """
+
+    exporters: Mapping[str, Exporter]
+    queues: Mapping[str, QueueSettings]
+    outbox: Log
+    dead: Log
+    state: StateFiles
+    saved: Mapping[str, SavedCursor]
+    keeper: Keeper
+    books: Books
+    clock: Clock
+    meter: Meter
+    budget: Budget
+    mailbox: Mailbox
+    draw: Callable[[], float]
+
+
+class Courier:
+    """Runs every destination and keeps their cursors."""
+
+    def __init__(self, parts: CourierParts) -> None:
+        self._parts = parts
+        self._moved = asyncio.Event()
+        removed = [name for name in parts.saved if name not in parts.exporters]
+        self._exporters: dict[str, Exporter] = {
+            **dict(parts.exporters),
+            **{name: Removed() for name in removed},
+        }
+        self.destinations = [self._destination(name) for name in self._exporters]
+        self._at_start = {d.name: d.cursor.saved() for d in self.destinations}
+        self._end_at_start = parts.outbox.end
+        self._low = 0
+        self._is_counted = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._versions: dict[str, int] = {}
+        self._is_started = False
+
+    async def start(self) -> None:
+        """Open the exporters and begin to send."""
+        self._is_started = True
+        for exporter in self._exporters.values():
+            await exporter.start()
+        await self._save()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(d.run(), name=d.name) for d in self.destinations]
+        self._tasks.append(loop.create_task(self._recount()))
+        self._tasks.append(loop.create_task(self._keep_saving()))
+        self._parts.outbox.listen(lambda: self._parts.mailbox.post(self._wake))
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let what is on its way arrive, for so long; then save where everybody stands."""
+        try:
+            async with asyncio.timeout(grace_seconds):
+                while self._tasks and not self._is_drained():
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            _log.info("not everything was delivered; it stays on disk")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._is_started:
+            for name, exporter in self._exporters.items():
+                try:
+                    await exporter.stop()
+                except Exception:  # noqa: BLE001 - it must not keep the others from being stopped
+                    _log.exception("%s did not stop as it should", name)
+            await self._save()
+
+    def _destination(self, name: str) -> Destination:
+        parts = self._parts
+        saved = parts.saved.get(name)
+        if saved is None:
+            saved = SavedCursor(parts.outbox.first_offset, (), no_counts(), no_counts())
+        parts.books.open_account(name, saved.delivered, saved.dead_lettered)
+        return Destination(
+            DestinationParts(
+                name=name,
+                exporter=self._exporters[name],
+                settings=parts.queues.get(name, QueueSettings()),
+                outbox=parts.outbox,
+                dead=parts.dead,
+                cursor=Cursor(
+                    max(saved.low, parts.outbox.first_offset), saved.done, self._moved.set
+                ),
+                books=parts.books,
+                clock=parts.clock,
+                meter=parts.meter,
+                is_full=parts.budget.is_full,
+                draw=parts.draw,
+            )
+        )
+
+    def _is_drained(self) -> bool:
+        end = self._parts.outbox.end
+        return all(destination.cursor.low >= end for destination in self.destinations)
+
+    def _wake(self) -> None:
+        for destination in self.destinations:
+            destination.queue.wake()
+
+    async def _keep_saving(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            await self._save()
+
+    async def _save(self) -> None:
+        """Save the cursors if one has moved, then let go of what all have passed."""
+        versions = {d.name: d.cursor.version for d in self.destinations}
+        if versions != self._versions:
+            cursors = {d.name: self._saved(d) for d in self.destinations}
+            try:
+                await asyncio.to_thread(self._parts.state.save_cursors, cursors)
+            except OSError as error:
+                _log.warning("the cursors were not saved, those before stand: %s", error)
+                return
+            self._versions = versions
+            self._low = min((c.low for c in cursors.values()), default=self._parts.outbox.end)
+        if self._is_counted:
+            before = min(self._low, self._parts.keeper.trimmable_outbox)
+            await asyncio.to_thread(self._parts.outbox.trim, before, self._parts.clock.wall_ns())
+
+    def _saved(self, destination: Destination) -> SavedCursor:
+        low, done = destination.cursor.saved()
+        delivered, dead_lettered = self._parts.books.saved(destination.name)
+        return SavedCursor(low, done, delivered, dead_lettered)
+
+    async def _recount(self) -> None:
+        """Count what the outbox held at start, so that the books begin from what is there."""
+        found = await asyncio.to_thread(self._count)
+        for name, records in found.items():
+            self._parts.books.recount(name, records)
+        self._is_counted = True
+
+    def _count(self) -> dict[str, list[tuple[Signal, int]]]:
+        outbox, end = self._parts.outbox, self._end_at_start
+        waiting = {name: (low, frozenset(done)) for name, (low, done) in self._at_start.items()}
+        found: dict[str, list[tuple[Signal, int]]] = {name: [] for name in waiting}
+        reader = outbox.reader(min((low for low, _ in waiting.values()), default=end))
+        while reader.offset < end and (records := reader.read()):
+            for record in records:
+                if record.offset >= end or record.signal is None:
+                    continue
+                for name in OutboxWords.decode(record.meta).destinations:
+                    low, done = waiting.get(name, (end, _NONE))
+                    if record.offset >= low and record.offset not in done:
+                        found[name].append((record.signal, record.items))
+        reader.close()
+        return found

@@ -1,0 +1,283 @@
+"""One destination: sends what waits for it until the far end answers for every item.
+
+What is refused comes again, later and later, for as long as it takes. What is never taken
+is cut down to the item that is at fault, and that one is listed among the dead letters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from collectors.component import Batch, Delivery, Exporter, Meter, NeverTaken, TryLater
+from collectors.log import Log, LogFailed
+from collectors.service import names
+from collectors.service.backoff import Backoff
+from collectors.service.books import Books
+from collectors.service.clock import Clock
+from collectors.service.cursor import Cursor
+from collectors.service.dead import DELIVERY, dead_letter
+from collectors.service.plan import OnFull, QueueSettings
+from collectors.service.queue import Group, Queue, Queued, merge
+from collectors.wire import Malformed, inspect, split
+
+_log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+_FULL_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationParts:
+    """What a destination works with.
+
+    Attributes:
+        is_full: Whether requests are being refused for want of disk.
+        draw: A number from 0 to 1, by lot.
+        pause: Waits so many seconds.
+    """
+
+    name: str
+    exporter: Exporter
+    settings: QueueSettings
+    outbox: Log
+    dead: Log
+    cursor: Cursor
+    books: Books
+    clock: Clock
+    meter: Meter
+    is_full: Callable[[], bool]
+    draw: Callable[[], float]
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a group, made of whole records or of a part of one."""
+
+    batch: Batch
+    records: Sequence[Queued]
+
+
+class Destination:
+    """Delivers the outbox to one exporter, several requests at a time."""
+
+    def __init__(self, parts: DestinationParts) -> None:
+        self._parts = parts
+        self.name = parts.name
+        self.queue = Queue(parts.name, parts.outbox, parts.cursor, parts.settings, parts.clock)
+        self._slots = asyncio.Semaphore(parts.settings.num_consumers)
+        self._sending: set[asyncio.Task[None]] = set()
+        self._failing_since: str = ""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are on their way."""
+        return len(self._sending)
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where it stands."""
+        return self._parts.cursor
+
+    async def run(self) -> None:
+        """Deliver until cancelled; what was on its way then is sent again after a restart."""
+        try:
+            while True:
+                await self._slots.acquire()
+                try:
+                    group = await self._next_group()
+                except BaseException:
+                    self._slots.release()
+                    raise
+                task = asyncio.create_task(self._send(group))
+                self._sending.add(task)
+                task.add_done_callback(self._ended)
+        finally:
+            for task in self._sending:
+                task.cancel()
+            await asyncio.gather(*self._sending, return_exceptions=True)
+            self.queue.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._slots.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("%s: delivery ended unexpectedly", self.name, exc_info=error)
+
+    async def _next_group(self) -> Group:
+        while True:
+            try:
+                return await self.queue.next_group()
+            except OSError:
+                _log.exception("%s: the outbox cannot be read, trying again", self.name)
+                await self._parts.pause(_RETRY_SECONDS)
+
+    async def _send(self, group: Group) -> None:
+        await self._settle(_Piece(group.batch, group.records))
+        for item in group.records:
+            self._parts.cursor.finish(item.offset)
+            self._parts.books.done(self.name, item.batch.signal, item.batch.items)
+        self.queue.wake()
+
+    async def _settle(self, piece: _Piece) -> None:
+        """Return once every item of `piece` was delivered or listed among the dead letters."""
+        parts = self._parts
+        backoff = Backoff(parts.settings, parts.draw)
+        began_ns = parts.clock.steady_ns()
+        while True:
+            if self._gives_way():
+                await self._bury(piece, "the disk budget is used up and on_full is dead_letter")
+                return
+            try:
+                delivery = await parts.exporter.deliver(piece.batch)
+            except NeverTaken as answer:
+                await self._divide(piece, answer)
+                return
+            except TryLater as answer:
+                reason, hint = answer.reason, answer.retry_after_seconds
+            except Exception as error:  # noqa: BLE001 - an exporter's bug must not lose what waits
+                _log.exception("%s: the exporter raised, trying again", self.name)
+                reason, hint = f"the exporter raised {error!r}", None
+            else:
+                await self._delivered(piece, delivery)
+                return
+            waited = (parts.clock.steady_ns() - began_ns) / 1e9
+            if 0 < parts.settings.max_elapsed_seconds <= waited:
+                await self._bury(piece, f"gave up after {waited:.0f} s: {reason}")
+                return
+            self._tell_failing(reason)
+            await self._wait(backoff.next_seconds(hint))
+
+    def _gives_way(self) -> bool:
+        return self._parts.settings.on_full is OnFull.DEAD_LETTER and self._parts.is_full()
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, but look every second whether this destination must give way."""
+        if self._parts.settings.on_full is OnFull.REFUSE:
+            await self._parts.pause(seconds)
+            return
+        while seconds > 0 and not self._gives_way():
+            await self._parts.pause(min(seconds, _FULL_PAUSE_SECONDS))
+            seconds -= _FULL_PAUSE_SECONDS
+
+    async def _delivered(self, piece: _Piece, delivery: Delivery) -> None:
+        self._tell_working()
+        batch = piece.batch
+        rejected = min(max(delivery.rejected_items, 0), batch.items)
+        if rejected:
+            reason = f"partial success, {rejected} of {batch.items} rejected: {delivery.message}"
+            await self._bury(piece, reason, rejected)
+        elif delivery.message:
+            _log.warning("%s: accepted, with a warning: %s", self.name, delivery.message)
+        parts = self._parts
+        delivered = batch.items - rejected
+        parts.books.delivered(self.name, batch.signal, delivered)
+        self._count(piece, "delivered", delivered)
+        parts.meter.add(names.exporter_counter("sent", batch.signal), delivered, exporter=self.name)
+
+    async def _divide(self, piece: _Piece, answer: NeverTaken) -> None:
+        """Send the halves of `piece`, down to what cannot be cut."""
+        halves = _halves(piece) if answer.divisible else ()
+        if not halves:
+            await self._bury(piece, answer.reason)
+            return
+        for half in halves:
+            if half.batch.items:
+                await self._settle(half)
+
+    async def _bury(self, piece: _Piece, reason: str, items: int | None = None) -> None:
+        """List `items` of `piece` among the dead letters, all of them if not told."""
+        parts = self._parts
+        batch = piece.batch
+        count = batch.items if items is None else items
+        first = piece.records[0].words
+        letter = dead_letter(
+            reason=reason,
+            stage=DELIVERY,
+            signal=batch.signal,
+            items=count,
+            payload=batch.payload,
+            origin=first.origin,
+            index=first.index,
+            destination=self.name,
+            pipeline=first.pipeline,
+            clock=parts.clock,
+            context=batch.context,
+        )
+        while True:
+            try:
+                await parts.dead.append(letter)
+            except LogFailed as error:
+                _log.warning("%s: a dead letter could not be written: %s", self.name, error)
+                await parts.pause(_RETRY_SECONDS)
+            else:
+                break
+        _log.warning("%s: %d %s to dead letters: %s", self.name, count, batch.signal, reason)
+        parts.books.dead_lettered(self.name, batch.signal, count)
+        self._count(piece, "dead_lettered", count)
+        parts.meter.add(
+            names.exporter_counter("send_failed", batch.signal), count, exporter=self.name
+        )
+
+    def _count(self, piece: _Piece, outcome: str, items: int) -> None:
+        pipelines = {record.words.pipeline for record in piece.records}
+        self._parts.meter.add(
+            names.ITEMS,
+            items,
+            signal=piece.batch.signal,
+            pipeline=pipelines.pop() if len(pipelines) == 1 else "",
+            exporter=self.name,
+            outcome=outcome,
+        )
+
+    def _tell_failing(self, reason: str) -> None:
+        """One line when it begins and when the reason changes, not one per attempt."""
+        if reason != self._failing_since:
+            _log.warning("%s: not delivered, trying again: %s", self.name, reason)
+            self._failing_since = reason
+
+    def _tell_working(self) -> None:
+        if self._failing_since:
+            _log.warning("%s: delivers again", self.name)
+            self._failing_since = ""
+
+
+class Removed:
+    """Stands for a destination that is configured no more: it takes nothing."""
+
+    async def start(self) -> None:
+        """There is nothing to open."""
+
+    async def deliver(self, batch: Batch) -> Delivery:
+        """Never; raises NeverTaken."""
+        del batch
+        msg = "the destination was removed from the configuration"
+        raise NeverTaken(msg)
+
+    async def stop(self) -> None:
+        """There is nothing to close."""
+
+
+def _halves(piece: _Piece) -> Sequence[_Piece]:
+    """Two pieces with the items of one; records are parted first, then what is in one."""
+    records = piece.records
+    if len(records) > 1:
+        middle = len(records) // 2
+        return [
+            _Piece(merge([record.batch for record in part]), part)
+            for part in (records[:middle], records[middle:])
+        ]
+    batch = piece.batch
+    try:
+        cut = split(batch.signal, batch.payload)
+        if cut is None:
+            return ()
+        return [
+            _Piece(replace(batch, payload=half, items=inspect(batch.signal, half).items), records)
+            for half in cut
+        ]
+    except Malformed:
+        return ()
