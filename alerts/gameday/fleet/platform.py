@@ -75,6 +75,8 @@ class Platform:
         self._published: float | None = None
         for spec in topology.agents():
             self._roster.expect(spec.key, spec.name, Role(spec.role.value))
+            named = {"gen_ai.agent.name": (spec.name,)}
+            self._agent.instruments.start_metric_at_zero("mas.audit.gaps", named)
         self.broker.serve("state-store", self._state_store)
         self.broker.serve("policy-store", self._policy_store)
         self.broker.listen("heartbeats", self._hear_heartbeat)
