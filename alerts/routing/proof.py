@@ -179,7 +179,7 @@ def _run(amtool: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _judge(name: str, answer: subprocess.CompletedProcess[str]) -> Result:
     if answer.returncode == 0:
         return Result(name, Verdict.PASSED)
-    return Result(name, Verdict.FAILED, (answer.stderr or answer.stdout).strip())
+    return Result(name, Verdict.FAILED, f"{answer.stdout}{answer.stderr}".strip())
 
 
 def _escaped(text: str) -> str:
