@@ -6,7 +6,6 @@ the order they come in. Any text comes back from a YAML reader as it was.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -16,7 +15,11 @@ Value: TypeAlias = "str | int | Sequence[Value] | Mapping[str, Value]"
 _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*")
 _DURATION: Final = re.compile(r"(?:[0-9]+(?:ms|[smhd]))+")
 _RESERVED: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-_NEEDS_ESCAPES: Final = re.compile("[^\x20-\x7e\u00a0-\ud7ff\ue000-\ufeff\uff00-\ufffd\n]|\ufeff")
+_NEEDS_ESCAPES: Final = re.compile(
+    "[^\n\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What YAML does not print, and what it takes for the end of a line."""
+_ESCAPED: Final = re.compile(f'[\\\\"\n]|{_NEEDS_ESCAPES.pattern}')
 
 
 def dump(value: Value, comment: str = "") -> str:
@@ -29,7 +32,7 @@ def _block(value: Value, indent: str) -> Iterator[str]:
     """The lines of `value`, each already indented."""
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            yield from _entry(f"{indent}{_text(key, indent)}:", item, indent)
+            yield from _entry(f"{indent}{_line(key)}:", item, indent)
     elif isinstance(value, Sequence) and not isinstance(value, str) and value:
         for item in value:
             yield from _item(item, indent)
@@ -66,20 +69,34 @@ def _inline(value: Value, indent: str) -> str:
 
 
 def _text(text: str, indent: str) -> str:
+    return _literal(text, indent) if "\n" in text else _line(text)
+
+
+def _line(text: str) -> str:
+    """`text` on one line."""
     if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
         return text
     if _DURATION.fullmatch(text):
         return text
-    if _NEEDS_ESCAPES.search(text):
-        return json.dumps(text)
-    if "\n" not in text:
-        return "'" + text.replace("'", "''") + "'"
-    return _literal(text, indent)
+    if "\n" in text or _NEEDS_ESCAPES.search(text):
+        return _double(text)
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _literal(text: str, indent: str) -> str:
     """A literal block, where one can hold the text as it is."""
     lines = text.split("\n")
-    if text[0] in " \n" or text.endswith("\n") or any(line != line.rstrip() for line in lines):
-        return json.dumps(text, ensure_ascii=False)
+    trimmed = all(line == line.rstrip() for line in lines)
+    if text[0] in " \n" or text[-1] == "\n" or not trimmed or _NEEDS_ESCAPES.search(text):
+        return _double(text)
     return "|-\n" + "\n".join(f"{indent}{line}" if line else "" for line in lines)
+
+
+def _double(text: str) -> str:
+    return '"' + _ESCAPED.sub(lambda found: _escape(found.group()), text) + '"'
+
+
+def _escape(char: str) -> str:
+    if char in '\\"':
+        return f"\\{char}"
+    return "\\n" if char == "\n" else f"\\u{ord(char):04x}"

@@ -105,6 +105,7 @@ class _Reader:
         tier = self._mapping(node, _TIER_KEYS, "a tier")
         if tier is None:
             return None
+        told = len(self.problems)
         template = TierTemplate(
             name=self._text(tier, "name"),
             form=self._value(tier, "form", TierForm, TierForm.WINDOWS),
@@ -118,7 +119,8 @@ class _Reader:
             floor=self._optional(tier, "floor", Ratio.from_percent) or Ratio(Fraction(0)),
             ceiling=self._optional(tier, "ceiling", Ratio.from_percent) or Ratio(Fraction(1)),
         )
-        self._judge(template, tier.span)
+        if len(self.problems) == told:
+            self._judge(template, tier.span)
         return template
 
     def _judge(self, template: TierTemplate, place: Span) -> None:

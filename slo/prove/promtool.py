@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +68,7 @@ def _tested(tool: Path, files: list[Path], directory: Path) -> Iterator[Result]:
             except (OSError, ValueError) as error:
                 yield Result(name, Verdict.FAILED, str(error))
                 continue
-            words = list(pool.map(lambda part: _proven(tool, part), parts))
+            words = list(pool.map(partial(_proven, tool), parts))
             count = sum(part.count for part in parts)
             yield _result(f"{name} ({count} tests)", "\n".join(filter(None, words)))
 

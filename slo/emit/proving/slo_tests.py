@@ -19,6 +19,7 @@ from slo.emit.yaml import Value
 from slo.exact import Duration
 from slo.model import AlertRule, Slo, Tier, TierForm
 from slo.policy import gate_seconds
+from slo.rules.burn import IDLE
 from slo.rules.terms import RAW_UP_TO, SLOW_FROM
 
 _HEALTHY: Final = 600
@@ -122,8 +123,6 @@ def _held(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
 
 def _signal(subject: Subject) -> Value:
     """Good events only, then none, then no series at all."""
-    from slo.rules.burn import IDLE  # noqa: PLC0415
-
     idle, lost = subject.rule(IDLE), subject.rule(names.SIGNAL_LOST)
     quiet = 1080
     phases = [
@@ -194,7 +193,10 @@ def _just_above(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
 
 
 def _few_events(subject: Subject) -> Value:
-    """Everything is bad, and it is too little to wake somebody."""
+    """Everything is bad, and it is too little to wake somebody.
+
+    Beside it a busy budget has bad events in plenty, and keeps its objective.
+    """
     seconds = 600
     rate = min(
         tier.min_bad_events
@@ -202,12 +204,14 @@ def _few_events(subject: Subject) -> Value:
         / max(gate_seconds(tier) if tier.form is TierForm.SUSTAINED else 0, seconds)
         for tier in subject.slo.alerting.tiers
     )
-    phases = [Phase(seconds, rate, subject.feed.worst)]
     checks = [_silent(subject, seconds)]
     if subject.feed.worst == 1:
-        ratio = metric(names.error_ratio("5m"), {"slo_id": subject.slo.slo_id})
+        ratio = _identity(subject, names.error_ratio("5m"))
         checks.append(_expect(f"round({ratio}, 0.001)", seconds, (_identity(subject), 1)))
-    inputs = subject.series(phases)
+    inputs = subject.series([Phase(seconds, rate, subject.feed.worst)])
+    if subject.slo.by:
+        some = min(tier.threshold.value for tier in subject.slo.alerting.tiers) / 2
+        inputs.extend(subject.series([Phase(seconds, 100 * _BUSY, some)], GROUPS[1]))
     return _test(subject, "few events, all bad", inputs, checks)
 
 
