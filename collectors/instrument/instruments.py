@@ -53,6 +53,10 @@ class Instruments:
         self._levels: dict[_Key, float] = {}
         self._seen: dict[str, set[str]] = {}
         self._metrics = {metric.name: metric for metric in metrics().metrics}
+        self._declared = {
+            metric.name: {attribute.key: attribute for attribute in metric.attributes}
+            for metric in metrics().metrics
+        }
 
     def add(self, name: str, value: float, attributes: Mapping[str, str]) -> None:
         """Add `value` to a counter; 0 or more unless it counts up and down.
@@ -174,7 +178,7 @@ class Instruments:
             KeyError: The metric has no such attribute.
             ValueError: The attribute cannot have this value.
         """
-        declared = {attribute.key: attribute for attribute in metric.attributes}
+        declared = self._declared[metric.name]
         labels = {key: value for key, value in self._constants.items() if key in declared}
         for key, value in attributes.items():
             if key not in declared:

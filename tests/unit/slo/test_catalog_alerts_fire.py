@@ -49,9 +49,7 @@ def run_promtool(case: Case) -> subprocess.CompletedProcess[str]:
     bare = {"alert": rule.name, "expr": rule.expr, "for": rule.hold.promql()}
     test = {
         "interval": "15s",
-        "input_series": [
-            {"series": name, "values": text} for name, text in case.series.items()
-        ],
+        "input_series": [{"series": name, "values": text} for name, text in case.series.items()],
         "alert_rule_test": [
             {
                 "eval_time": case.at,
