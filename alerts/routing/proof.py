@@ -19,6 +19,7 @@ import yaml
 
 from alerts.routing import reader
 from alerts.routing.generator import CONFIG_PATH
+from alerts.routing.kinds import KINDS
 from alerts.routing.lint import lint
 from alerts.routing.sample import sample_data
 from alerts.routing.simulate import receivers
@@ -118,14 +119,10 @@ def _told_by(amtool: Path, config: Path, labels: Mapping[str, str]) -> tuple[str
 
 
 def _templates(amtool: Path, folder: Path, routing: Routing) -> Result:
-    uses = sorted(
-        {
-            (kind, text)
-            for receiver in routing.receivers
-            for _, block in receiver.integrations
-            for kind, text in _calls(block)
-        }
-    )
+    # The texts of every kind, used or not: a team may add a destination at any time.
+    ours = [kind.content for kind in KINDS.values()]
+    used = [block for receiver in routing.receivers for _, block in receiver.integrations]
+    uses = sorted({call for block in (*ours, *used) for call in _calls(block)})
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="fleetslo-") as scratch:
         for status in ("firing", "resolved"):

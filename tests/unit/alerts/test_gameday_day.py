@@ -173,7 +173,8 @@ def test_ports_are_free_and_different_and_stand_for_the_defaults() -> None:
     ports = Ports.pick()
     moved = ports.moved()
 
-    assert len(set(moved.values())) == 7
+    assert len(set(moved.values())) == 8
+    assert moved["port: 8888"] == f"port: {ports.self_metrics}"
     assert moved["127.0.0.1:4317"] == f"127.0.0.1:{ports.grpc}"
 
 
