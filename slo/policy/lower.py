@@ -127,9 +127,12 @@ def _burn(
             f"{case.period.promql()} it would fire at a burn of {decimal(burn)}, below 1"
         )
         return None, Note(LEFT_OUT, Level.WARNING, template.name, text)
-    if burn * case.budget < 1:
-        return burn, None
     repaired = REPAIRED_THRESHOLD / case.budget
+    if burn * case.budget < 1:
+        if faster != repaired or burn < repaired:
+            return burn, None
+        text = f"tier {template.name} is left out: it would be no slower than the tier before it"
+        return None, Note(LEFT_OUT, Level.WARNING, template.name, text)
     needs = decimal(burn * case.budget * 100)
     cannot = (
         f"tier {template.name} cannot fire: {decimal(burn)} times a budget of "

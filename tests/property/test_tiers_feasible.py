@@ -1,0 +1,100 @@
+"""For every objective, window and policy: tiers can fire, and slower ones are slower."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slo.exact import Duration, Ratio
+from slo.model import Severity, TierForm
+from slo.policy import (
+    Plan,
+    PolicyName,
+    PolicyOptions,
+    builtin,
+    detection_seconds,
+    false_alerts,
+    tiers,
+)
+
+# 0.01 to 99.9999 percent, in steps of a ten-thousandth.
+OBJECTIVES = st.integers(100, 999_999).map(lambda parts: Ratio(Fraction(parts, 1_000_000)))
+PERIODS = st.integers(1, 400).map(lambda days: Duration.seconds(days * 86_400))
+POLICIES = st.sampled_from([(name, form) for name in PolicyName for form in builtin(name).forms])
+TRAFFIC = st.none() | st.integers(1, 10_000).map(lambda rate: Fraction(rate, 10))
+
+
+def planned(
+    policy: tuple[PolicyName, str],
+    objective: Ratio,
+    period: Duration,
+    traffic: Fraction | None,
+    severities: frozenset[Severity] = frozenset(Severity),
+) -> Plan:
+    name, form = policy
+    options = PolicyOptions(form=form, severities=severities)
+    return tiers(builtin(name), objective, period, options=options, events_per_second=traffic)
+
+
+@given(POLICIES, OBJECTIVES, PERIODS, TRAFFIC)
+def test_every_tier_can_fire_and_never_on_a_service_that_keeps_its_objective(
+    policy: tuple[PolicyName, str], objective: Ratio, period: Duration, traffic: Fraction | None
+) -> None:
+    for tier in planned(policy, objective, period, traffic).tiers:
+        assert 0 < tier.threshold.value < 1
+        assert tier.threshold.value == tier.burn * objective.budget.value
+        assert tier.threshold >= objective.budget
+        assert detection_seconds(tier, Ratio(Fraction(1))) is not None
+
+
+@given(POLICIES, OBJECTIVES, PERIODS, TRAFFIC)
+def test_a_tier_is_kept_or_there_is_a_note_that_names_it(
+    policy: tuple[PolicyName, str], objective: Ratio, period: Duration, traffic: Fraction | None
+) -> None:
+    name, form = policy
+    plan = planned(policy, objective, period, traffic)
+
+    kept = {tier.name for tier in plan.tiers}
+    told = {note.tier for note in plan.notes}
+    assert {template.name for template in builtin(name).forms[form]} <= kept | told
+
+
+@given(POLICIES, OBJECTIVES, PERIODS)
+def test_a_slower_tier_never_needs_more_errors_than_a_faster_one(
+    policy: tuple[PolicyName, str], objective: Ratio, period: Duration
+) -> None:
+    burns = [
+        tier.burn
+        for tier in planned(policy, objective, period, None).tiers
+        if tier.form is not TierForm.OUTAGE
+    ]
+
+    assert all(faster > slower for faster, slower in pairwise(burns))
+
+
+@given(POLICIES, OBJECTIVES, PERIODS)
+def test_severities_that_are_off_leave_no_tier_and_no_word(
+    policy: tuple[PolicyName, str], objective: Ratio, period: Duration
+) -> None:
+    plan = planned(policy, objective, period, None, frozenset({Severity.TICKET}))
+
+    assert {tier.severity for tier in plan.tiers} <= {Severity.TICKET}
+    assert not {note.tier for note in plan.notes} & {"outage", "fast", "slow", "page"}
+
+
+@given(OBJECTIVES, st.integers(1, 10_000).map(lambda rate: Fraction(rate, 10)))
+def test_budget_aware_pages_by_chance_as_rarely_as_it_says(
+    objective: Ratio, traffic: Fraction
+) -> None:
+    policy = builtin(PolicyName.BUDGET_AWARE)
+    assert policy.max_false_pages is not None
+    plan = planned((PolicyName.BUDGET_AWARE, policy.default_form), objective,
+                   Duration.parse("30d"), traffic)  # fmt: skip
+
+    for tier in plan.tiers:
+        if tier.burn > 1:
+            found = false_alerts(tier, traffic * objective.budget.value)
+            assert found <= float(policy.max_false_pages) * 1.001
