@@ -6,7 +6,6 @@ with thousands of panels is one that nobody opens.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -23,18 +22,15 @@ from dashboards.board import (
 )
 from dashboards.marks import changes, maintenance
 from dashboards.material import Material, material, of_team
-from dashboards.notation import shortened
+from dashboards.notation import plain, shortened
 from dashboards.stores import SERVICE_VARIABLE, TRACE_VARIABLE
 from dashboards.views import budgets, debug, executive, on_call
 from slo.diagnostic import Diagnostic, Level
 from slo.model import Compiled, OutputFile
-from slo.names import DASHBOARD_UIDS
 from slo.plugin import Output
 
 SLOS_PER_DASHBOARD: Final = 100
 """More SLOs than this are split by team."""
-_UID_CHARACTERS: Final = 40
-"""Longest uid that Grafana takes."""
 _FOLDER: Final = "grafana"
 
 
@@ -119,11 +115,11 @@ def build(view: View, part: Material, *, many: bool = False) -> Board:
     """The dashboard of `view` on `part`; `many`: the view is split over several files."""
     title = view.title
     if part.team:
-        title = shortened(f"{title} · {part.titles.get(part.team) or part.team}", 80)
+        title = shortened(f"{title} · {part.titles.get(part.team) or plain(part.team)}", 80)
     return Board(
         title=title,
         description=view.reader,
-        uid=uid_of(view.name, part.team),
+        uid=part.uid(view.name),
         view=view.name,
         tags=[view.name, *([f"team:{part.team}"] if part.team else [])],
         refresh=view.refresh,
@@ -133,18 +129,6 @@ def build(view: View, part: Material, *, many: bool = False) -> Board:
         marks=_marks(part),
         many=many,
     )
-
-
-def uid_of(view: str, team: str) -> str:
-    """The uid of a view, or of a team's part of it: at most 40 characters, always the same."""
-    base = DASHBOARD_UIDS[view]
-    if not team:
-        return base
-    whole = f"{base}-{team}"
-    if len(whole) <= _UID_CHARACTERS and whole.replace("-", "").replace("_", "").isalnum():
-        return whole
-    digest = hashlib.sha256(team.encode()).hexdigest()[:8]
-    return f"{base}-{digest}"
 
 
 def _parts(whole: Material) -> Iterator[Material]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
 from dashboards import palette
-from dashboards.notation import JsonValue
+from dashboards.notation import JsonValue, plain
 from dashboards.panel import Link, Override
 from dashboards.query import any_of
 from dashboards.stores import Logs, Traces, logs_of, traces_of
 from slo.exact import decimal
 from slo.model import AlertRule, Calendar, Compiled, Maintenance, Rolling, Settings, Slo, Urls
+from slo.names import DASHBOARD_UIDS
 
 _DAY_SECONDS: Final = 86_400
+_UID_CHARACTERS: Final = 40
+"""Longest uid that Grafana takes."""
 _CALENDAR_DAYS: Final = {"week": 7, "month": 30, "quarter": 91, "year": 365}
 """Whole days of a calendar window, for the estimate of days that are left."""
 
@@ -25,7 +29,7 @@ class Material:
     """What one dashboard shows.
 
     Attributes:
-        slos: Sorted by id.
+        slos: Sorted by id; their words are safe to show.
         alerts: Alerting rules in the order of the rule files.
         titles: Title of every team by its name.
         team: Whose dashboard it is, where there is one for each team; else empty.
@@ -52,6 +56,10 @@ class Material:
     def traces(self) -> Traces:
         """The trace store."""
         return traces_of(self.settings.traces)
+
+    def uid(self, view: str) -> str:
+        """The uid of this dashboard, or of its sister that shows `view` of the same."""
+        return uid_of(view, self.team)
 
     def slo_of(self, catalog_id: str) -> Slo | None:
         """The SLO that comes from row `catalog_id` of the catalogue, if there is one."""
@@ -81,10 +89,13 @@ def material(compiled: Compiled) -> Material:
     """Everything that `compiled` holds."""
     project = compiled.project
     return Material(
-        slos=project.slos,
+        slos=tuple(
+            replace(slo, title=plain(slo.title), description=plain(slo.description))
+            for slo in project.slos
+        ),
         alerts=compiled.alert_rules(),
         maintenance=project.maintenance,
-        titles={team.name: team.title for team in project.teams},
+        titles={team.name: plain(team.title) for team in project.teams},
         settings=project.settings,
     )
 
@@ -154,3 +165,15 @@ def _look(index: int, color: str = "") -> tuple[tuple[str, JsonValue], ...]:
         ("color", {"mode": "fixed", "fixedColor": fixed}),
         ("custom.lineStyle", style),
     )
+
+
+def uid_of(view: str, team: str) -> str:
+    """The uid of a view, or of a team's part of it: at most 40 characters, always the same."""
+    base = DASHBOARD_UIDS[view]
+    if not team:
+        return base
+    whole = f"{base}-{team}"
+    if len(whole) <= _UID_CHARACTERS and whole.replace("-", "").replace("_", "").isalnum():
+        return whole
+    digest = hashlib.sha256(team.encode()).hexdigest()[:8]
+    return f"{base}-{digest}"

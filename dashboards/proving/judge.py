@@ -68,7 +68,12 @@ def locked(seen: Sequence[Shown]) -> Json:
 
 def _result(shown: Shown) -> Json:
     last = None if shown.last is None else float(f"{shown.last:.{_DIGITS}g}")
-    return {"series": shown.series, "worst": last, "verdict": shown.verdict or None}
+    return {
+        "current": shown.current,
+        "series": shown.series,
+        "worst": last,
+        "verdict": shown.verdict or None,
+    }
 
 
 def _always(seen: Sequence[Shown]) -> Iterator[str]:

@@ -33,6 +33,7 @@ class Shown:
     Attributes:
         query: With every variable replaced.
         series: How many series came back.
+        current: How many of them still have a value at the end of the range.
         last: The worst of their last values: by colour, then by size; None without any.
         verdict: good, watch or bad by the panel's thresholds; empty where they do not judge.
         faults: What must never be: a refusal, a value that is no number.
@@ -43,6 +44,7 @@ class Shown:
     ref: str
     query: str
     series: int
+    current: int
     last: float | None
     verdict: str
     faults: tuple[str, ...]
@@ -107,8 +109,8 @@ def _run(url: str, task: _Task, values: Mapping[str, str], seconds: int) -> Show
         else:
             answers = ranged(url, query, (task.time - seconds) // step * step, end, step)
     except AskError as error:
-        return Shown(task.phase, task.panel, task.target.ref, query, 0, None, "", (str(error),))
-    return _judged(task, query, answers)
+        return Shown(task.phase, task.panel, task.target.ref, query, 0, 0, None, "", (str(error),))
+    return _judged(task, query, answers, task.time if task.target.instant else end)
 
 
 def _step(seconds: int, task: _Task) -> int:
@@ -119,7 +121,7 @@ def _step(seconds: int, task: _Task) -> int:
     return next((step for step in _STEPS if step >= wanted), _STEPS[-1])
 
 
-def _judged(task: _Task, query: str, answers: Sequence[Answer]) -> Shown:
+def _judged(task: _Task, query: str, answers: Sequence[Answer], end: int) -> Shown:
     lasts = [answer.points[-1][1] for answer in answers]
     faults = tuple(
         f"{value} for {dict(answer.labels)}"
@@ -128,8 +130,9 @@ def _judged(task: _Task, query: str, answers: Sequence[Answer]) -> Shown:
     )
     sound = [value for value in lasts if math.isfinite(value)]
     last, verdict = _worst(task.panel, sound)
+    current = sum(answer.points[-1][0] == end for answer in answers)
     return Shown(
-        task.phase, task.panel, task.target.ref, query, len(answers), last, verdict, faults
+        task.phase, task.panel, task.target.ref, query, len(answers), current, last, verdict, faults
     )
 
 

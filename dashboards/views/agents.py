@@ -77,7 +77,7 @@ def _failing(material: Material) -> Viz:
         decimals=2,
         low=0.0,
         steps=_steps(material),
-        value_links=(_debug_agent(),),
+        value_links=(_debug_agent(material),),
         wish=_THIRD,
     )
 
@@ -130,8 +130,9 @@ def _ratio_words(steps: tuple[Step, ...]) -> str:
     return f"Low is good; {edges}."
 
 
-def _debug_agent() -> Link:
+def _debug_agent(material: Material) -> Link:
     return Link(
         "Debug this agent",
-        "/d/fleetslo-debug?var-agent=${__field.labels.gen_ai_agent_name}&${__url_time_range}",
+        f"/d/{material.uid('debug')}?var-agent=${{__field.labels.gen_ai_agent_name}}"
+        "&${__url_time_range}",
     )

@@ -9,7 +9,7 @@ from dashboards.board import Section
 from dashboards.layout import Size
 from dashboards.limits import any_is
 from dashboards.material import Material, hidden, renamed
-from dashboards.notation import JsonValue
+from dashboards.notation import JsonValue, plain
 from dashboards.panel import Link, State, Viz, Words
 from dashboards.panels import Stat, States, Table, Text
 from dashboards.query import Prom
@@ -146,7 +146,7 @@ def _runbooks(material: Material) -> Viz:
     for rule in material.alerts:
         url = rule.annotations.get("runbook_url", "")
         if url and rule.name not in seen:
-            owner = material.titles.get(rule.team, rule.team)
+            owner = material.titles.get(rule.team) or plain(rule.team)
             seen[rule.name] = f"- [{rule.name}]({url}) ({rule.severity.value}, {owner})"
     lines = "\n".join(sorted(seen.values())) or "No alert has a runbook."
     return Text(

@@ -13,7 +13,7 @@ from dashboards import limits
 from dashboards.board import LabelVariable, Section
 from dashboards.layout import Size
 from dashboards.material import Material, named, renamed, runbook_of, window_words
-from dashboards.notation import JsonValue
+from dashboards.notation import JsonValue, plain, shortened
 from dashboards.panel import Link, Step, Viz, Words
 from dashboards.panels import Lines, Stat, Table
 from dashboards.query import Prom, quoted
@@ -22,6 +22,11 @@ from slo.model import AlertRule, Severity, Slo, Tier, TierForm
 from slo.names import error_ratio
 
 _NO_SLO: Final = "The SLO's rules have not run yet, or no traffic came in its windows."
+_FIVE_MINUTES: Final = frozenset({(300_000, "5m")})
+_USUAL_WINDOWS: Final = _FIVE_MINUTES | {(3_600_000, "1h"), (21_600_000, "6h"), (259_200_000, "3d")}
+"""Windows that are recorded for every SLO, whatever its policy."""
+_HEADER_CHARACTERS: Final = 80
+"""Longer headers run out of a narrow window; the description has all words."""
 _MANY: Final = 12
 """More SLOs than this are not drawn into one panel at first; the variable chooses."""
 
@@ -159,13 +164,14 @@ def _burn_over(window: str) -> str:
 
 
 def _windows(slos: tuple[Slo, ...]) -> tuple[str, ...]:
-    """The windows of every tier, and the 5 minutes that all of them have; ascending."""
-    found = {tier_window for slo in slos for tier_window in _tier_windows(slo)}
+    """From minutes to days, and the windows of every tier; ascending."""
+    found = _USUAL_WINDOWS.union(*(_tier_windows(slo) for slo in slos))
     return tuple(text for _, text in sorted(found))
 
 
-def _tier_windows(slo: Slo) -> set[tuple[int, str]]:
-    windows = {(300_000, "5m")}
+def _tier_windows(slo: Slo) -> frozenset[tuple[int, str]]:
+    """Windows that the SLO's alerts look at, 5 minutes always among them: milliseconds, text."""
+    windows = _FIVE_MINUTES
     for tier in slo.alerting.tiers:
         if tier.form is TierForm.WINDOWS:
             both = (tier.long, tier.short) if tier.short is not None else (tier.long,)
@@ -174,14 +180,16 @@ def _tier_windows(slo: Slo) -> set[tuple[int, str]]:
 
 
 def _row(slo: Slo, alerts: tuple[AlertRule, ...]) -> Section:
-    links = runbook_of([rule for rule in alerts if rule.slo is not None and rule.slo == slo])
+    links = runbook_of(
+        [rule for rule in alerts if rule.slo is not None and rule.slo.slo_id == slo.slo_id]
+    )
     matcher = f"slo_id={quoted(slo.slo_id)}"
     for label in slo.by:
         matcher += f', {label}=~"${_group(label)}"'
     suffix = "".join(f" · ${_group(label)}" for label in slo.by[:1])
     return Section(
         key=f"slo/{slo.slo_id}",
-        title=f"{slo.title or slo.slo_id}{suffix}",
+        title=shortened(slo.title or slo.slo_id, _HEADER_CHARACTERS) + suffix,
         panels=(_errors(slo, matcher, links), _left(slo, matcher, links), _volume(slo, matcher)),
         closed=True,
         repeat=_group(slo.by[0]) if slo.by else "",
@@ -201,7 +209,7 @@ def _errors(slo: Slo, matcher: str, links: tuple[Link, ...]) -> Viz:
         words=Words(
             f"{slo.description or slo.title} Share of bad events over the windows that its "
             f"alerts look at. Objective {slo.objective.percent()} % over {window_words(slo)}, "
-            f"owner {slo.owner}.",
+            f"owner {plain(slo.owner)}.",
             f"The budget is {slo.objective.budget.percent()} %. {_tiers(slo)}",
             "Open the runbook from the corner of this panel.",
         ),

@@ -12,6 +12,7 @@ from dashboards.board import Section
 from dashboards.layout import Size
 from dashboards.limits import above, any_is
 from dashboards.material import Material, window_words
+from dashboards.notation import shortened
 from dashboards.panel import NEUTRAL, Override, State, Step, Viz, Words
 from dashboards.panels import History, Stat
 from dashboards.query import Prom, quoted
@@ -20,6 +21,8 @@ from slo.exact import decimal
 from slo.model import Severity, Slo
 
 _TILE: Final = Size(6, 6)
+_ROW_CHARACTERS: Final = 40
+"""Longer names leave no room for the boxes beside them."""
 _REMEDIATION_GOAL_SECONDS: Final = 30.0
 """Median that the catalogue promises for fixes of running services (M3)."""
 _REMEDIATION_SLOW_SECONDS: Final = 120.0
@@ -211,7 +214,8 @@ def _calendar(material: Material) -> tuple[Viz, ...]:
         f" (1 - last_over_time(slo:objective:ratio{{{only}}}[1d] offset -1d))"
     )
     titles = tuple(
-        Override("byName", slo.slo_id, (("displayName", slo.title),)) for slo in material.slos
+        Override("byName", slo.slo_id, (("displayName", shortened(slo.title, _ROW_CHARACTERS)),))
+        for slo in material.slos
     )
     return (
         History(

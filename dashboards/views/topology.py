@@ -35,6 +35,7 @@ def _graph() -> Viz:
     edges = f'label_replace({source}, "target", "$1", "mas_target_agent", "(.*)")'
     received = f'label_replace({handoffs}, "id", "$1", "mas_target_agent", "(.+)")'
     sent = f'label_replace({handoffs}, "id", "$1", "mas_source_agent", "(.+)")'
+    given = f"sum by (id) ({received}) or sum by (id) ({sent}) * 0"
     return Graph(
         key="graph",
         title="Agent topology",
@@ -49,7 +50,7 @@ def _graph() -> Viz:
         queries=(
             Prom(
                 ref="nodes",
-                expr=f"sum by (id) ({received}) or sum by (id) ({sent}) * 0",
+                expr=f'label_replace({given}, "title", "$1", "id", "(.*)")',
                 table=True,
             ),
             Prom(

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dashboards.board import Section
 from dashboards.layout import Size
 from dashboards.material import Material
-from dashboards.panel import Link, Viz, Words
+from dashboards.panel import Override, Viz, Words
 from dashboards.panels import Logs, Table, Trace
+
+_TO_WATERFALL: Final = Override(
+    "byRegexp",
+    "/^trace ?id$/i",
+    (
+        (
+            "links",
+            [
+                {
+                    "targetBlank": False,
+                    "title": "Show below",
+                    "url": "/d/${__dashboard.uid}?var-trace_id=${__value.raw}&${__url_time_range}",
+                }
+            ],
+        ),
+    ),
+)
+"""Jaeger and Tempo both name the column so, in their own spelling."""
 
 
 def tracing(material: Material) -> Section:
@@ -25,12 +45,7 @@ def _failed(material: Material) -> Viz:
         ),
         none="No trace of this service failed in this time.",
         queries=(material.traces.failed(),),
-        value_links=(
-            Link(
-                "Show below",
-                "/d/fleetslo-debug?var-trace_id=${__value.text}&${__url_time_range}",
-            ),
-        ),
+        overrides=(_TO_WATERFALL,),
         wish=Size(24, 7),
     )
 

@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboards.generator import GENERATOR, SLOS_PER_DASHBOARD
+from dashboards.material import uid_of
+from dashboards.proving.lint import complaints
+from dashboards.proving.reading import read
+from slo.exact import Ratio
+from slo.model import Compiled, LogStore, Settings, Slo, TraceStore
+from slo.names import DASHBOARD_UIDS
+from slo.rules.compile import compile_project
+from tests.dashboard_projects import fleet, health, project, slo
+
+Node = dict[str, Any]
+VIEWS = ("executive", "on-call", "debug")
+
+
+def boards(compiled: Compiled) -> dict[str, Node]:
+    return {
+        file.path.removeprefix("grafana/dashboards/").removesuffix(".json"): json.loads(file.text)
+        for file in GENERATOR.generate(compiled)
+        if file.path.endswith(".json")
+    }
+
+
+@cache
+def ours() -> dict[str, Node]:
+    return boards(fleet())
+
+
+def panels(board: Node) -> Iterator[Node]:
+    for panel in board["panels"]:
+        yield panel
+        yield from panel.get("panels", ())
+
+
+def titles(view: str) -> set[str]:
+    return {panel["title"] for panel in panels(ours()[view])}
+
+
+def test_three_views_and_their_provisioning() -> None:
+    assert {file.path for file in GENERATOR.generate(fleet())} == {
+        "grafana/dashboards/debug.json",
+        "grafana/dashboards/executive.json",
+        "grafana/dashboards/on-call.json",
+        "grafana/provisioning/dashboards.yaml",
+        "grafana/provisioning/datasources.yaml",
+    }
+
+
+def test_the_same_project_gives_the_same_bytes() -> None:
+    assert list(GENERATOR.generate(fleet())) == list(GENERATOR.generate(fleet()))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_has_its_uid_its_schema_and_its_tag(view: str) -> None:
+    board = ours()[view]
+
+    assert board["uid"] == DASHBOARD_UIDS[view]
+    assert board["schemaVersion"] == 39
+    assert board["tags"] == ["fleetslo", view]
+    assert board["graphTooltip"] == 1
+
+
+def test_the_executive_view_has_at_most_nine_tiles_and_what_the_guide_names() -> None:
+    assert len(ours()["executive"]["panels"]) <= 9
+    assert {
+        "Agents available",
+        "Error budget left, lowest",
+        "Budget spending pace, highest",
+        "Days until a budget is spent",
+        "Major incidents",
+        "Average time to remediate",
+        "Spent on language models",
+        "Telemetry not stored, and not missed",
+        "Promises kept, day by day",
+    } == titles("executive")
+
+
+def test_the_on_call_view_has_what_the_guide_names() -> None:
+    assert {
+        "Pages firing",
+        "Failed actions by whose fault it was",
+        "Remediations under way",
+        "Violations",
+        "Processor cores in use",
+        "Memory in use",
+        "Policy revisions enforced",
+        "What fired, how often",
+        "Audit coverage",
+        "Runbooks",
+    } <= titles("on-call")
+
+
+def test_the_debug_view_has_what_the_guide_names() -> None:
+    assert {
+        "Agent topology",
+        "Trace $trace_id",
+        "Policy revisions by agent",
+        "Messages waiting",
+        "Oldest message",
+        "Action history",
+        "What runs where",
+        "Ingestion lag",
+        "Logs of the trace",
+    } <= titles("debug")
+
+
+def test_what_fires_comes_first() -> None:
+    first = [panel["title"] for panel in ours()["on-call"]["panels"][:2]]
+
+    assert first == ["Firing now", "Pages firing"]
+
+
+def test_the_link_in_an_alert_opens_a_dashboard_that_knows_its_variable() -> None:
+    declared = {
+        f"/d/{board['uid']}": {f"var-{each['name']}" for each in board["templating"]["list"]}
+        for board in ours().values()
+    }
+
+    for rule in fleet().alert_rules():
+        link = urlsplit(rule.annotations["dashboard_url"])
+        assert set(parse_qs(link.query)) <= declared[link.path]
+
+
+def test_every_alert_is_listed_with_its_runbook() -> None:
+    listed = next(p for p in panels(ours()["on-call"]) if p["title"] == "Runbooks")
+
+    for rule in fleet().alert_rules():
+        assert f"[{rule.name}]({rule.annotations['runbook_url']})" in listed["options"]["content"]
+
+
+def test_each_slo_has_a_folded_row_with_its_own_thresholds_and_runbook() -> None:
+    rows = {row["title"]: row for row in ours()["on-call"]["panels"] if row.get("collapsed")}
+    row = rows["Availability"]
+    watched = next(each for each in fleet().project.slos if each.catalog_id == "M1")
+
+    steps = row["panels"][0]["fieldConfig"]["defaults"]["thresholds"]["steps"]
+
+    pages = [float(tier.threshold.value) for tier in watched.alerting.tiers]
+    assert steps[-1]["value"] in pages
+    assert row["panels"][0]["links"][0]["title"] == "Runbook: FleetAvailabilityBurn"
+
+
+def test_a_grouped_slo_repeats_its_row_for_each_group() -> None:
+    row = next(p for p in ours()["on-call"]["panels"] if p["title"].startswith("Action success"))
+
+    assert row["repeat"] == "by_gen_ai_agent_name"
+    assert 'gen_ai_agent_name=~"$by_gen_ai_agent_name"' in row["panels"][0]["targets"][0]["expr"]
+
+
+def test_maintenance_is_marked_in_every_view() -> None:
+    for board in ours().values():
+        marks = {each["name"]: each.get("expr") for each in board["annotations"]["list"]}
+
+        assert marks["Maintenance: database"] == ("vector(time()) >= 1796508000 < 1796522400")
+
+
+def lines(slos: tuple[Slo, ...], view: str) -> list[str]:
+    compiled = compile_project(project(*slos))
+    return next(
+        file.text.splitlines() for file in GENERATOR.generate(compiled) if view in file.path
+    )
+
+
+def test_a_changed_objective_is_a_small_diff() -> None:
+    before = lines((health("99.9"), slo("a"), slo("b")), "on-call")
+    after = lines((health("99.8"), slo("a"), slo("b")), "on-call")
+
+    assert len(before) == len(after)
+    changed = sum(one != other for one, other in zip(before, after, strict=True))
+    assert 0 < changed <= 12
+
+
+def test_panels_keep_their_ids_when_an_slo_is_added() -> None:
+    few = {
+        p["title"]: p["id"] for p in panels(boards(compile_project(project(health())))["on-call"])
+    }
+    more = boards(compile_project(project(health(), slo("another"))))["on-call"]
+
+    kept = {panel["title"]: panel["id"] for panel in panels(more)}
+
+    assert {title: kept[title] for title in few} == few
+
+
+def hostile() -> Slo:
+    title = 'He said "$slo" and ${trace_id} \\ ünïcode 日本 ' + "x" * 300
+    return replace(slo("hostile"), title=title, description=title, owner='o"$x')
+
+
+def test_hostile_words_stay_words() -> None:
+    compiled = compile_project(project(hostile(), health()))
+
+    found = boards(compiled)
+
+    for file in GENERATOR.generate(compiled):
+        if file.path.endswith(".json"):
+            assert complaints(read(file.text)) == []
+    assert max(len(p["title"]) for p in panels(found["on-call"])) <= 80
+
+
+def many(count: int) -> Compiled:
+    owners = ("core-engineering", "platform", "a team with a very long name that nobody can type")
+    slos = [slo(f"s{number:03}", owner=owners[number % 3]) for number in range(count)]
+    return compile_project(project(*slos))
+
+
+def test_five_hundred_slos_are_split_by_team_and_said_so() -> None:
+    compiled = many(500)
+
+    found = boards(compiled)
+    notices = list(GENERATOR.check(compiled))
+
+    assert len(found) == 9
+    assert len({board["uid"] for board in found.values()}) == 9
+    assert all(len(board["uid"]) <= 40 for board in found.values())
+    assert [notice.code for notice in notices] == ["DSH001"]
+    assert found["on-call-platform"]["links"][0]["asDropdown"] is True
+
+
+def test_a_hundred_slos_stay_together_and_ask_for_one_at_first() -> None:
+    found = boards(many(SLOS_PER_DASHBOARD))
+
+    chosen = next(v for v in found["on-call"]["templating"]["list"] if v["name"] == "slo")
+    assert sorted(found) == ["debug", "executive", "on-call"]
+    assert chosen["current"]["value"] == "fleet-s000"
+    assert list(GENERATOR.check(many(SLOS_PER_DASHBOARD))) == []
+
+
+def test_a_project_without_slos_is_legible() -> None:
+    for file in GENERATOR.generate(compile_project(project())):
+        if file.path.endswith(".json"):
+            assert complaints(read(file.text)) == []
+
+
+@given(team=st.text(min_size=1))
+def test_a_uid_is_short_enough_whatever_the_team_is_called(team: str) -> None:
+    assert len(uid_of("executive", team)) <= 40
+
+
+def test_views_do_not_share_panel_ids_by_accident() -> None:
+    ids = [{panel["id"] for panel in panels(board)} for board in ours().values()]
+
+    assert all(not one & other for one, other in pairwise(ids))
+
+
+@pytest.mark.parametrize("logs", list(LogStore))
+@pytest.mark.parametrize("traces", list(TraceStore))
+def test_data_sources_are_linked_by_trace_id(logs: LogStore, traces: TraceStore) -> None:
+    settings = Settings(logs=logs, traces=traces)
+    compiled = compile_project(project(health(), settings=settings))
+
+    file = next(f for f in GENERATOR.generate(compiled) if f.path.endswith("datasources.yaml"))
+
+    sources = {
+        each["type"]: each for each in cast("Node", yaml.safe_load(file.text))["datasources"]
+    }
+    assert set(sources) == {"prometheus", logs.value, traces.value}
+    exemplars = sources["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
+    assert exemplars[0]["datasourceUid"] == sources[traces.value]["uid"]
+    to_logs = sources[traces.value]["jsonData"]["tracesToLogsV2"]
+    assert to_logs["datasourceUid"] == sources[logs.value]["uid"]
+
+
+def test_an_objective_is_shown_as_it_was_written() -> None:
+    watched = replace(health(), objective=Ratio.from_percent("99.95"))
+    board = boards(compile_project(project(watched)))["executive"]
+
+    assert "99.95 %" in board["panels"][0]["description"]
+
+
+def test_the_topology_names_its_fields_so_that_grafana_finds_them() -> None:
+    graph = next(p for p in panels(ours()["debug"]) if p["type"] == "nodeGraph")
+    nodes, edges = (target["expr"] for target in graph["targets"])
+
+    # A rename sets the display name only; Grafana looks a statistic up by the field's own name.
+    assert {each["id"] for each in graph["transformations"]} == {"calculateField"}
+    for each in graph["transformations"]:
+        ref = each["filter"]["options"]
+        assert each["options"]["alias"] == "mainstat"
+        assert each["options"]["binary"]["left"] == f"Value #{ref}"
+    assert '"title"' in nodes and "by (id)" in nodes
+    assert all(f'"{field}"' in edges for field in ("id", "source", "target"))
