@@ -1,5 +1,5 @@
 """`sloctl`: the only part of the compiler that touches files and speaks to people."""
 
-from slo.cli.main import cli, main, run
+from slo.cli.app import cli, main, run
 
 __all__ = ["cli", "main", "run"]

@@ -50,7 +50,7 @@ def _chosen(slos: tuple[Slo, ...], wanted: str | None) -> tuple[Slo, ...]:
         raise Fault(msg)
     if wanted is None:
         return slos
-    found = tuple(slo for slo in slos if wanted in {slo.slo_id, slo.name})
+    found = tuple(slo for slo in slos if wanted in {slo.slo_id, slo.name, slo.catalog_id})
     if not found:
         hint = nearest(wanted, (slo.slo_id for slo in slos))
         msg = f"no SLO is called {wanted!r}, {hint}"

@@ -122,7 +122,7 @@ def _manifest(out: Path) -> dict[str, _Listed]:
             str(entry["path"]): _Listed(str(entry["output"]), str(entry["sha256"]))
             for entry in found["files"]
         }
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"{out / MANIFEST} is not a manifest of sloctl; remove it, or choose another DIR"

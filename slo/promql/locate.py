@@ -24,6 +24,8 @@ _TOKEN: Final = re.compile(
     |(?P<other>.)""",
     re.VERBOSE,
 )
+_SIGNS: Final = frozenset("+-")
+_BINARY: Final = frozenset(("==", "!=", ">=", "<=", "<", ">", "*", "/", "%", "^")) | _SIGNS
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 _WORD_OPERATORS: Final = frozenset(
     (
@@ -128,6 +130,8 @@ def _neighbours(tokens: list[_Token]) -> Fault | None:
         return last.fault(f"nothing follows {last.text!r}")
     values = {"value", "string", "variable"}
     for before, token in pairwise(tokens):
+        if before.text in _BINARY and token.text in _BINARY - _SIGNS:
+            return token.fault(f"a value is missing between {before.text!r} and {token.text!r}")
         if token.kind in values and before.kind in values:
             return token.fault(f"an operator is missing between {before.text!r} and {token.text!r}")
         if token.text == "=" and before.kind == "close" and before.text != "}":

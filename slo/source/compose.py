@@ -187,7 +187,11 @@ class Composer:
 
     def _span(self, event: yaml.Event) -> Span:
         start, end = _marks(event)
-        line = self._lines[start.line] if start.line < len(self._lines) else ""
+        if start.line >= len(self._lines):
+            # What is left out at the very end is placed after it by the parser.
+            width = len(self._lines[-1])
+            return Span(self._file, len(self._lines), max(width, 1), max(width, 1) + 1)
+        line = self._lines[start.line]
         if end.line == start.line and end.column > start.column:
             stop = end.column
         else:

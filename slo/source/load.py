@@ -91,11 +91,13 @@ def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
-    if line >= len(lines) or (line == len(lines) - 1 and not lines[line].strip()):
+    if not any(_says(content) for content in lines[line:]):
         # The parser noticed at the end of the file: point at the last thing written.
-        line = max((i for i, content in enumerate(lines) if content.strip()), default=0)
+        line = max((i for i, content in enumerate(lines) if _says(content)), default=0)
         column = max(len(lines[line].rstrip()) - 1, 0)
     context = f" {error.context}" if error.context else ""
+    if error.context_mark and error.context_mark.line != line:
+        context += f" that starts in line {error.context_mark.line + 1}"
     return Diagnostic(
         "SLO001",
         Level.ERROR,
@@ -103,6 +105,10 @@ def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
         Span(file, line + 1, column + 1, column + 2),
         _advice(lines[line] if line < len(lines) else ""),
     )
+
+
+def _says(line: str) -> bool:
+    return line.strip() != "" and not line.lstrip().startswith("#")
 
 
 def _advice(line: str) -> str:

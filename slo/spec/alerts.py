@@ -30,7 +30,7 @@ def read_alert(document: Document, context: Context) -> Alert | None:
     runbook = _runbook(spec.child("runbook"), context)
     owner = context.team(spec, "owner", document)
     depends_on = context.causes(spec, "depends_on", service)
-    if expr is None or problems.errors > before:
+    if expr is None or not document.sound or problems.errors > before:
         return None
     title = metadata.text("title") or _WORDS.sub(" ", document.name)
     return Alert(

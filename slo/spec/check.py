@@ -27,7 +27,7 @@ from slo.spec.forms import (
     Text,
     WordOr,
 )
-from slo.spec.problems import Problems, nearest
+from slo.spec.problems import Problems, closest, nearest
 
 NAME_PATTERN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 CAMEL_PATTERN: Final = r"[A-Z][A-Za-z0-9]*"
@@ -216,7 +216,7 @@ def _choice(text: str, what: str, form: Choice) -> _Fault | None:
     if text in form.words:
         return None
     allowed = ", ".join(form.words)
-    return "SLO016", f"{what} must be one of {allowed}, got {text!r}", nearest(text, form.words)
+    return "SLO016", f"{what} must be one of {allowed}, got {text!r}", closest(text, form.words)
 
 
 def _name(text: str, what: str, form: Name) -> _Fault | None:

@@ -20,12 +20,14 @@ class Document:
     Attributes:
         name: `metadata.name`; empty where it is missing.
         place: Where the name stands, else where the document starts.
+        sound: Every value has the form that it must have.
     """
 
     kind: str
     name: str
     place: Span
     node: Mapping
+    sound: bool = True
 
     @property
     def metadata(self) -> Fields:

@@ -24,7 +24,7 @@ def read_maintenance(document: Document, context: Context) -> Maintenance | None
         problems.error("SLO013", text, spec.place("matchers"), "name a service, a team or an SLO")
     owner = context.team(spec, "owner", document)
     excludes = tuple(sorted({context.slo(scalar) for scalar in spec.scalars("excludes")} - {""}))
-    if problems.errors > before or starts is None or ends is None:
+    if not document.sound or problems.errors > before or starts is None or ends is None:
         return None
     return Maintenance(
         name=document.name,

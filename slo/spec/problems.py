@@ -65,14 +65,18 @@ class Problems:
         )
 
 
+def closest(word: str, known: Iterable[str]) -> str:
+    """The way out for a misspelt word; empty where none of `known` is near."""
+    close = get_close_matches(word, sorted(known), 1, 0.6)
+    return f"did you mean {close[0]}?" if close else ""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The way out for a word that is not known: the nearest one, else all of them."""
     words = sorted(known)
-    close = get_close_matches(word, words, 1, 0.6)
-    if close:
-        return f"did you mean {close[0]}?"
-    if not words:
-        return ""
+    near = closest(word, words)
+    if near or not words:
+        return near
     listed = ", ".join(words[:20])
     return f"known are {listed}" + (" and others" if len(words) > 20 else "")
 

@@ -7,6 +7,7 @@ may refer to anything, wherever it stands.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from slo.diagnostic import Diagnostic
@@ -36,14 +37,20 @@ def read(files: Sequence[SourceFile]) -> tuple[Project | None, list[Diagnostic]]
     """
     problems = Problems()
     found = documents(files, problems)
-    for document in found:
-        if document.kind != UNCLEAR:
-            check(document.node, KINDS[document.kind], document.kind, problems)
-    project = _resolve(found, Context(problems))
+    project = _resolve([_formed(document, problems) for document in found], Context(problems))
     if not found and not problems.errors:
         names = ", ".join(file.name for file in files[:5]) or "nothing"
         problems.error("SLO007", f"no document of ours was found, looked at {names}", None)
     return (None if problems.errors else project), problems.sorted()
+
+
+def _formed(document: Document, problems: Problems) -> Document:
+    """`document`, marked as unsound where a value does not have its form."""
+    if document.kind == UNCLEAR:
+        return document
+    before = problems.errors
+    check(document.node, KINDS[document.kind], document.kind, problems)
+    return replace(document, sound=problems.errors == before)
 
 
 def _resolve(found: Sequence[Document], context: Context) -> Project:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from slo.source import Mapping, Node, Scalar, load
 from slo.spec.context import Document
-from slo.spec.problems import Problems, nearest
+from slo.spec.problems import Problems, closest
 from slo.spec.shapes import API_VERSION, KINDS
 
 UNCLEAR = ""
@@ -104,7 +104,7 @@ def _document(node: Mapping, problems: Problems) -> Document:
     if word not in KINDS:
         place = node.span if kind is None else kind.span
         text = f"kind must be one of {', '.join(KINDS)}, got {word!r}"
-        problems.error("SLO019", text, place, nearest(word, KINDS))
+        problems.error("SLO019", text, place, closest(word, KINDS))
         word = UNCLEAR
     metadata = node.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None

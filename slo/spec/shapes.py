@@ -138,10 +138,12 @@ _SLO_KEYS: Final = (
     Key("root_cause", Text(), "what notifications are grouped by"),
 )
 SLO_SPEC: Final = Shape("spec", _SLO_KEYS)
+"""An SLO together with its class: what is required must be in one of the two."""
+_PARTIAL: Final = tuple(Key(key.name, key.form, key.doc) for key in _SLO_KEYS)
 CLASS_SPEC: Final = Shape(
     "spec",
     (
-        *(Key(key.name, key.form, key.doc) for key in _SLO_KEYS),
+        *_PARTIAL,
         Key("labels", _LABELS, "labels of every SLO of the class"),
     ),
 )
@@ -307,7 +309,7 @@ def _document(kind: str, spec: Shape | Anything, metadata: Shape) -> Shape:
 
 _PLAIN: Final = _metadata(camel=False, service=False)
 KINDS: Final = {
-    "SLO": _document("SLO", SLO_SPEC, _metadata(camel=False, service=True)),
+    "SLO": _document("SLO", Shape("spec", _PARTIAL), _metadata(camel=False, service=True)),
     "Alert": _document("Alert", ALERT_SPEC, _metadata(camel=True, service=True)),
     "Class": _document("Class", CLASS_SPEC, _PLAIN),
     "Team": _document("Team", TEAM_SPEC, _PLAIN),

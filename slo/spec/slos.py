@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,9 @@ def read_slo(document: Document, context: Context) -> Slo | None:
     problems = context.problems
     before = problems.errors
     metadata = document.metadata
-    spec = _with_class(document, context)
+    chain = _chain(document, context)
+    spec = _completed(document, chain)
+    sound = all(each.sound for each in (document, *chain))
     required(spec.mapping, SLO_SPEC, document.place, problems)
     service = metadata.text("service")
     identity = slo_id(service, document.name)
@@ -35,7 +38,7 @@ def read_slo(document: Document, context: Context) -> Slo | None:
     found = sli(spec, case)
     owner = context.team(spec, "owner", document)
     alerting = _alerting(spec, objective, window, service, context)
-    if problems.errors > before or not (found and objective and window and alerting):
+    if not sound or problems.errors > before or not (found and objective and window and alerting):
         return None
     return Slo(
         slo_id=identity,
@@ -91,10 +94,10 @@ def known_zone(name: str) -> bool:
     return True
 
 
-def _with_class(document: Document, context: Context) -> Fields:
+def _completed(document: Document, chain: Sequence[Document]) -> Fields:
     """The spec, completed from its class and the classes behind it."""
     mapping = document.spec.mapping
-    for base in _chain(document, context):
+    for base in chain:
         mapping = overlaid(mapping, base.spec.mapping, _DEEP)
     return Fields(mapping)
 

@@ -30,7 +30,7 @@ def read_team(document: Document, context: Context) -> Team | None:
     destinations = _destinations(document, context)
     hours = _hours(spec.child("hours"), context) if spec.has("hours") else None
     escalation = context.teams_named(spec, "escalation")
-    if context.problems.errors > before:
+    if not document.sound or context.problems.errors > before:
         return None
     return Team(
         name=document.name,
