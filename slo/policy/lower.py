@@ -181,8 +181,8 @@ def _min_events(case: _Case, tier: Tier) -> Fraction:
     if allowed is None or case.events_per_second is None or tier.burn <= 1:
         return AUTO_MIN_EVENTS
     bad_per_second = case.events_per_second * case.budget
-    derived = least_events(tier, bad_per_second, allowed)
-    return max(AUTO_MIN_EVENTS, Fraction(derived))
+    asking = replace(tier, min_bad_events=AUTO_MIN_EVENTS)
+    return Fraction(least_events(asking, bad_per_second, allowed))
 
 
 def _traffic_unknown(policy: Policy) -> Note:

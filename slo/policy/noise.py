@@ -47,10 +47,15 @@ def false_alerts(tier: Tier, bad_per_second: Fraction) -> float:
 
 
 def least_events(tier: Tier, bad_per_second: Fraction, allowed: Fraction) -> int:
-    """The smallest minimum of bad events at which chance fires at most `allowed` a month."""
+    """The smallest minimum of bad events at which chance fires at most `allowed` a month.
+
+    It is never below the minimum that `tier` has.
+    """
     mean = float(bad_per_second) * gate_seconds(tier)
     limit = float(allowed)
-    low, high = 0, int(mean + _SPREAD * math.sqrt(mean) + 50)
+    if false_alerts(tier, bad_per_second) <= limit:
+        return math.ceil(tier.min_bad_events)
+    low, high = math.ceil(tier.min_bad_events), int(mean + _reach(mean)) + 50
     while low < high:
         middle = (low + high) // 2
         asking = replace(tier, min_bad_events=Fraction(middle))
@@ -88,12 +93,23 @@ def _joint(short_mean: float, long_mean: float, short: int, long: int) -> float:
     """Chance that the next arrival lifts both counts to their thresholds, and one was below."""
     rest_mean = long_mean - short_mean
     by_short = _pmf(short - 1, short_mean) * _tail(long - short, rest_mean)
-    last = min(long - 1, int(short_mean + _SPREAD * math.sqrt(short_mean) + 20))
+    reach = _reach(rest_mean)
+    first = max(short, math.floor(long - 1 - rest_mean - reach))
+    last = min(
+        long - 1,
+        math.ceil(short_mean + _reach(short_mean)),
+        math.ceil(long - 1 - rest_mean + reach),
+    )
     by_long = math.fsum(
         _pmf(count, short_mean) * _pmf(long - 1 - count, rest_mean)
-        for count in range(short, last + 1)
+        for count in range(first, last + 1)
     )
     return by_short + by_long
+
+
+def _reach(mean: float) -> float:
+    """How far from its mean a count is ever found."""
+    return _SPREAD * math.sqrt(mean) + 20
 
 
 def _pmf(count: int, mean: float) -> float:
@@ -105,11 +121,23 @@ def _pmf(count: int, mean: float) -> float:
 
 
 def _tail(count: int, mean: float) -> float:
-    """P(X >= count)."""
-    if count <= 0:
+    """P(X >= count), from the side where there is less to add."""
+    if count <= max(0.0, mean - _reach(mean)):
         return 1.0
-    spread = _SPREAD * math.sqrt(mean) + 20
+    if count > mean + _reach(mean):
+        return 0.0
     if count <= mean:
-        first = max(0, int(mean - spread))
-        return max(0.0, 1.0 - math.fsum(_pmf(n, mean) for n in range(first, count)))
-    return math.fsum(_pmf(n, mean) for n in range(count, int(count + spread) + 1))
+        return max(0.0, 1.0 - _sum(count - 1, mean, -1))
+    return _sum(count, mean, 1)
+
+
+def _sum(count: int, mean: float, step: int) -> float:
+    """Chances of `count` and of all counts beyond it, upwards or downwards, away from the mean."""
+    term = total = _pmf(count, mean)
+    while count > 0 or step > 0:
+        term *= mean / (count + 1) if step > 0 else count / mean
+        count += step
+        total += term
+        if term <= total * 1e-17:
+            break
+    return total
