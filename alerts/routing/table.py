@@ -19,6 +19,8 @@ TIMES: Final[Mapping[str, datetime]] = {
     "weekend": datetime(2027, 1, 17, 10, 30, tzinfo=UTC),
 }
 
+_WAITS: Final = ("group_wait", "group_interval", "repeat_interval")
+
 
 def table(routing: Routing, alerts: Sequence[Labels], times: Mapping[str, datetime] = TIMES) -> str:
     """The ways of `alerts`, one block each, in their order.
@@ -28,7 +30,8 @@ def table(routing: Routing, alerts: Sequence[Labels], times: Mapping[str, dateti
     """
     quiet: dict[int, list[str]] = {}
     for pair in silences(routing, alerts):
-        told = f"  silenced by {called(alerts[pair.source])}: {pair.rule.name or 'a rule'}"
+        rule = f": {pair.rule.name}" if pair.rule.name else ""
+        told = f"  silenced by {called(alerts[pair.source])}{rule}"
         if told not in quiet.setdefault(pair.target, []):
             quiet[pair.target].append(told)
     blocks = (
@@ -49,6 +52,6 @@ def _ways(routing: Routing, labels: Labels, times: Mapping[str, datetime]) -> It
     for way in deliveries(routing, labels):
         closed = [name for name, moment in times.items() if not open_at(routing, way, moment)]
         pause = f", not at {', '.join(closed)}" if closed else ""
-        waits = "/".join(way.waits[key] for key in sorted(way.waits))
-        yield f"  {way.receiver} {waits}{pause}"
+        wait, more, again = (way.waits[key] for key in _WAITS)
+        yield f"  {way.receiver} after {wait}, more every {more}, again every {again}{pause}"
         yield f"    {way.group_key}"
