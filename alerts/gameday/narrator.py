@@ -45,7 +45,7 @@ class Narrator:
         """One thing, what it is, and a remark."""
         row = Text.assemble(
             " " * _INDENT,
-            (f"{name:<14}", "bold"),
+            (f"{name:<16}", "bold"),
             (words, ""),
             (f"  {aside}" if aside else "", "dim"),
         )

@@ -62,7 +62,8 @@ class Ports:
             9090: self.prometheus,
             9093: self.alertmanager,
         }
-        return {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in defaults.items()}
+        addresses = {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in defaults.items()}
+        return {**addresses, "port: 8888": f"port: {self.self_metrics}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,9 @@ class Instruments:
         constants = {key: (value,) for key, value in self._constants.items()}
         counter = self._counter(metric)
         for labels in metric.zero_sets({**constants, **known}):
-            counter.add(0, labels)
+            # The SDK tells a member of an enumeration from the text it equals, and would
+            # keep two series.
+            counter.add(0, {key: str(value) for key, value in labels.items()})
 
     def _counter(self, metric: Metric) -> Counter | UpDownCounter:
         """The instrument of `metric`, made once.

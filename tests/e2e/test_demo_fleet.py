@@ -116,6 +116,21 @@ def test_every_agent_is_a_resource_of_its_own(seen: Sink) -> None:
     assert instances == {spec.instance_id for spec in TOPOLOGY.agents()} | {f"{PLATFORM}-1"}
 
 
+def test_no_series_is_sent_twice_in_one_export(seen: Sink) -> None:
+    for request in seen.metrics:
+        for found in request.resource_metrics:
+            series = [
+                (
+                    metric.name,
+                    *sorted((each.key, each.value.string_value) for each in point.attributes),
+                )
+                for scope in found.scope_metrics
+                for metric in scope.metrics
+                for point in getattr(metric, metric.WhichOneof("data")).data_points
+            ]
+            assert len(series) == len(set(series))
+
+
 def test_one_task_is_one_trace_through_four_processes(seen: Sink) -> None:
     names: defaultdict[bytes, set[str]] = defaultdict(set)
     for request in seen.traces:
