@@ -29,8 +29,10 @@ from slo.model import (
     Team,
     WorkingHours,
 )
+from slo.rules import compile_project
 from slo.servers import Server, alertmanager, find
 from tests.alert_projects import BOTH, alert, fleet, place, project, team, webhook
+from tests.catalog_project import catalog_project
 from tests.recorder import Recorder, recorder
 
 pytestmark = pytest.mark.servers
@@ -155,6 +157,35 @@ def test_with_everything_on_fire_the_server_does_what_the_simulator_says(
             for each in body["alerts"]:
                 keys = {way.group_key for way in deliveries(live.built, each["labels"])}
                 assert body["groupKey"] in keys
+
+
+def test_the_shipped_alerts_all_at_once_are_one_notification_per_root_cause(
+    start: Start, kept: Recorder
+) -> None:
+    project_ = catalog_project()
+    teams = tuple(
+        replace(each, hours=ALWAYS, destinations=(webhook(f"{kept.url}/{each.name}"),))
+        for each in project_.teams
+    )
+    compiled = compile_project(replace(project_, teams=teams))
+    alerts = [alert_labels(rule, {}) for rule in compiled.alert_rules()]
+    pages = [labels for labels in alerts if labels["severity"] == "page"]
+    with start(compiled) as live:
+        live.fire(*alerts)
+        live.settle("operations")
+        for known in live.known():
+            silencers = inhibitors(live.built, known["labels"], alerts)
+            assert bool(known["status"]["inhibitedBy"]) is bool(silencers), known["labels"]
+
+    told = [
+        (path, each["groupLabels"].get("root_cause"), each["alerts"][0]["labels"]["severity"])
+        for path, each in kept.bodies
+        if each["alerts"][0]["labels"]["alertname"] != "Later"
+    ]
+    assert len(told) == len(set(told))
+    by_severity_only = len(pages)
+    paged = [each for each in told if each[2] == "page"]
+    assert len(paged) < by_severity_only / 2, (len(paged), by_severity_only)
 
 
 def test_a_page_arrives_at_its_team_once_and_its_ticket_does_not(
