@@ -51,6 +51,24 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A query that Prometheus did not take."""
+
+    query: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: every series, and the moment of the newest point that there may be."""
+
+    query: str
+    answers: tuple[Answer, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
     phase: str
     time: int
@@ -67,7 +85,7 @@ def shown(url: str, board: Dashboard, moments: Mapping[str, int]) -> list[Shown]
         if target.expr
         for phase, time in moments.items()
     ]
-    values = _choices(board)
+    values = choices(board)
     seconds = range_seconds(board)
 
     def run(task: _Task) -> Shown:
@@ -94,58 +112,77 @@ def annotation_faults(url: str, board: Dashboard, time: int) -> Iterator[str]:
                 yield f"annotation {word(node, 'name')}: {error}"
 
 
-def _choices(board: Dashboard) -> dict[str, str]:
+def choices(board: Dashboard) -> dict[str, str]:
     """What each variable stands for when everything is chosen."""
     return {word(node, "name"): word(node, "allValue") or ".+" for node in board.variables()}
 
 
 def _run(url: str, task: _Task, values: Mapping[str, str], seconds: int) -> Shown:
-    step = _step(seconds, task)
-    query = expanded(task.target.expr, Moment(seconds, step, FINE_SECONDS), values)
-    end = task.time // step * step
+    asked = ask_as_grafana(url, task.panel, task.target, values, seconds, task.time)
+    if isinstance(asked, Refusal):
+        faults = (asked.reason,)
+        return Shown(task.phase, task.panel, task.target.ref, asked.query, 0, 0, None, "", faults)
+    return _judged(task, asked)
+
+
+def ask_as_grafana(
+    url: str, panel: Panel, target: Target, values: Mapping[str, str], seconds: int, time: int
+) -> Reply | Refusal:
+    """Run one query as Grafana does: variables filled in, start and end on the step's grid.
+
+    Args:
+        url: Of Prometheus.
+        panel: Whose query it is.
+        target: The query.
+        values: What the dashboard's variables stand for.
+        seconds: How far back the dashboard looks.
+        time: Seconds since 1970 at its right edge.
+    """
+    step = _step(seconds, panel, target)
+    query = expanded(target.expr, Moment(seconds, step, FINE_SECONDS), values)
+    start, end = (time - seconds) // step * step, time // step * step
     try:
-        if task.target.instant:
-            answers = instant(url, query, task.time)
-        else:
-            answers = ranged(url, query, (task.time - seconds) // step * step, end, step)
+        if target.instant:
+            return Reply(query, tuple(instant(url, query, time)), start, time)
+        return Reply(query, tuple(ranged(url, query, start, end, step)), start, end)
     except AskError as error:
-        return Shown(task.phase, task.panel, task.target.ref, query, 0, 0, None, "", (str(error),))
-    return _judged(task, query, answers, task.time if task.target.instant else end)
+        return Refusal(query, str(error))
 
 
-def _step(seconds: int, task: _Task) -> int:
-    least = task.target.interval or word(task.panel.node, "interval")
+def _step(seconds: int, panel: Panel, target: Target) -> int:
+    least = target.interval or word(panel.node, "interval")
     found = re.fullmatch(r"(\d+)([mhd])", least)
     shortest = int(found.group(1)) * _UNIT_SECONDS[found.group(2)] if found else FINE_SECONDS
     wanted = max(seconds / _POINTS, shortest)
     return next((step for step in _STEPS if step >= wanted), _STEPS[-1])
 
 
-def _judged(task: _Task, query: str, answers: Sequence[Answer], end: int) -> Shown:
-    lasts = [answer.points[-1][1] for answer in answers]
+def _judged(task: _Task, reply: Reply) -> Shown:
+    lasts = [answer.points[-1][1] for answer in reply.answers]
     faults = tuple(
         f"{value} for {dict(answer.labels)}"
-        for answer, value in zip(answers, lasts, strict=True)
+        for answer, value in zip(reply.answers, lasts, strict=True)
         if not math.isfinite(value)
     )
-    sound = [value for value in lasts if math.isfinite(value)]
-    last, verdict = _worst(task.panel, sound)
-    current = sum(answer.points[-1][0] == end for answer in answers)
+    last, verdict = _worst(task.panel, [value for value in lasts if math.isfinite(value)])
+    current = sum(answer.points[-1][0] == reply.end for answer in reply.answers)
+    count = len(lasts)
     return Shown(
-        task.phase, task.panel, task.target.ref, query, len(answers), current, last, verdict, faults
+        task.phase, task.panel, task.target.ref, reply.query, count, current, last, verdict, faults
     )
 
 
 def _worst(panel: Panel, values: Sequence[float]) -> tuple[float | None, str]:
     order = ("bad", "watch", "good", "")
-    judged = [(_verdict(panel, value), value) for value in values]
+    judged = [(verdict_of(panel, value), value) for value in values]
     if not judged:
         return None, ""
     verdict, value = min(judged, key=lambda pair: (order.index(pair[0]), -pair[1]))
     return value, verdict
 
 
-def _verdict(panel: Panel, value: float) -> str:
+def verdict_of(panel: Panel, value: float) -> str:
+    """good, watch or bad by the panel's thresholds; empty where they do not judge."""
     if panel.kind not in _JUDGED:
         return ""
     steps = nodes(mapping(panel.defaults.get("thresholds")).get("steps"))

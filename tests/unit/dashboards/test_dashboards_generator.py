@@ -291,5 +291,6 @@ def test_the_topology_names_its_fields_so_that_grafana_finds_them() -> None:
         ref = each["filter"]["options"]
         assert each["options"]["alias"] == "mainstat"
         assert each["options"]["binary"]["left"] == f"Value #{ref}"
-    assert '"title"' in nodes and "by (id)" in nodes
+    assert '"title"' in nodes
+    assert "by (id)" in nodes
     assert all(f'"{field}"' in edges for field in ("id", "source", "target"))
