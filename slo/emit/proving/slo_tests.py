@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil
+from math import ceil, isqrt
 from typing import Final
 
 from slo import names
@@ -220,19 +220,23 @@ def _is_short(tier: Tier) -> bool:
 
 
 def _fire_seconds(subject: Subject, tier: Tier) -> Fraction:
-    """Seconds of a total outage within which `tier` fires, after `_HEALTHY` good ones."""
+    """Seconds of a total outage within which `tier` fires, after `_HEALTHY` good ones.
+
+    Bad events are counted from a rate over five minutes, which rises evenly: their sum grows
+    with the square of the time.
+    """
     worst, threshold = subject.feed.worst, tier.threshold.value
     windows = [tier.long, tier.short or tier.long]
     young = threshold * _HEALTHY / (worst - threshold)
     slowest = max(min(threshold * w.total_seconds / worst, young) for w in windows)
-    counted = tier.min_bad_events / (worst * _BUSY)
+    counted = isqrt(ceil(2 * _SMOOTHING * tier.min_bad_events / (worst * _BUSY))) + 1
     return slowest + counted + _lag(subject, tier) + tier.hold.total_seconds
 
 
 def _lag(subject: Subject, tier: Tier) -> int:
     """What sampling, steps and sums of smoothed rates add at most."""
-    lag = 3 * subject.step
-    if tier.long > RAW_UP_TO or tier.min_bad_events > 0:
+    lag = 2 * subject.step
+    if tier.long > RAW_UP_TO:
         lag += _SMOOTHING
     if tier.long >= SLOW_FROM:
         lag += _SMOOTHING
@@ -243,7 +247,7 @@ def _reset_seconds(subject: Subject, tier: Tier) -> Fraction:
     """Seconds after which `tier` is silent again when all events are good again."""
     window = (tier.short or tier.long).total_seconds
     smoothed = _SMOOTHING if (tier.short or tier.long) > RAW_UP_TO else 0
-    return window + smoothed + tier.keep_firing_for.total_seconds + 3 * subject.step
+    return window + smoothed + tier.keep_firing_for.total_seconds + 2 * subject.step
 
 
 def _traffic(tier: Tier) -> Fraction:

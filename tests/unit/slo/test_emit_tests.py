@@ -156,8 +156,8 @@ MUTANTS = {
         " or 0 * sum by (agent) (rate(actions_total[5m]))", "", record=RATE5
     ),
     "a division by no traffic": in_expr("} > 0)", "} >= 0)", record="slo:sli_error:ratio_rate5m"),
-    "an outage told late": of_alert("outage", hold=Duration.parse("10m")),
-    "a page that never ends": of_alert("fast", keep_firing_for=Duration.parse("30m")),
+    "an outage told late": of_alert("outage", hold=Duration.parse("90s")),
+    "a page that never ends": of_alert("fast", keep_firing_for=Duration.parse("7m")),
     "another severity": of_alert("fast", labels={"severity": "ticket", "slo_tier": "fast",
                                                  "slo_id": "fleet-action-success"}),
     "silence when the targets are gone": without(names.SIGNAL_LOST),
