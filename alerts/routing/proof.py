@@ -97,16 +97,20 @@ def _routes(
     amtool: Path, config: Path, routing: Routing, alerts: tuple[dict[str, str], ...]
 ) -> Result:
     wrong: list[str] = []
+    asked: dict[tuple[bool, ...], tuple[str, ...]] = {}
+    matchers = [matcher for route in routing.root.walk() for matcher in route.matchers]
     for labels in alerts:
-        want = expected(routing, labels)
-        ours = receivers(routing, labels)
-        told = _told_by(amtool, config, labels)
+        # Alerts that fulfil the same matchers go the same way: one of them is asked for.
+        kind = tuple(matcher.matches(labels) for matcher in matchers)
+        if kind not in asked:
+            asked[kind] = _told_by(amtool, config, labels)
+        want, ours, told = expected(routing, labels), receivers(routing, labels), asked[kind]
         if not want == ours == told:
             wrong.append(
                 f"{labels['alertname']} must reach {_and(want)}, simulated {_and(ours)}, "
                 f"amtool {_and(told)}"
             )
-    name = f"amtool config routes test: {len(alerts)} alerts"
+    name = f"amtool config routes test: {len(alerts)} alerts of {len(asked)} kinds"
     return Result(name, Verdict.FAILED if wrong else Verdict.PASSED, "; ".join(wrong))
 
 
