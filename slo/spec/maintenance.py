@@ -24,6 +24,9 @@ def read_maintenance(document: Document, context: Context) -> Maintenance | None
         problems.error("SLO013", text, spec.place("matchers"), "name a service, a team or an SLO")
     owner = context.team(spec, "owner", document)
     excludes = tuple(sorted({context.slo(scalar) for scalar in spec.scalars("excludes")} - {""}))
+    if excludes:
+        text = "excludes is not applied yet: the window mutes alerts, and its events still count"
+        problems.warning("SLO057", text, spec.place("excludes"))
     if not document.sound or problems.errors > before or starts is None or ends is None:
         return None
     return Maintenance(
