@@ -6,6 +6,7 @@ Source: OpenTelemetry, "OTLP Specification", OTLP/HTTP, responses and throttling
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
@@ -133,9 +134,11 @@ class OtlpHttpExporter:
             msg = "not started, or stopped"
             raise TryLater(msg)
         body = await self._body(batch)
+        # A large body is handed over in pieces, so that one does not hold up all others.
+        data = io.BytesIO(body) if len(body) >= _LARGE_BYTES else body
         try:
             async with self._session.post(
-                url, data=body, headers=self._headers(), allow_redirects=False
+                url, data=data, headers=self._headers(), allow_redirects=False
             ) as response:
                 answer = await _read(response)
                 return self._outcome(batch.signal, response, answer)

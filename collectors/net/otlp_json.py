@@ -52,6 +52,9 @@ def to_protobuf(signal: Signal, text: bytes) -> bytes:
     """
     try:
         value: Json = json.loads(text)
+        if not isinstance(value, dict):
+            msg = f"a request must be an object, got {type(value).__name__}"
+            raise NotOtlpError(msg)
         message = ParseDict(
             _ids(value, _to_base64, 0), _REQUESTS[signal](), ignore_unknown_fields=True
         )

@@ -30,7 +30,9 @@ _MAX_TRIES = 200
 _MAX_TICKS = 1000
 
 
-def check_processor(make: Callable[[], Processor], signals: Sequence[Signal], *, conserves: bool) -> None:
+def check_processor(
+    make: Callable[[], Processor], signals: Sequence[Signal], *, conserves: bool
+) -> None:
     """A processor is a function of its input, and its snapshot is all of its state.
 
     Args:
@@ -158,7 +160,9 @@ async def check_view(make: Callable[[], View], signals: Sequence[Signal]) -> Non
     """A view's state is a function of what was applied, and all of it is in the snapshot."""
     unstarted = make()
     await unstarted.stop()
-    batches = [batch(signal, items=seed % 4 + 1, seed=seed) for seed in range(6) for signal in signals]
+    batches = [
+        batch(signal, items=seed % 4 + 1, seed=seed) for seed in range(6) for signal in signals
+    ]
     whole = make()
     for item in batches:
         whole.apply(item)

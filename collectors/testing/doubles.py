@@ -80,7 +80,9 @@ class MemoryMeter:
         """The sum of a counter over all label sets that hold `labels`."""
         wanted = set(labels.items())
         return sum(
-            value for (of, pairs), value in self.counts.items() if of == name and wanted <= set(pairs)
+            value
+            for (of, pairs), value in self.counts.items()
+            if of == name and wanted <= set(pairs)
         )
 
 

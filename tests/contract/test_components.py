@@ -100,7 +100,9 @@ def otlp(protocol: str, door: Door) -> Check:
         assert isinstance(factory, ReceiverFactory)
 
         def make(intake: MemoryIntake, endpoint: str = "127.0.0.1:0") -> Receiver:
-            config = factory.config.model_validate({"protocols": {protocol: {"endpoint": endpoint}}})
+            config = factory.config.model_validate(
+                {"protocols": {protocol: {"endpoint": endpoint}}}
+            )
             return factory.create(config, settings(data), intake)
 
         def occupied(intake: MemoryIntake, other: Receiver) -> Receiver:
@@ -125,7 +127,9 @@ def processor(kind: Kind, name: str, raw: dict[str, object], *, conserves: bool 
             if isinstance(factory, ProcessorFactory)
             else sorted({into for into, _ in factory.routes})
         )
-        check_processor(lambda: factory.create(config, settings(data)), signals, conserves=conserves)
+        check_processor(
+            lambda: factory.create(config, settings(data)), signals, conserves=conserves
+        )
 
     return check
 
@@ -144,14 +148,18 @@ class MoodyServer:
         return self.items
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = decompress(await request.read(), request.headers.get("Content-Encoding", ""), 1 << 20)
+        body = decompress(
+            await request.read(), request.headers.get("Content-Encoding", ""), 1 << 20
+        )
         signal = Signal(request.path.removeprefix("/v1/"))
         if request.content_type == "application/json":
             body = to_protobuf(signal, body)
         count = inspect(signal, body).items
         mood = self.lot.choice(["take", "take", "part", "later", "never", "reset"])
         if mood == "later":
-            return web.Response(status=503, headers={"Retry-After": self.lot.choice(["0", "x", "9" * 30])})
+            return web.Response(
+                status=503, headers={"Retry-After": self.lot.choice(["0", "x", "9" * 30])}
+            )
         if mood == "never":
             return web.Response(status=400)
         if mood == "reset":
@@ -160,7 +168,11 @@ class MoodyServer:
             return web.Response(status=500)
         rejected = self.lot.randint(0, count) if mood == "part" else 0
         self.items += count - rejected
-        key = {"traces": "rejectedSpans", "metrics": "rejectedDataPoints", "logs": "rejectedLogRecords"}
+        key = {
+            "traces": "rejectedSpans",
+            "metrics": "rejectedDataPoints",
+            "logs": "rejectedLogRecords",
+        }
         answer = {"partialSuccess": {key[signal]: str(rejected)}} if rejected else {}
         return web.Response(text=json.dumps(answer), content_type="application/json")
 
