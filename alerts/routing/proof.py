@@ -21,7 +21,7 @@ from alerts.routing import reader
 from alerts.routing.generator import CONFIG_PATH
 from alerts.routing.kinds import KINDS
 from alerts.routing.lint import lint
-from alerts.routing.sample import sample_data
+from alerts.routing.sample import sample_data, stranger_data
 from alerts.routing.simulate import receivers
 from alerts.routing.tree import AUDIT, CATCH_ALL, NOBODY, WATCHDOG, Routing
 from slo.names import WATCHDOG as HEARTBEAT
@@ -31,6 +31,12 @@ from slo.servers import MissingToolError, require
 _RULES: Final = "prometheus/rules"
 _TIMEOUT_SECONDS: Final = 60.0
 _FROM_SERIES: Final = re.compile(r"\{\{[^}]*\}\}")
+_STRANGER: Final = "stranger"
+_SAMPLES: Final = {
+    "firing": sample_data("firing"),
+    "resolved": sample_data("resolved"),
+    _STRANGER: stranger_data(),
+}
 _CALL: Final = re.compile(r"\{\{.*?\}\}")
 
 
@@ -129,9 +135,9 @@ def _templates(amtool: Path, folder: Path, routing: Routing) -> Result:
     uses = sorted({call for block in (*ours, *used) for call in _calls(block)})
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="fleetslo-") as scratch:
-        for status in ("firing", "resolved"):
-            data = Path(scratch) / f"{status}.json"
-            data.write_text(sample_data(status), "utf-8")
+        for told, sample in _SAMPLES.items():
+            data = Path(scratch) / f"{told}.json"
+            data.write_text(sample, "utf-8")
             for kind, text in uses:
                 answer = _run(
                     amtool,
@@ -142,9 +148,11 @@ def _templates(amtool: Path, folder: Path, routing: Routing) -> Result:
                     f"--template.data={data}",
                     f"--template.text={text}",
                 )
-                if answer.returncode != 0 or not answer.stdout.strip():
+                # Somebody else's alert has no runbook: a link to it may be empty.
+                empty = not answer.stdout.strip() and told != _STRANGER
+                if answer.returncode != 0 or empty:
                     said = answer.stderr.strip() or "nothing"
-                    wrong.append(f"{text} ({status}) renders {said}")
+                    wrong.append(f"{text} ({told}) renders {said}")
     name = f"amtool template render: {len(uses)} texts"
     return Result(name, Verdict.FAILED if wrong else Verdict.PASSED, "; ".join(wrong))
 

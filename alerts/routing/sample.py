@@ -25,6 +25,26 @@ _ANNOTATIONS: Final = {
 }
 
 
+def stranger_data() -> str:
+    """An alert of somebody else's that has nothing but a name, as JSON."""
+    bare: dict[str, object] = {
+        "receiver": "fleetslo-catch-all",
+        "status": "firing",
+        "alerts": [
+            {
+                **_alert("firing", ""),
+                "labels": {"alertname": "Stranger"},
+                "annotations": {},
+            }
+        ],
+        "groupLabels": {"alertname": "Stranger"},
+        "commonLabels": {"alertname": "Stranger"},
+        "commonAnnotations": {},
+        "externalURL": "http://127.0.0.1:9093",
+    }
+    return json.dumps(bare)
+
+
 def sample_data(status: str) -> str:
     """Two alerts of one root cause, as JSON; `status` is ``firing`` or ``resolved``."""
     return json.dumps(

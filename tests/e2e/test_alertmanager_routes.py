@@ -47,11 +47,13 @@ class Live:
     def __init__(self, server: Server, kept: Recorder, built: Routing) -> None:
         self.server, self.kept, self.built = server, kept, built
 
-    def fire(self, *alerts: Labels) -> None:
+    def fire(self, *alerts: Labels, bare: bool = False) -> None:
         body = [
             {
                 "labels": labels,
-                "annotations": {
+                "annotations": {}
+                if bare
+                else {
                     "summary": f"{labels['alertname']} happens",
                     "description": "It burns 14.4 times too fast, 62 % of the budget is left.",
                     "runbook_url": f"http://127.0.0.1:8085/runbooks/{labels['alertname']}.md",
@@ -386,3 +388,17 @@ def test_a_notification_says_what_burns_how_fast_what_is_left_and_what_to_do(
     details = event["payload"]["custom_details"]
     assert "62 % of the budget is left" in details["what"]
     assert details["silence"].startswith(f"{server}/#/silences/new?filter=%7Broot_cause%3D%22")
+
+
+def test_an_alert_with_nothing_but_a_name_is_told_too(
+    start: Start, kept: Recorder, tmp_path: Path
+) -> None:
+    secret = tmp_path / "pagerduty"
+    secret.write_text("k" * 32, "utf-8")
+    with start(project(teams=(talkative(kept, secret),))) as live:
+        live.fire({"alertname": "Stranger"}, bare=True)
+        kept.wait(lambda: bool(kept.at("slack") and kept.at("pagerduty")))
+
+    (slack,) = kept.at("slack")[0]["attachments"]
+    assert slack["title"] == kept.at("pagerduty")[0]["payload"]["summary"] == "[ALERT] Stranger"
+    assert "links" not in kept.at("pagerduty")[0]
