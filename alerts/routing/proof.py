@@ -33,8 +33,7 @@ _TIMEOUT_SECONDS: Final = 60.0
 _FROM_SERIES: Final = re.compile(r"\{\{[^}]*\}\}")
 _STRANGER: Final = "stranger"
 _SAMPLES: Final = {
-    "firing": sample_data("firing"),
-    "resolved": sample_data("resolved"),
+    **{status: sample_data(status) for status in ("firing", "resolved")},
     _STRANGER: stranger_data(),
 }
 _CALL: Final = re.compile(r"\{\{.*?\}\}")
