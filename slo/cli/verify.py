@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -34,9 +36,12 @@ def verify(state: State, directory: Path, allow_skipped: bool) -> int:
         msg = f"{directory} holds no {MANIFEST}: give the DIR of sloctl generate --out"
         raise Fault(msg)
     counts: Counter[Verdict] = Counter()
-    for result in _results(directory):
+    waiting = Waiting(sys.stderr, active=sys.stderr.isatty() and not state.quiet)
+    for result in _results(directory, waiting):
+        waiting.clear()
         counts[result.verdict] += 1
         _tell(result, state)
+    waiting.clear()
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
     state.say(told or "nothing to prove")
     if counts[Verdict.FAILED]:
@@ -47,10 +52,34 @@ def verify(state: State, directory: Path, allow_skipped: bool) -> int:
     return FINE
 
 
-def _results(directory: Path) -> Iterator[Result]:
+class Waiting:
+    """One line on a terminal that says what is running, and leaves no trace."""
+
+    def __init__(self, stream: TextIO, *, active: bool) -> None:
+        self._stream = stream
+        self._active = active
+
+    def show(self, text: str) -> None:
+        """Replace the line by `text`."""
+        if self._active:
+            self._stream.write(f"\r\x1b[K{text} ...")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._active:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def _results(directory: Path, waiting: Waiting) -> Iterator[Result]:
     yield _untouched(directory)
-    for proof in proofs():
-        yield from proof.run(directory)
+    found = proofs()
+    for number, proof in enumerate(found, 1):
+        waiting.show(f"[{number}/{len(found)}] {proof.name}")
+        for result in proof.run(directory):
+            yield result
+            waiting.show(f"[{number}/{len(found)}] {proof.name}")
 
 
 def _untouched(directory: Path) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import yaml
 from slo.cli import app, run
 from slo.cli.reading import read_paths
 from slo.cli.state import coloured
+from slo.cli.verify import Waiting
 from slo.plugin import Result, Verdict
 from tests.front_end import TEAM, alert_text, slo_text
 
@@ -389,6 +391,18 @@ def test_a_file_that_was_edited_after_generation_fails_the_proof(
 
     assert run(["verify", str(out)]) == 1
     assert "prometheus/rules/shop.yaml" in capsys.readouterr().err
+
+
+def test_what_is_running_is_shown_on_a_terminal_only_and_leaves_no_trace() -> None:
+    terminal, pipe = io.StringIO(), io.StringIO()
+    for stream, active in ((terminal, True), (pipe, False)):
+        waiting = Waiting(stream, active=active)
+        waiting.show("[1/3] promtool")
+        waiting.clear()
+
+    assert "[1/3] promtool ..." in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert pipe.getvalue() == ""
 
 
 def test_schema_and_completion_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

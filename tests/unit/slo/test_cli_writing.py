@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -172,3 +173,36 @@ def test_a_generator_may_not_leave_the_directory(path: str) -> None:
 def test_two_generators_may_not_write_one_path() -> None:
     with pytest.raises(ValueError, match="two generators write a"):
         built(NOTHING, [Printer("a"), Printer("a")])
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_run_that_is_killed_at_any_step_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    old = [RULES, BOOK, Built("runbooks/Old.md", Output.RUNBOOKS, "old")]
+    new = [Built(RULES.path, Output.RULES, "new\n"), BOOK, Built("b/c.yaml", Output.TESTS, "c")]
+    write(tmp_path / "wanted", new, ALL)
+    out = tmp_path / "out"
+    write(out, old, ALL)
+    steps = iter(range(100))
+    real = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        if next(steps) == step:
+            raise Killed
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with contextlib.suppress(Killed):
+        write(out, new, ALL)
+    monkeypatch.undo()
+    known = set(listed_hashes(out))
+    orphans = set(tree(out)) - known - {"manifest.json"}
+
+    assert orphans == set()
+    write(out, new, ALL)
+    assert tree(out) == tree(tmp_path / "wanted")

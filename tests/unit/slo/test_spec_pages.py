@@ -14,7 +14,7 @@ from tests.front_end import TEAM
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted((ROOT / "slo" / "cli" / "pages").glob("*.md"))
 EXAMPLE = re.compile(r"## (Fails|Passes)\n\n```yaml\n(.*?)```", re.DOTALL)
-CODE = re.compile(r'"((?:SLO|ALM)[0-9]{3})"')
+CODE = re.compile(r'"((?:SLO|ALM|DSH)[0-9]{3})"')
 
 
 def examples() -> list[tuple[str, str, str]]:
@@ -49,7 +49,7 @@ def test_an_example_does_what_its_heading_says(code: str, which: str, text: str)
 def test_every_code_that_is_said_can_be_explained() -> None:
     said = {
         code
-        for folder in ("slo", "alerts")
+        for folder in ("slo", "alerts", "dashboards")
         for file in (ROOT / folder).rglob("*.py")
         for code in CODE.findall(file.read_text("utf-8"))
     }
