@@ -26,10 +26,14 @@ _SUMMARIES: Final = {
 class _Lazy(click.Group):
     """A group that imports a subcommand when it is run or its own help is wanted."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
         where = _COMMANDS.get(cmd_name)
         if where is None:
             return None

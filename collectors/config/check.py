@@ -32,8 +32,11 @@ def check(
     """Add everything that is wrong between components and pipelines.
 
     Args:
+        loaded: What is right by itself.
         declared: Every id that the file declares, also those whose own block is wrong, so
             that one mistake is not told twice.
+        root: The merged file, for places.
+        problems: Added to.
     """
     checker = _Checker(loaded, declared, root)
     problems.extend(checker.references())

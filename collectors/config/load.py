@@ -135,7 +135,7 @@ class _Loader:
         loaded = Loaded(
             components,
             self._pipelines(service),
-            tuple(service.extensions),
+            service.extensions,
             service.telemetry,
             json.dumps(tree.plain(self._root), sort_keys=True),
         )
@@ -202,9 +202,9 @@ class _Loader:
                 Pipeline(
                     name,
                     Signal(kind),
-                    tuple(lists.receivers),
-                    tuple(lists.processors),
-                    tuple(lists.exporters),
+                    lists.receivers,
+                    lists.processors,
+                    lists.exporters,
                     place,
                 )
             )

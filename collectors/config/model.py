@@ -79,7 +79,7 @@ class MetricsConfig(Config):
     """`service.telemetry.metrics`: the daemon's own metrics; `level: none` turns them off."""
 
     level: Literal["none", "basic", "normal", "detailed"] = "normal"
-    readers: Annotated[list[ReaderConfig], Field(max_length=1)] = [ReaderConfig()]
+    readers: Annotated[tuple[ReaderConfig, ...], Field(max_length=1)] = (ReaderConfig(),)
 
 
 class TelemetryConfig(Config):
@@ -99,15 +99,15 @@ class TelemetryConfig(Config):
 class PipelineConfig(Config):
     """One entry of `service.pipelines`, as written."""
 
-    receivers: Annotated[list[str], Field(min_length=1)]
-    processors: list[str] = []
-    exporters: Annotated[list[str], Field(min_length=1)]
+    receivers: Annotated[tuple[str, ...], Field(min_length=1)]
+    processors: tuple[str, ...] = ()
+    exporters: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class ServiceConfig(Config):
     """`service`, as written. Each pipeline is read by itself, so that one does not hide another."""
 
-    extensions: list[str] = []
+    extensions: tuple[str, ...] = ()
     pipelines: Annotated[dict[str, object], Field(min_length=1)]
     telemetry: TelemetryConfig = TelemetryConfig()
 

@@ -35,7 +35,6 @@ from collectors.service.plan import (
     TelemetrySettings,
 )
 
-
 _ONE_TRY: Final = 0.001
 """Seconds after which a batch is given up where retrying is off: the first try is the last."""
 

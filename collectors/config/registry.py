@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeGuard
 
 from collectors.component import (
     Config,
@@ -106,7 +106,12 @@ class Registry:
         except Exception as error:
             msg = f"the {kind.one} {name} ({point.value}) cannot be loaded: {error}"
             raise PluginError(msg) from error
-        if not isinstance(factory, FACTORY_TYPES[kind]):
-            msg = f"{point.value} must be a {FACTORY_TYPES[kind].__name__}, got {type(factory).__name__}"
+        if not _is_factory(factory, kind):
+            wanted, got = FACTORY_TYPES[kind].__name__, type(factory).__name__
+            msg = f"{point.value} must be a {wanted}, got {got}"
             raise PluginError(msg)
         return factory
+
+
+def _is_factory(found: object, kind: Kind) -> TypeGuard[Factory]:
+    return isinstance(found, FACTORY_TYPES[kind])

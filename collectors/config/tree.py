@@ -16,7 +16,7 @@ from collectors.config.problems import Code, error
 from slo import source
 from slo.diagnostic import Diagnostic, Span
 
-Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 _REFERENCE: Final = re.compile(r"\$\$|\$\{([^{}]*)\}")
 _MAX_SUBSTITUTED_CHARACTERS: Final = 1024 * 1024

@@ -24,6 +24,7 @@ _RULES: Final = {
     "model_type": "must be a map",
     "dict_type": "must be a map",
     "list_type": "must be a list",
+    "tuple_type": "must be a list",
     "string_type": "must be text",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
@@ -56,8 +57,9 @@ def build(
     try:
         return model.model_validate({} if value is None else value)
     except ValidationError as failure:
-        for detail in failure.errors(include_url=False):
-            problems.append(_located(model, root, path, detail))
+        problems.extend(
+            _located(model, root, path, detail) for detail in failure.errors(include_url=False)
+        )
         return None
 
 

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from collectors.component import (
     Batch,
@@ -67,7 +67,7 @@ class OtlpHttpConfig(DestinationConfig):
     encoding: Literal["proto", "json"] = "proto"
     compression: Literal["gzip", "zstd", "deflate", "none", ""] = "gzip"
     timeout: Annotated[Nanoseconds, Field(gt=0)] = 30 * SECOND
-    headers: Headers = {}
+    headers: Headers = Field(default_factory=dict[str, SecretStr])
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:
@@ -146,7 +146,7 @@ class OtlpHttpExporter:
             msg = f"{url} did not answer within {self._config.timeout / SECOND:g} s"
             raise TryLater(msg) from error
         except (aiohttp.ClientError, OSError) as error:
-            msg = f"{url}: {error or type(error).__name__}"
+            msg = f"{url}: {str(error) or type(error).__name__}"
             raise TryLater(msg) from error
 
     async def _body(self, batch: Batch) -> bytes:

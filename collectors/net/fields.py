@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
+from pydantic.config import JsonDict
 
 from collectors.component import Config
 from collectors.net import duration
@@ -23,8 +24,8 @@ DIFFERS: Final = "fleetslo_differs"
 """Key of a field's extra schema that holds the Collector's own default, for print-config."""
 
 
-def differs(collector_default: str) -> dict[str, str]:
-    """Mark a field whose default is not the Collector's: `Field(json_schema_extra=differs("20s"))`."""
+def differs(collector_default: str) -> JsonDict:
+    """What `json_schema_extra` of a field holds whose default is not the Collector's."""
     return {DIFFERS: collector_default}
 
 

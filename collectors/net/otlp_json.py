@@ -12,7 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import DecodeError, Message
@@ -24,7 +24,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from collectors.component import Signal
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _Convert: TypeAlias = Callable[[str, str], str]
 
@@ -56,7 +56,9 @@ def to_protobuf(signal: Signal, text: bytes) -> bytes:
             msg = f"a request must be an object, got {type(value).__name__}"
             raise NotOtlpError(msg)
         message = ParseDict(
-            _ids(value, _to_base64, 0), _REQUESTS[signal](), ignore_unknown_fields=True
+            cast("dict[str, Json]", _ids(value, _to_base64, 0)),
+            _REQUESTS[signal](),
+            ignore_unknown_fields=True,
         )
         return message.SerializeToString()
     except (ParseError, ValueError, RecursionError, TypeError, AttributeError) as error:

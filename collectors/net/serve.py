@@ -29,7 +29,7 @@ class PageServer:
         self._component_id = component_id
         self._address = address
         self._handler = handler
-        self._connections: web.Server[web.BaseRequest] | None = None
+        self._connections: web.Server | None = None
         self._server: asyncio.Server | None = None
         self._port = 0
 

@@ -7,8 +7,8 @@ raises `AssertionError` where a promise of `collectors.component` is broken.
 from collectors.testing.checks import (
     Door,
     Far,
-    check_extension,
     check_exporter,
+    check_extension,
     check_processor,
     check_receiver,
     check_view,

@@ -14,6 +14,7 @@ import aiohttp
 import grpc.aio
 import pytest
 from aiohttp import web
+
 from collectors.component import (
     Batch,
     Config,

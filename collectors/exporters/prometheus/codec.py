@@ -25,8 +25,7 @@ from collectors.exporters.prometheus.values import (
 VERSION: Final = 1
 _LEVEL: Final = 1
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
-_Float: TypeAlias = "int | float"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 _ExemplarRow: TypeAlias = "tuple[str, str, float, int] | None"
 
 

@@ -33,8 +33,8 @@ def _labels(value: dict[str, str]) -> dict[str, str]:
 class ResourceLabelsConfig(Config):
     """Which resource attributes become labels of every series; patterns with ``*`` and ``?``."""
 
-    included: list[str] = []
-    excluded: list[str] = []
+    included: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     def wants(self, key: str) -> bool:
         """Whether the attribute `key` becomes a label."""
@@ -60,7 +60,9 @@ class PrometheusConfig(Config):
 
     endpoint: Address = "127.0.0.1:8889"
     namespace: Annotated[str, AfterValidator(_namespace)] = ""
-    const_labels: Annotated[dict[str, str], AfterValidator(_labels)] = {}
+    const_labels: Annotated[dict[str, str], AfterValidator(_labels)] = Field(
+        default_factory=dict[str, str]
+    )
     send_timestamps: bool = False
     metric_expiration: Nanoseconds = 300 * SECOND
     enable_open_metrics: bool = False

@@ -19,7 +19,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from collectors.exporters.prometheus.config import ResourceLabelsConfig
 from slo.catalog.naming import prometheus_label
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _IDENTITY: Final = frozenset({"service.name", "service.namespace", "service.instance.id"})
 _ALLOWED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -112,7 +112,7 @@ def text_of(value: AnyValue) -> str:
     return "" if plain is None else json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
-def _plain(value: AnyValue) -> Json:
+def _plain(value: AnyValue) -> Json:  # noqa: PLR0911 - one line for each kind of value
     match value.WhichOneof("value"):
         case "string_value":
             return value.string_value

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
@@ -160,7 +161,7 @@ def histogram(point: HistogramDataPoint) -> Histogram | None:
     bounds, counts = tuple(point.explicit_bounds), tuple(point.bucket_counts)
     if counts and len(counts) != len(bounds) + 1:
         return None
-    if any(low >= high for low, high in zip(bounds, bounds[1:], strict=False)):
+    if any(low >= high for low, high in pairwise(bounds)):
         return None
     exemplars: dict[int, Exemplar] = {}
     for message in point.exemplars:

@@ -54,7 +54,7 @@ class HttpServer:
             config.metrics_url_path: Signal.METRICS,
             config.logs_url_path: Signal.LOGS,
         }
-        self._connections: web.Server[web.BaseRequest] | None = None
+        self._connections: web.Server | None = None
         self._server: asyncio.Server | None = None
         self._socket: socket.socket | None = None
 
