@@ -128,5 +128,8 @@ class Context:
         if name in self.unclear:
             return
         text = f"no {what} is called {name!r}"
-        hint = nearest(name, known) or f"add a document for the {what}"
+        hint = (
+            nearest(name, known)
+            or f"add a document for the {what}, or name the file that holds it too"
+        )
         self.problems.error("SLO021", text, place, hint)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
 
 from slo.diagnostic import Diagnostic, Level, Span
 from slo.promql import PromqlError
 from slo.source import Scalar, inside
+
+
+_LISTED: Final = 8
 
 
 class Problems:
@@ -77,8 +81,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     near = closest(word, words)
     if near or not words:
         return near
-    listed = ", ".join(words[:20])
-    return f"known are {listed}" + (" and others" if len(words) > 20 else "")
+    listed = ", ".join(words[:_LISTED])
+    more = len(words) - _LISTED
+    return f"known are {listed}" + (f" and {more} more" if more > 0 else "")
 
 
 def _first_line(text: str) -> int:
