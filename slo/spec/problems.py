@@ -10,7 +10,6 @@ from slo.diagnostic import Diagnostic, Level, Span
 from slo.promql import PromqlError
 from slo.source import Scalar, inside
 
-
 _LISTED: Final = 8
 
 
