@@ -8,12 +8,13 @@ proven; else as the recorded rates, so that everything after the SLI's own expre
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
 from slo import names
 from slo.emit.proving.events import Events, Kinds, event_kinds
+from slo.emit.proving.linear import Raw
 from slo.emit.yaml import Value
 from slo.exact import decimal
 from slo.model import Slo
@@ -41,6 +42,24 @@ class Phase:
     gone: bool = False
 
 
+def _relabelled(kinds: Kinds | None, by: tuple[str, ...], group: str) -> Kinds | None:
+    """The same events of another budget: only the values of its labels differ."""
+    if kinds is None or not by:
+        return kinds
+    good, bad = (
+        replace(
+            events, growth={_of(raw, by, group): growth for raw, growth in events.growth.items()}
+        )
+        for events in (kinds.good, kinds.bad)
+    )
+    return Kinds(good, bad)
+
+
+def _of(raw: Raw, by: tuple[str, ...], group: str) -> Raw:
+    pairs = ((name, group if name in by else value) for name, value in raw.labels)
+    return Raw(raw.metric, frozenset(pairs))
+
+
 def metric(name: str, labels: Mapping[str, str]) -> str:
     """A series in Prometheus' notation, labels sorted."""
     pairs = ",".join(f"{key}={_quoted(labels[key])}" for key in sorted(labels))
@@ -57,8 +76,8 @@ class Feed:
 
     def __init__(self, slo: Slo) -> None:
         self._slo = slo
-        self._kinds = {group: event_kinds(slo.sli, self.labels(group)) for group in GROUPS}
-        found = self._kinds[GROUPS[0]]
+        found = event_kinds(slo.sli, self.labels(GROUPS[0]))
+        self._kinds = {group: _relabelled(found, slo.by, group) for group in GROUPS}
         self.raw = found is not None
         self.worst = found.bad.bad_share if found else Fraction(1)
 

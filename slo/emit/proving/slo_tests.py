@@ -24,6 +24,13 @@ from slo.rules.terms import RAW_UP_TO, SLOW_FROM
 
 _HEALTHY: Final = 600
 """Seconds of good traffic before something happens: two windows of five minutes."""
+_STEADY: Final = 480
+"""Seconds after which every window of a young series shows its even error ratio."""
+_QUIET: Final = 420
+"""Seconds after which a rate over five minutes has forgotten what was before."""
+_IDLE_TOLD: Final = 1080
+_LOST_TOLD: Final = 960
+"""Seconds until it is told that traffic stopped, or the signal: five minutes, and ten of `for`."""
 _SMOOTHING: Final = 300
 _BUSY: Final = Fraction(1000)
 _LONG_HOLD: Final = Duration.parse("1h")
@@ -124,11 +131,11 @@ def _held(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
 def _signal(subject: Subject) -> Value:
     """Good events only, then none, then no series at all."""
     idle, lost = subject.rule(IDLE), subject.rule(names.SIGNAL_LOST)
-    quiet = 1080
+    quiet = _IDLE_TOLD if idle else _QUIET
     phases = [
         Phase(_HEALTHY, _BUSY),
         Phase(quiet, Fraction(0)),
-        Phase(1200, Fraction(0), gone=True),
+        Phase(_LOST_TOLD, Fraction(0), gone=True),
     ]
     errors_name, ratio_name = f"{names.SLI_ERRORS}:rate5m", names.error_ratio("5m")
     errors = metric(errors_name, {"slo_id": subject.slo.slo_id})
@@ -143,7 +150,7 @@ def _signal(subject: Subject) -> Value:
     ]
     if lost is not None:
         checks.append(_expect(_alerts(lost, "firing"), quiet_end + 540))
-        checks.append(_fires(lost, quiet_end + 1080, subject))
+        checks.append(_fires(lost, quiet_end + _LOST_TOLD, subject))
     inputs = subject.series(phases, errors=False)
     return _test(subject, "no errors, no traffic, no signal", inputs, checks)
 
@@ -175,8 +182,8 @@ def _outage(subject: Subject) -> Value:
 
 def _just_below(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
     bad = tier.threshold.value * _BELOW
-    phases = [Phase(720, _traffic(tier), bad)]
-    checks = [_expect(_alerts(rule), 720)]
+    phases = [Phase(_STEADY, _traffic(tier), bad)]
+    checks = [_expect(_alerts(rule), _STEADY)]
     return _test(subject, f"{tier.name}, just below", subject.series(phases), checks)
 
 
