@@ -129,7 +129,7 @@ def _secrets(
         text = f"destination {name} of team {owner} must have one of {ways}, got {got}"
         yield Diagnostic("ALM003", Level.ERROR, text, destination.place)
     elif not given and not kind.secret_optional:
-        text = f"destination {name} of team {owner} needs {ways}, got neither"
+        text = f"destination {name} of team {owner} needs {ways}, got none"
         yield Diagnostic("ALM003", Level.ERROR, text, destination.place)
     for secret, key in given:
         yield from _one_secret(destination, secret, key, owner, version)
@@ -143,7 +143,7 @@ def _one_secret(
         yield _wrong(destination, owner, key, "an http or https address", value)
         return
     if key == secret.file_key:
-        if version < secret.since:
+        if KINDS[destination.kind].since <= version < secret.since:
             yield Diagnostic(
                 "ALM006",
                 Level.ERROR,

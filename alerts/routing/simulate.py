@@ -21,6 +21,7 @@ from alerts.routing.tree import (
     Inhibition,
     Interval,
     Labels,
+    Matcher,
     Route,
     Routing,
     all_match,
@@ -111,17 +112,35 @@ class Silence:
 
 def silences(routing: Routing, alerts: Sequence[Labels]) -> Iterator[Silence]:
     """Every pair of `alerts` of which one silences the other, were all of them to fire."""
+    index: dict[tuple[str, str], list[int]] = {}
+    for place, labels in enumerate(alerts):
+        for pair in labels.items():
+            index.setdefault(pair, []).append(place)
     for rule in routing.inhibitions:
         sources: dict[tuple[str, ...], list[int]] = {}
-        for place, labels in enumerate(alerts):
-            if all_match(rule.source, labels):
-                sources.setdefault(_equal(rule, labels), []).append(place)
-        for place, labels in enumerate(alerts):
-            if all_match(rule.target, labels):
-                two_sided = all_match(rule.source, labels)
-                for source in sources.get(_equal(rule, labels), ()):
-                    if not (two_sided and all_match(rule.target, alerts[source])):
-                        yield Silence(source, place, rule)
+        for place in _matching(rule.source, alerts, index):
+            sources.setdefault(_equal(rule, alerts[place]), []).append(place)
+        for place in _matching(rule.target, alerts, index):
+            two_sided = all_match(rule.source, alerts[place])
+            for source in sources.get(_equal(rule, alerts[place]), ()):
+                if not (two_sided and all_match(rule.target, alerts[source])):
+                    yield Silence(source, place, rule)
+
+
+def _matching(
+    matchers: tuple[Matcher, ...],
+    alerts: Sequence[Labels],
+    index: Mapping[tuple[str, str], Sequence[int]],
+) -> Iterator[int]:
+    """The places of the alerts that fulfil `matchers`, looked up by the rarest label."""
+    exact = [
+        index.get((matcher.label, matcher.value), ())
+        for matcher in matchers
+        if matcher.op == "=" and matcher.value
+    ]
+    for place in min(exact, key=len, default=range(len(alerts))):
+        if all_match(matchers, alerts[place]):
+            yield place
 
 
 def _equal(rule: Inhibition, labels: Labels) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def _exhaustion(slo: Slo) -> str:
 
 
 def _diagnosis(slo: Slo, rules: Sequence[AlertRule], ways: Ways) -> Iterator[str]:
-    settings, recorded = ways.compiled.project.settings, ways.compiled.record_names()
+    settings, recorded = ways.compiled.project.settings, ways.recorded
     chosen = selector(slo)
     yield "1. How fast, and what is left:"
     for record in (names.BURN_RATE, names.BUDGET_REMAINING):

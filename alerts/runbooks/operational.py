@@ -104,8 +104,7 @@ def _escalation(alert: Alert, rules: Sequence[AlertRule], ways: Ways) -> Iterato
     escalation = alert.runbook.escalation
     if escalation is not None:
         own = names.escalated(alert.name)
-        generated = any(rule.name == own for rule in ways.compiled.alert_rules())
-        by_itself = f" {links.page(own)} wakes them by itself." if generated else ""
+        by_itself = f" {links.page(own)} wakes them by itself." if own in ways.tiers else ""
         yield f"Escalates to {ways.people(escalation.team)}. When: {escalation.when}.{by_itself}"
     else:
         yield f"{ways.people(alert.owner)} owns this alert."

@@ -30,6 +30,7 @@ class Ways:
         silenced: For each alert name, what it silences and why.
         silencers: For each alert name, what silences it and why.
         tiers: All tiers of each alert name.
+        recorded: The names of all recorded series.
     """
 
     compiled: Compiled
@@ -37,13 +38,14 @@ class Ways:
     silenced: dict[str, _Reasons]
     silencers: dict[str, _Reasons]
     tiers: dict[str, set[str]]
+    recorded: frozenset[str]
 
     @classmethod
     def of(cls, compiled: Compiled) -> Ways:
         """Build the routing of `compiled` and find every pair that silences."""
         external = compiled.project.settings.external_labels
         rules = compiled.alert_rules()
-        ways = cls(compiled, routing(compiled), {}, {}, {})
+        ways = cls(compiled, routing(compiled), {}, {}, {}, compiled.record_names())
         for rule in rules:
             ways.tiers.setdefault(rule.name, set()).add(_tier(rule))
         for pair in silences(ways.routes, [alert_labels(rule, external) for rule in rules]):
