@@ -117,8 +117,10 @@ def _burn(slo: Slo, window: str) -> str:
 def _left(slo: Slo) -> str:
     asked = _asked(slo, _series(slo, names.BUDGET_REMAINING))
     left = f"{_first('humanizePercentage')} of the {_period(slo)} budget is left."
+    spent = f"The {_period(slo)} budget is spent."
     unknown = f"How much of the {_period(slo)} budget is left is not known."
-    return f"{{{{ with {asked} }}}}{left}{{{{ else }}}}{unknown}{{{{ end }}}}"
+    some = f"{{{{ if gt (. | first | value) 0.0 }}}}{left}{{{{ else }}}}{spent}{{{{ end }}}}"
+    return f"{{{{ with {asked} }}}}{some}{{{{ else }}}}{unknown}{{{{ end }}}}"
 
 
 def _ends(slo: Slo, window: str) -> str:
