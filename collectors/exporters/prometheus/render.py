@@ -13,7 +13,7 @@ from typing import Final
 
 from collectors.exporters.prometheus.kinds import Kind
 from collectors.exporters.prometheus.state import TARGET_INFO, Family, Series, State
-from collectors.exporters.prometheus.values import Exemplar, Exponential, Histogram, Number
+from collectors.exporters.prometheus.values import Exemplar, Exponential, Histogram, Number, Summary
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -100,6 +100,8 @@ class _Writer:
                     text, "quantile", bound_text(quantile, open_metrics=self._open_metrics)
                 )
                 yield f"{name}{{{labels}}} {number(at)}{stamp}"
+        if self._open_metrics and not _sum_allowed(value):
+            return
         if value.sum is not None:
             yield f"{_labelled(f'{name}_sum', text)} {number(value.sum)}{stamp}"
         yield f"{_labelled(f'{name}_count', text)} {value.count}{stamp}"
@@ -128,6 +130,18 @@ class _Writer:
         span = f',span_id="{exemplar.span_id}"' if exemplar.span_id else ""
         stamp = f" {exemplar.time_ns / 1e9:.3f}" if exemplar.time_ns else ""
         return f' # {{trace_id="{exemplar.trace_id}"{span}}} {number(exemplar.value)}{stamp}'
+
+
+def _sum_allowed(value: Histogram | Exponential | Summary) -> bool:
+    """Whether OpenMetrics has a sum for this, and with it a count.
+
+    It has neither where buckets may hold negative numbers, since such a sum can fall.
+    """
+    if isinstance(value, Exponential) and value.negative:
+        return False
+    if isinstance(value, Histogram) and value.bounds and value.bounds[0] < 0:
+        return False
+    return value.sum is not None
 
 
 def cumulative(value: Exponential) -> Iterator[tuple[float, int]]:
