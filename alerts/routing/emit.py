@@ -50,7 +50,8 @@ def _route(route: Route) -> Iterator[str]:
         fields["mute_time_intervals"] = list(route.mute)
     if route.active:
         fields["active_time_intervals"] = list(route.active)
-    yield _dump(fields)
+    if fields or not route.routes:
+        yield _dump(fields)
     if route.routes:
         yield "routes:\n"
         for child in route.routes:

@@ -62,6 +62,13 @@ def test_a_reason_of_several_lines_stays_a_comment() -> None:
     assert reader.read(emit.render(replace(FLEET, root=odd))).root.routes[0].receiver is not None
 
 
+def test_a_route_that_only_holds_others_is_written_too() -> None:
+    holder = Route(None, routes=(Route("one"),))
+    built = Routing(Route("one", routes=(holder, Route(None))), (), (), (Receiver("one"),))
+
+    assert reader.read(emit.render(built)).root == built.root
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
