@@ -80,7 +80,7 @@ def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Generat
         tell("files")
         generated = write(tree, ports, webhooks.address, library.url)
         tell("collector")
-        collector = running.enter_context(_collector(tree, ports, folder))
+        collector = running.enter_context(start_collector(tree, ports))
         tell("alertmanager")
         alertmanager = running.enter_context(
             servers.alertmanager(folder, tree.alertmanager, port=ports.alertmanager)
@@ -94,17 +94,17 @@ def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Generat
         )
 
 
-def start_collector(tree: Tree, ports: Ports, folder: Path) -> servers.Server:
-    """The collector as a process of its own, on the generated configuration."""
-    return _collector(tree, ports, folder)
+def start_collector(tree: Tree, ports: Ports) -> servers.Server:
+    """The collector as a process of its own, on the generated configuration.
 
-
-def _collector(tree: Tree, ports: Ports, folder: Path) -> servers.Server:
+    Raises:
+        ServerError: It did not come up.
+    """
     code = "from collectors.cli import main; main()"
     return servers.Server.start(
         "collector",
         [sys.executable, "-c", code, "run", "--config", tree.collector],
         url=f"http://127.0.0.1:{ports.health}",
         ready="/",
-        folder=folder,
+        folder=tree.folder,
     )

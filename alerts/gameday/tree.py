@@ -21,6 +21,7 @@ import yaml
 
 SCRAPE_SECONDS: Final = 5
 EVALUATION_SECONDS: Final = 5
+SLOW_EVALUATION_SECONDS: Final = 30
 PUSH_SECONDS: Final = 5
 GROUP_WAIT_SECONDS: Final = 1
 _GENERATE_SECONDS: Final = 120
@@ -164,7 +165,11 @@ def _settings(specs: Path, ports: Ports, runbooks: str) -> None:
             "prometheus": f"http://127.0.0.1:{ports.prometheus}",
             "alertmanager": f"http://127.0.0.1:{ports.alertmanager}",
         },
-        "intervals": {"scrape": f"{SCRAPE_SECONDS}s", "fast": f"{EVALUATION_SECONDS}s"},
+        "intervals": {
+            "scrape": f"{SCRAPE_SECONDS}s",
+            "fast": f"{EVALUATION_SECONDS}s",
+            "slow": f"{SLOW_EVALUATION_SECONDS}s",
+        },
     }
     for path in sorted(specs.rglob("*.yaml")):
         documents = list(yaml.safe_load_all(path.read_text("utf-8")))

@@ -6,9 +6,11 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import psutil
 import pytest
@@ -203,6 +205,24 @@ def test_every_action_of_a_finished_task_is_counted(seen: Sink) -> None:
     unfinished = 3 * len(TOPOLOGY.agents())
     assert 3 * processed <= actions + unfinished
     assert actions <= 3 * processed + unfinished
+
+
+def test_a_fleet_that_loses_the_collector_says_so_within_seconds() -> None:
+    heard: list[tuple[str, str]] = []
+    lost = threading.Event()
+
+    def hear(name: str, text: str) -> None:
+        heard.append((name, text))
+        lost.set()
+
+    with ExitStack() as sinks:
+        sink = sinks.enter_context(otlp_sink())
+        with Crew(charge(sink), hear) as crew:
+            sinks.close()
+
+            assert lost.wait(15.0)
+            assert heard[0][0] in crew.names()
+            assert "export" in heard[0][1].lower()
 
 
 def test_a_fleet_whose_owner_is_killed_does_not_outlive_it() -> None:

@@ -47,8 +47,8 @@ from collectors.instrument import (
 GAUGE_SECONDS: Final = 1.0
 LEADER_SECONDS: Final = 30.0
 _DAY: Final = 86_400.0
-_SUBJECT_REQUESTS_PER_DAY: Final = 4.0
-_REVISIONS_PER_DAY: Final = 4.0
+_SUBJECT_REQUESTS_PER_DAY: Final = 24.0
+_REVISIONS_PER_DAY: Final = 24.0
 _FIRST_REVISION_SECONDS: Final = 20.0
 
 
