@@ -49,7 +49,7 @@ class DashboardProof:
 
     def run(self, directory: Path) -> Iterable[Result]:
         """Prove every dashboard below `directory`, the tree of `sloctl generate`."""
-        boards = _boards(directory)
+        boards = boards_below(directory)
         if not boards:
             yield Result("dashboards", Verdict.SKIPPED, f"no dashboards below {directory}")
             return
@@ -97,7 +97,8 @@ def _data(
         yield Result(f"dashboard data: {slo_id}", Verdict.SKIPPED, said)
 
 
-def _boards(directory: Path) -> dict[str, Dashboard]:
+def boards_below(directory: Path) -> dict[str, Dashboard]:
+    """Every dashboard of the tree of `sloctl generate` at `directory`, by file name."""
     return {
         path.stem: read(path.read_text(encoding="utf-8"))
         for path in sorted((directory / _FOLDER).glob("*.json"))

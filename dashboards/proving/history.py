@@ -14,8 +14,6 @@ COARSE_SECONDS: Final = 120
 FINE_SECONDS: Final = 15
 """Scrape interval near the moments that are looked at: `$__rate_interval` needs it."""
 _FINE_STRETCH_SECONDS: Final = 600
-_GROWTH_PER_SECOND: Final = 1e-9
-"""Added to every level, so that no gauge is suspiciously constant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,7 @@ def samples(
             last = time
             yield time, value
         else:
-            growth = 1 + _GROWTH_PER_SECOND * (time - timeline.start)
-            yield time, _level(series, phase) * growth
+            yield time, _level(series, phase)
 
 
 def exposition(

@@ -15,7 +15,7 @@ from dashboards.panels import Stat, States, Table, Text
 from dashboards.query import Prom
 from slo.names import SIGNAL_LOST, WATCHDOG
 
-_SMALL: Final = Size(4, 5)
+_SMALL: Final = Size(8, 4)
 _BY_ALERT: Final = "alertname, severity, team, service, slo_id, root_cause"
 _SEVERITIES: Final = (("page", palette.BAD), ("ticket", palette.WATCH))
 
@@ -120,7 +120,7 @@ def _table(material: Material) -> Viz:
             renamed("Value", "Firing for", ("unit", "s")),
         ),
         value_links=(Link("Alertmanager", f"{material.urls.alertmanager}/#/alerts"),),
-        wish=Size(12, 10),
+        wish=Size(14, 10),
     )
 
 
@@ -158,7 +158,7 @@ def _runbooks(material: Material) -> Viz:
             "Follow the steps in order; each runbook says when to escalate, and to whom.",
         ),
         markdown=lines,
-        wish=Size(12, 10),
+        wish=Size(10, 10),
     )
 
 

@@ -23,7 +23,7 @@ from slo.names import error_ratio
 
 _NO_SLO: Final = "The SLO's rules have not run yet, or no traffic came in its windows."
 _FIVE_MINUTES: Final = frozenset({(300_000, "5m")})
-_USUAL_WINDOWS: Final = _FIVE_MINUTES | {(3_600_000, "1h"), (21_600_000, "6h"), (259_200_000, "3d")}
+_COMMON_WINDOWS: Final = ("5m", "30m", "1h", "6h", "1d", "3d")
 """Windows that are recorded for every SLO, whatever its policy."""
 _HEADER_CHARACTERS: Final = 80
 """Longer headers run out of a narrow window; the description has all words."""
@@ -124,7 +124,7 @@ def _steps(steps: tuple[Step, ...]) -> tuple[str, JsonValue]:
 
 
 def _burns(material: Material) -> tuple[Viz, ...]:
-    windows = _windows(material.slos)
+    windows = _COMMON_WINDOWS
     factors = [
         *limits.burn_factors(material.slos, Severity.PAGE),
         *limits.burn_factors(material.slos, Severity.TICKET),
@@ -161,12 +161,6 @@ def _burn_over(window: str) -> str:
     errors = f'max by (slo_id) ({error_ratio(window)}{{slo_id=~"$slo"}})'
     budget = 'max by (slo_id) (1 - slo:objective:ratio{slo_id=~"$slo"})'
     return f"max({errors} / on (slo_id) {budget})"
-
-
-def _windows(slos: tuple[Slo, ...]) -> tuple[str, ...]:
-    """From minutes to days, and the windows of every tier; ascending."""
-    found = _USUAL_WINDOWS.union(*(_tier_windows(slo) for slo in slos))
-    return tuple(text for _, text in sorted(found))
 
 
 def _tier_windows(slo: Slo) -> frozenset[tuple[int, str]]:

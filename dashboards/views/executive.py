@@ -240,7 +240,7 @@ def _calendar(material: Material) -> tuple[Viz, ...]:
                 State(2.0, None, "heavy", palette.BAD),
             ),
             overrides=titles,
-            wish=Size(24, min(24, 5 + len(material.slos))),
+            wish=Size(24, min(24, 4 + len(material.slos) * 4 // 5)),
         ),
     )
 

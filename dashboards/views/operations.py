@@ -137,7 +137,7 @@ def _active() -> Viz:
         queries=(Prom(expr="sum(mas_remediation_active)"),),
         unit="none",
         decimals=0,
-        steps=above(5.0, 20.0),
+        steps=above(10.0, 30.0),
         wish=Size(6, 8),
     )
 

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from dashboards.preview.command import preview
 from dashboards.proof import LOCK, PROOF
 from slo.plugin import Result, Verdict
 from slo.servers import find
@@ -82,3 +84,28 @@ def test_a_renamed_metric_is_found(generated: Path, tmp_path: Path) -> None:
 
     assert "mas_queue_length, which nobody makes" in failed["dashboard rules: debug"]
     assert "Messages waiting" in failed["dashboard data: debug"]
+
+
+def test_a_browser_shows_the_preview_with_the_numbers_of_the_phase(
+    generated: Path, tmp_path: Path
+) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    out = tmp_path / "preview.html"
+
+    done = CliRunner().invoke(preview, [str(generated), "--out", str(out), "--phase", "fast-burn"])
+
+    assert done.exit_code == 0, done.output
+    if browser is None:
+        pytest.skip("chromium is not on PATH, install Debian's package chromium")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+    shown = subprocess.run(
+        [*command, f"--user-data-dir={tmp_path}", "--dump-dom", out.as_uri()],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert "CONSOLE" not in shown.stderr
+    assert shown.stdout.count("data-panel=") == out.read_text().count("data-panel=")
+    assert "▲ bad" in shown.stdout
+    assert "fast-burn" in shown.stdout

@@ -1,0 +1,88 @@
+"""`sloctl preview`: see generated dashboards without a Grafana."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from dashboards.preview.collect import Filled, filled
+from dashboards.preview.page import page
+from dashboards.proof import OWN_SERIES, boards_below
+from dashboards.proving.ask import AskError
+from dashboards.proving.history import Timeline
+from dashboards.proving.phases import HEALTHY, PHASES
+from dashboards.proving.reading import Dashboard
+from dashboards.proving.recorded import rules_below
+from dashboards.proving.replay import ReplayError, replayed
+from slo.catalog import metrics
+from slo.names import DASHBOARD_UIDS
+from slo.servers import MissingToolError, ServerError
+
+CANNOT_TELL: Final = 4
+_DAY_SECONDS: Final = 86_400
+_NAMES: Final = tuple(phase.name for phase in PHASES)
+_VIEWS: Final = tuple(DASHBOARD_UIDS)
+
+
+@click.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("preview.html"),
+    show_default=True,
+    help="The page to write.",
+)
+@click.option(
+    "--phase",
+    type=click.Choice(_NAMES),
+    default=HEALTHY,
+    show_default=True,
+    help="Which phase of the made-up story to show.",
+)
+@click.option("--prometheus", "url", help="Show live data of this Prometheus instead.")
+def preview(directory: Path, out: Path, phase: str, url: str | None) -> None:
+    """Draw the dashboards of DIRECTORY, a tree of `generate`, on one static page.
+
+    The data are made up from the metric catalogue, on a real Prometheus that lives as long as
+    the drawing takes; or live ones, with --prometheus.
+    """
+    boards = boards_below(directory)
+    if not boards:
+        msg = f"no dashboards below {directory}: run sloctl generate first"
+        raise click.UsageError(msg)
+    ordered = sorted(boards.items(), key=lambda item: (_rank(item[1]), item[0]))
+    try:
+        text = _drawn(directory, [board for _, board in ordered], phase, url)
+    except (MissingToolError, ReplayError, ServerError, AskError, OSError) as error:
+        click.echo(f"cannot draw: {error}", err=True)
+        raise click.exceptions.Exit(CANNOT_TELL) from error
+    out.write_text(text, encoding="utf-8")
+    click.echo(f"{len(ordered)} dashboards drawn in {out}; this is not Grafana's own drawing")
+
+
+def _drawn(directory: Path, boards: Sequence[Dashboard], phase: str, url: str | None) -> str:
+    if url is not None:
+        about = f"Live data of {url}."
+        return page(_all_filled(url.rstrip("/"), boards, int(time.time())), about)
+    timeline = Timeline.until(int(time.time()) // _DAY_SECONDS * _DAY_SECONDS)
+    with replayed(metrics(), rules_below(directory), timeline, OWN_SERIES) as server:
+        about = f"Made-up data, at the end of the phase {phase}."
+        return page(_all_filled(server.url, boards, timeline.moments()[phase]), about)
+
+
+def _all_filled(
+    url: str, boards: Sequence[Dashboard], moment: int
+) -> list[tuple[Dashboard, Sequence[Filled]]]:
+    return [(board, filled(url, board, moment)) for board in boards]
+
+
+def _rank(board: Dashboard) -> int:
+    return next(
+        (index for index, view in enumerate(_VIEWS) if board.uid.startswith(DASHBOARD_UIDS[view])),
+        len(_VIEWS),
+    )
