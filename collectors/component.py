@@ -307,7 +307,11 @@ class Meter(Protocol):
         ...
 
     def set(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge."""
+        """Set a gauge; or, by a processor, a counter (``..._total``) to a total in its state.
+
+        Such totals are shown once the daemon has replayed what it found at start, and those
+        of all pipelines are added up: no scrape sees one fall.
+        """
         ...
 
 
@@ -346,6 +350,9 @@ class ProcessorFactory(Generic[ConfigT]):
         admission: It acts before the inbox (`memory_limiter`, `redaction`) and must lead
             every pipeline of its receiver; `create` then returns a pass-through.
         gate: Makes what acts there; set if and only if `admission` is.
+        counts: Names of what a configuration counts: an item must meet each of them once,
+            so no two pipelines that it passes may both count one.
+        drops: It leaves items out by decision; what `counts` must stand before it.
     """
 
     config: type[ConfigT]
@@ -353,15 +360,22 @@ class ProcessorFactory(Generic[ConfigT]):
     signals: frozenset[Signal]
     admission: bool = False
     gate: Callable[[ConfigT, Settings], Gate] | None = None
+    counts: Callable[[ConfigT], Sequence[str]] | None = None
+    drops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorFactory(Generic[ConfigT]):
-    """Makes connectors: the exporter of one pipeline and the receiver of another."""
+    """Makes connectors: the exporter of one pipeline and the receiver of another.
+
+    Attributes:
+        counts: As in `ProcessorFactory`.
+    """
 
     config: type[ConfigT]
     create: Callable[[ConfigT, Settings], Processor]
     routes: frozenset[tuple[Signal, Signal]]
+    counts: Callable[[ConfigT], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collectors.component import (
     Signal,
 )
 from collectors.config import tree
+from collectors.config.counting import counting
 from collectors.config.model import Component, Loaded, Pipeline
 from collectors.config.problems import Code, error, nearest, warning
 from collectors.config.registry import Kind
@@ -45,6 +46,7 @@ def check(
     problems.extend(checker.admission())
     problems.extend(checker.extensions())
     problems.extend(checker.unused())
+    problems.extend(counting(loaded, root))
 
 
 class _Checker:

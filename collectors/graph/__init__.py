@@ -10,7 +10,7 @@ from collectors.graph.control import (
     read_control,
 )
 from collectors.graph.graph import Graph, Output, Pipeline, StepFailed, Unrouted
-from collectors.graph.ledger import COUNTED, ITEMS, Ledger, PipelineMeter
+from collectors.graph.ledger import COUNTED, ITEMS, Ledger, PipelineMeter, Total
 from collectors.graph.topology import GraphError, Wiring, order, reach
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Skip",
     "StepFailed",
     "Tick",
+    "Total",
     "Unreadable",
     "Unrouted",
     "Wiring",

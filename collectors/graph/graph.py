@@ -132,10 +132,11 @@ class Graph:
                 pipeline.ledger.decode(state[LEDGER + name])
 
     def _components(self) -> list[tuple[str, Processor]]:
+        # An id stands once in a pipeline, so its state finds it wherever it is moved.
         found = [
-            (f"{PROCESSOR}{name}/{place}/{identity}", processor)
+            (f"{PROCESSOR}{name}/{identity}", processor)
             for name, pipeline in self._pipelines.items()
-            for place, (identity, processor) in enumerate(pipeline.processors)
+            for identity, processor in pipeline.processors
         ]
         return found + [(CONNECTOR + name, c) for name, c in self._connectors.items()]
 

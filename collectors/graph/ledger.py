@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from typing import TypeAlias
 
 from collectors.component import Meter
 
 ITEMS = "fleetslo_items_total"
+TOTAL_SUFFIX = "_total"
+
+Total: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+"""A counter: its name and its labels, sorted."""
 
 
 @dataclass(slots=True)
@@ -56,12 +61,17 @@ class PipelineMeter:
     """The meter of a pipeline's processors: what concerns the books goes to the ledger.
 
     While the graph replays, other counts are dropped: they were made the first time.
+
+    Attributes:
+        totals: Counters that were set, by name and labels: they are part of the graph's
+            state, and whoever knows when it is whole shows them.
     """
 
     def __init__(self, ledger: Ledger, outer: Meter) -> None:
         self._ledger = ledger
         self._outer = outer
         self.silent = False
+        self.totals: dict[Total, float] = {}
 
     def add(self, name: str, value: int, **labels: str) -> None:
         """See `Meter.add`; ``fleetslo_items_total`` needs an outcome that the ledger has."""
@@ -81,4 +91,7 @@ class PipelineMeter:
 
     def set(self, name: str, value: float, **labels: str) -> None:
         """See `Meter.set`."""
-        self._outer.set(name, value, **labels)
+        if name.endswith(TOTAL_SUFFIX):
+            self.totals[name, tuple(sorted(labels.items()))] = value
+        else:
+            self._outer.set(name, value, **labels)

@@ -129,7 +129,10 @@ class Engine:
             self._parts.budget.settle(sum(record.size_bytes for record in records))
         if not self._is_ready and reader.offset >= self._caught_up_at:
             self._is_ready = True
+            stepper.show_totals()
             self._parts.ready()
+        elif records and self._is_ready:
+            stepper.show_totals()
         self._tick_if_due()
         if time.monotonic() - self._saved_at >= SNAPSHOT_SECONDS:
             self._press.flush()

@@ -23,6 +23,7 @@ from collectors.graph import (
     PipelineMeter,
     StepFailed,
     Tick,
+    Total,
     Unreadable,
     Unrouted,
     read_control,
@@ -103,6 +104,7 @@ class Stepper:
         self.queued = {name: dict(counts) for name, counts in beginning.queued.items()}
         self.last = beginning.last
         self.tick_failed_at = -3600.0
+        self._shown: dict[Total, float] = {}
         self._given: dict[str, list[tuple[Signal, int]]] = {}
         self._base: tuple[int, dict[str, bytes]] = (0, {})
         self.keep_base()
@@ -145,6 +147,17 @@ class Stepper:
         progress = Progress(self.offset, self.read, self.passed, pipelines, queued)
         self._parts.books.publish(progress, self._given)
         self._given = {}
+
+    def show_totals(self) -> None:
+        """Show the counters that are part of the graph's state, which must be whole."""
+        sums: dict[Total, float] = {}
+        for meter in self._parts.meters:
+            for total, value in meter.totals.items():
+                sums[total] = sums.get(total, 0) + value
+        for (name, labels), value in sums.items():
+            if self._shown.get((name, labels)) != value:
+                self._parts.meter.set(name, value, **dict(labels))
+        self._shown = sums
 
     def _outputs(self, record: Record) -> list[Output]:
         try:

@@ -280,6 +280,11 @@ EDITS = [
     {"key": "copy", "action": "insert", "from_attribute": "service.name"},
 ]
 
+SLOS = {
+    "sample-steps": {"spans": {"service": "sample", "bad": {"above": "1s"}}},
+    "sample-first": {"spans": {"service": "sample", "span_name": "step 0"}},
+}
+
 CASES: dict[tuple[Kind, str], list[Check]] = {
     (Kind.RECEIVERS, "otlp"): [otlp("http", Door(send_http)), otlp("grpc", Door(send_grpc))],
     (Kind.PROCESSORS, "batch"): [processor(Kind.PROCESSORS, "batch", {})],
@@ -287,7 +292,13 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
         processor(Kind.PROCESSORS, "memory_limiter", {"limit_mib": 4096})
     ],
     (Kind.PROCESSORS, "resource"): [processor(Kind.PROCESSORS, "resource", {"attributes": EDITS})],
+    (Kind.PROCESSORS, "sli"): [processor(Kind.PROCESSORS, "sli", {"slos": SLOS})],
     (Kind.CONNECTORS, "forward"): [processor(Kind.CONNECTORS, "forward", {})],
+    (Kind.CONNECTORS, "sli"): [
+        processor(
+            Kind.CONNECTORS, "sli", {"slos": SLOS, "metrics_flush_interval": "1s"}, conserves=False
+        )
+    ],
     (Kind.EXPORTERS, "otlp_http"): [
         otlp_http({}),
         otlp_http({"encoding": "json", "compression": "zstd"}),

@@ -1,0 +1,97 @@
+"""What counts must see every item once: not twice on its way, and not what a sampler left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from collectors.component import ConnectorFactory, ProcessorFactory
+from collectors.config import tree
+from collectors.config.model import Component, Loaded, Pipeline
+from collectors.config.problems import Code, error, warning
+from collectors.config.registry import Kind
+from slo import source
+from slo.diagnostic import Diagnostic, Span
+
+
+def counting(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
+    """Everything that would be counted twice (an error), or too late (a warning)."""
+    yield from _twice(loaded, root)
+    yield from _late(loaded, root)
+
+
+def _twice(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
+    receivers = sorted({name for of in loaded.pipelines for name in of.receivers})
+    told: set[tuple[str, str, str]] = set()
+    for receiver in receivers:
+        if (Kind.CONNECTORS, receiver) in loaded.components:
+            continue
+        seen: dict[str, str] = {}
+        for pipeline, component_id, name, place in _counters(loaded, root, receiver):
+            where = f"{component_id} in {pipeline.name}"
+            first = seen.setdefault(name, where)
+            if first != where and (name, first, where) not in told:
+                told.add((name, first, where))
+                text = f"{name} is counted twice: what {receiver} takes meets {first} and {where}"
+                yield error(Code.PIPELINE, text, place, "count it in one of them")
+
+
+def _counters(
+    loaded: Loaded, root: source.Node, receiver: str
+) -> Iterator[tuple[Pipeline, str, str, Span]]:
+    """Whatever counts on the ways that lead from `receiver`: where, who, what, and its place."""
+    for pipeline in _reached(loaded, receiver):
+        lists = (("processors", pipeline.processors), ("exporters", pipeline.exporters))
+        for role, ids in lists:
+            for index, component_id in enumerate(ids):
+                place = tree.place(root, ("service", "pipelines", pipeline.name, role, index))
+                for name in _counted(_component(loaded, role, component_id)):
+                    yield pipeline, component_id, name, place
+
+
+def _reached(loaded: Loaded, receiver: str) -> list[Pipeline]:
+    """The pipelines that may get what `receiver` takes, connectors followed."""
+    found: list[Pipeline] = []
+    sources = {receiver}
+    while sources:
+        new = [of for of in loaded.pipelines if of not in found and sources & set(of.receivers)]
+        found += new
+        sources = {
+            name
+            for of in new
+            for name in of.exporters
+            if (Kind.CONNECTORS, name) in loaded.components
+        }
+    return found
+
+
+def _late(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
+    for pipeline in loaded.pipelines:
+        dropper = ""
+        for index, component_id in enumerate(pipeline.processors):
+            component = _component(loaded, "processors", component_id)
+            if dropper and _counted(component):
+                place = tree.place(
+                    root, ("service", "pipelines", pipeline.name, "processors", index)
+                )
+                text = f"{component_id} counts only what {dropper} leaves"
+                yield warning(Code.PIPELINE, text, place, f"put {component_id} before {dropper}")
+            if component is not None and _drops(component):
+                dropper = component_id
+
+
+def _component(loaded: Loaded, role: str, component_id: str) -> Component | None:
+    kind = Kind.PROCESSORS if role == "processors" else Kind.CONNECTORS
+    return loaded.components.get((kind, component_id))
+
+
+def _counted(component: Component | None) -> tuple[str, ...]:
+    if component is None:
+        return ()
+    factory = component.factory
+    if not isinstance(factory, ProcessorFactory | ConnectorFactory) or factory.counts is None:
+        return ()
+    return tuple(factory.counts(component.config))
+
+
+def _drops(component: Component) -> bool:
+    return isinstance(component.factory, ProcessorFactory) and component.factory.drops

@@ -1,0 +1,110 @@
+"""Counts the events of a request, column by column; no span is looked at by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.component import Signal
+from collectors.processors.sli.config import SloConfig, SpansConfig
+from collectors.wire.scan import Coded, Scan, scan
+from collectors.wire.spans import (
+    ERROR,
+    durations_ns,
+    resource_attributes,
+    resource_rows,
+    span_attributes,
+    span_names,
+    statuses,
+)
+from collectors.wire.values import as_text, equal, named
+
+_SERVICE: Final = "service.name"
+
+Mask: TypeAlias = NDArray[np.bool_]
+Counts: TypeAlias = NDArray[np.int64]
+
+
+class Counter:
+    """Knows which spans are events of which SLO, and which of them are bad."""
+
+    def __init__(self, slos: Mapping[str, SloConfig]) -> None:
+        self._events = tuple(slo.spans for slo in slos.values())
+        self._of_service: dict[str, list[int]] = {}
+        for index, spans in enumerate(self._events):
+            self._of_service.setdefault(spans.service, []).append(index)
+
+    def count(self, payload: bytes) -> Counts:
+        """Good and bad events in a traces request: shape (SLOs, 2), in the order of the SLOs.
+
+        Raises:
+            Malformed: It is no traces request.
+        """
+        found = np.zeros((len(self._events), 2), np.int64)
+        scanned = scan(Signal.TRACES, payload)
+        services = resource_attributes(scanned, (_SERVICE,))[_SERVICE]
+        concerned = [self._of_service.get(as_text(value), []) for value in services.values]
+        wanted = [self._events[index] for indexes in concerned for index in indexes]
+        if not wanted:
+            return found
+        columns = _Columns(scanned, wanted)
+        code_of_span = services.codes[resource_rows(scanned)]
+        for code, indexes in enumerate(concerned):
+            of_service: Mask = code_of_span == code
+            for index in indexes:
+                events = columns.events(self._events[index], of_service)
+                bad = int(np.count_nonzero(columns.bad(self._events[index], events)))
+                found[index] += (int(np.count_nonzero(events)) - bad, bad)
+        return found
+
+
+class _Columns:
+    """The columns of one request that its SLOs ask for, each read and compared once."""
+
+    def __init__(self, scanned: Scan, wanted: Sequence[SpansConfig]) -> None:
+        self._scanned = scanned
+        keys = {key for spans in wanted for key in (*spans.attributes, *spans.bad.attributes)}
+        self._attributes: Mapping[str, Coded] = span_attributes(scanned, sorted(keys))
+        self._names: Coded | None = None
+        self._masks: dict[tuple[str, str | int], Mask] = {}
+
+    def events(self, spans: SpansConfig, of_service: Mask) -> Mask:
+        """Which spans are events."""
+        events = of_service
+        if spans.span_name is not None:
+            events = events & self._named(spans.span_name)
+        for key, text in spans.attributes.items():
+            events = events & self._equal(key, text)
+        return events
+
+    def bad(self, spans: SpansConfig, events: Mask) -> Mask:
+        """Which of `events` are bad."""
+        bad: Mask = np.zeros(len(events), np.bool_)
+        if spans.bad.status:
+            bad |= self._once(("status", ""), lambda: statuses(self._scanned) == ERROR)
+        if spans.bad.above:
+            above = spans.bad.above
+            bad |= self._once(
+                ("above", above), lambda: durations_ns(self._scanned) > np.uint64(above)
+            )
+        for key, text in spans.bad.attributes.items():
+            bad |= self._equal(key, text)
+        return bad & events
+
+    def _named(self, name: str) -> Mask:
+        if self._names is None:
+            self._names = span_names(self._scanned)
+        names = self._names
+        return self._once(("name", name), lambda: named(names, name))
+
+    def _equal(self, key: str, text: str) -> Mask:
+        return self._once((f"attribute {key}", text), lambda: equal(self._attributes[key], text))
+
+    def _once(self, key: tuple[str, str | int], make: Callable[[], Mask]) -> Mask:
+        mask = self._masks.get(key)
+        if mask is None:
+            mask = self._masks[key] = make()
+        return mask

@@ -1,0 +1,104 @@
+"""The columns of a traces request that decisions about spans are made on.
+
+Each function reads one column for all spans at once, and none of them decodes a span.
+Numbers are as the sender wrote them: a clock that went back is the caller's to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.wire.kernel import Longs, Octets, Shorts, Words
+from collectors.wire.scan import Coded, Scan, attributes, identifiers, numbers, slices, texts
+
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+ERROR: Final = 2
+"""`STATUS_CODE_ERROR`."""
+
+_RESOURCE: Final = 1  # ResourceSpans.resource
+_RESOURCE_ATTRIBUTES: Final = 1
+_TRACE_ID, _SPAN_ID, _TRACE_STATE, _NAME, _KIND, _START, _END = 1, 2, 3, 5, 6, 7, 8
+_ATTRIBUTES, _STATUS, _STATUS_CODE = 9, 15, 3
+
+
+def resource_rows(scanned: Scan) -> Longs:
+    """Row of `scanned.resources` that each span belongs to."""
+    rows: Longs = scanned.scopes[scanned.entries[:, 3], 3]
+    return rows
+
+
+def resource_attributes(scanned: Scan, keys: Sequence[str]) -> Mapping[str, Coded]:
+    """The values of `keys`, one code per row of `scanned.resources`."""
+    spots = slices(scanned, scanned.resources, (_RESOURCE,))[0]
+    return attributes(scanned, _rows(spots), _fields(spots, _RESOURCE_ATTRIBUTES), keys)
+
+
+def span_attributes(scanned: Scan, keys: Sequence[str]) -> Mapping[str, Coded]:
+    """The values of `keys`, one code per span."""
+    fields = _fields(scanned.entries, _ATTRIBUTES)
+    return attributes(scanned, scanned.entries, fields, keys)
+
+
+def span_names(scanned: Scan) -> Coded:
+    """The name of each span: its text itself, not a serialized value."""
+    return texts(scanned, slices(scanned, scanned.entries, (_NAME,))[0])
+
+
+def trace_states(scanned: Scan) -> Coded:
+    """The W3C trace state of each span: its text itself."""
+    return texts(scanned, slices(scanned, scanned.entries, (_TRACE_STATE,))[0])
+
+
+def statuses(scanned: Scan) -> Words:
+    """The status code of each span: 0 unset, 1 OK, 2 error."""
+    spots = slices(scanned, scanned.entries, (_STATUS,))[0]
+    codes: Words = numbers(scanned, _rows(spots), (_STATUS_CODE,))[0]
+    return codes
+
+
+def kinds(scanned: Scan) -> Words:
+    """The kind of each span, as the protocol numbers them."""
+    found: Words = numbers(scanned, scanned.entries, (_KIND,))[0]
+    return found
+
+
+def ends_ns(scanned: Scan) -> Words:
+    """Unix time at which each span ended, 0 where it does not say."""
+    found: Words = numbers(scanned, scanned.entries, (_END,))[0]
+    return found
+
+
+def durations_ns(scanned: Scan) -> Words:
+    """How long each span took; 0 where it ends before it starts, as clocks that jump have it."""
+    starts, ends = numbers(scanned, scanned.entries, (_START, _END))
+    taken: Words = np.where(ends > starts, ends - starts, np.uint64(0))
+    return taken
+
+
+def trace_ids(scanned: Scan) -> Octets:
+    """Shape (spans, 16); zeros where the id is missing or of another length."""
+    spots = slices(scanned, scanned.entries, (_TRACE_ID,))[0]
+    return identifiers(scanned, spots, TRACE_ID_BYTES)
+
+
+def span_ids(scanned: Scan) -> Octets:
+    """Shape (spans, 8); zeros where the id is missing or of another length."""
+    spots = slices(scanned, scanned.entries, (_SPAN_ID,))[0]
+    return identifiers(scanned, spots, SPAN_ID_BYTES)
+
+
+def _rows(spots: Longs) -> Longs:
+    """Slices (start, end) as rows of (tag, body, end, parent): messages to look into."""
+    rows = np.zeros((len(spots), 4), np.int64)
+    rows[:, 1:3] = spots
+    return rows
+
+
+def _fields(rows: Longs, field: int) -> Shorts:
+    found: NDArray[np.int16] = np.full(len(rows), field, np.int16)
+    return found

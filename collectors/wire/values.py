@@ -1,0 +1,71 @@
+"""Serialized attribute values: what they say as text, and which of them say a given text."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import numpy as np
+from google.protobuf.json_format import MessageToDict
+from numpy.typing import NDArray
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+from collectors.wire.scan import Coded
+
+_STRING_TAG: Final = 0x0A
+_SHORT: Final = 0x80  # from here on a length takes two bytes
+
+
+def as_text(value: bytes) -> str:
+    """A serialized `AnyValue` as text: ``true``, ``5``, ``0.5``; lists and maps as JSON."""
+    if _is_short_string(value):
+        return value[2:].decode()
+    return _text_of(AnyValue.FromString(value))
+
+
+def equal(coded: Coded, text: str) -> NDArray[np.bool_]:
+    """Which rows carry a value that reads `text`; a row without the attribute does not."""
+    hits = [as_text(value) == text for value in coded.values]
+    found: NDArray[np.bool_] = np.array([*hits, False])[coded.codes]  # -1 is the last one
+    return found
+
+
+def named(coded: Coded, text: str) -> NDArray[np.bool_]:
+    """Which rows of a column of plain strings, such as names, are `text`."""
+    wanted = text.encode()
+    hits = [value == wanted for value in coded.values]
+    found: NDArray[np.bool_] = np.array([*hits, False])[coded.codes]
+    return found
+
+
+def _text_of(value: AnyValue) -> str:
+    match value.WhichOneof("value"):
+        case None:
+            text = ""
+        case "string_value":
+            text = value.string_value
+        case "bool_value":
+            text = "true" if value.bool_value else "false"
+        case "int_value":
+            text = str(value.int_value)
+        case "double_value":
+            text = _number(value.double_value)
+        case "bytes_value":
+            text = value.bytes_value.hex()
+        case _:
+            text = json.dumps(MessageToDict(value), sort_keys=True)
+    return text
+
+
+def _is_short_string(value: bytes) -> bool:
+    return (
+        len(value) > 1
+        and value[0] == _STRING_TAG
+        and value[1] < _SHORT
+        and value[1] == len(value) - 2
+    )
+
+
+def _number(value: float) -> str:
+    """The shortest digits that read back the same, whole numbers without a point."""
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
