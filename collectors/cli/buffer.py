@@ -72,7 +72,7 @@ def verify(directory: Path) -> None:
 
 @buffer.command()
 @_directory
-@click.option("--signal", type=click.Choice([*Signal]), help="Only this kind.")
+@click.option("--signal", type=click.Choice([kind.value for kind in Signal]), help="Only this kind.")
 @click.option("--from", "first", type=click.IntRange(min=0), default=0, help="First offset.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many requests.")
 def cat(directory: Path, signal: str | None, first: int, limit: int | None) -> None:
