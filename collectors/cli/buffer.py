@@ -16,7 +16,8 @@ from pathlib import Path
 import click
 
 from collectors.component import Signal
-from collectors.log.disk import OsFile
+from collectors.log.disk import OsFile, OsFileSystem
+from collectors.log.mark import read_mark
 from collectors.log.record import Kind, Record, raise_to, total_of
 from collectors.log.segment import (
     SEGMENT_HEADER_BYTES,
@@ -72,7 +73,9 @@ def verify(directory: Path) -> None:
 
 @buffer.command()
 @_directory
-@click.option("--signal", type=click.Choice([kind.value for kind in Signal]), help="Only this kind.")
+@click.option(
+    "--signal", type=click.Choice([kind.value for kind in Signal]), help="Only this kind."
+)
 @click.option("--from", "first", type=click.IntRange(min=0), default=0, help="First offset.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many requests.")
 def cat(directory: Path, signal: str | None, first: int, limit: int | None) -> None:
@@ -134,7 +137,11 @@ def _segments(log: Path) -> list[tuple[Path, SegmentName]]:
 
 
 def _frames(path: Path, name: SegmentName) -> Iterator[Frame]:
-    with closing(OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))) as file:
+    try:
+        opened = OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return  # trimmed by the daemon meanwhile
+    with closing(opened) as file:
         yield from frames(file, name)
 
 
@@ -162,32 +169,41 @@ def _look(path: Path, name: SegmentName) -> _Told:
 
 def _problems(log: Path) -> Iterator[str]:
     """What is wrong with a log; a torn tail of the last segment is not: nobody relies on it."""
+    promised = read_mark(OsFileSystem(), log).end  # first: a live daemon only moves it on
     totals = None
     expected: int | None = None
     for path, name in _segments(log):
-        with closing(OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))) as file:
-            try:
-                header = SegmentHeader.decode(file.read(0, SEGMENT_HEADER_BYTES))
-            except NewerFormat as error:
-                yield f"{path.name}: {error}"
-                continue
-            if header is None:
-                yield f"{path.name}: the header is damaged"
-            if expected is not None and name.base > expected:
-                yield f"{path.name}: records {expected} to {name.base - 1} before it are missing"
-            if totals is None and header is not None:
-                totals = header.totals
-            expected = name.base
-            for frame in frames(file, name):
-                record = frame.record
-                if frame.gap or record.offset > expected:
-                    yield f"{path.name}: damaged before record {record.offset}"
-                if record.signal is not None and totals is not None:
-                    lost = record.total - record.items - total_of(totals, record.signal)
-                    if lost > 0:
-                        yield f"{path.name}: {lost} items of {record.signal} are missing"
-                    totals = raise_to(totals, record.signal, record.total)
-                expected = record.offset + 1
+        try:
+            header = _header(path)
+        except NewerFormat as error:
+            yield f"{path.name}: {error}"
+            continue
+        except FileNotFoundError:
+            continue  # trimmed by the daemon meanwhile
+        if header is None:
+            yield f"{path.name}: the header is damaged"
+        if expected is not None and name.base > expected:
+            yield f"{path.name}: records {expected} to {name.base - 1} before it are missing"
+        if totals is None and header is not None:
+            totals = header.totals
+        expected = name.base
+        for frame in _frames(path, name):
+            record = frame.record
+            if frame.gap or record.offset > expected:
+                yield f"{path.name}: damaged before record {record.offset}"
+            if record.signal is not None and totals is not None:
+                lost = record.total - record.items - total_of(totals, record.signal)
+                if lost > 0:
+                    yield f"{path.name}: {lost} items of {record.signal} are missing"
+                totals = raise_to(totals, record.signal, record.total)
+            expected = record.offset + 1
+    if expected is not None and promised > expected:
+        yield f"records {expected} to {promised - 1} at the end are damaged or missing"
+
+
+def _header(path: Path) -> SegmentHeader | None:
+    with closing(OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))) as file:
+        return SegmentHeader.decode(file.read(0, SEGMENT_HEADER_BYTES))
 
 
 def _time(wall_ns: int) -> str:

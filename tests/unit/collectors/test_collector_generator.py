@@ -1,0 +1,105 @@
+"""The generated configuration counts what the SLO files state on spans."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from collectors.config.load import Text, load
+from collectors.config.model import Loaded
+from collectors.config.registry import Kind, Registry
+from collectors.config.tree import Surroundings
+from collectors.generator import GENERATOR, counting
+from collectors.processors.sli import SliConfig
+from slo.exact import Duration
+from slo.model import Compiled, SpansMatch
+from tests.front_end import project_of, slo_text
+
+SPANS = """\
+    spans:
+      service: worker
+      span_name: "execute: tool"
+      attributes: {retries: "3"}
+      bad: {status: false, attributes: {outcome: timeout}, above: 1d1ms}
+"""
+
+
+def generated(*texts: str) -> str:
+    (file,) = GENERATOR.generate(Compiled(project_of(*texts), ()))
+    assert file.path == "collector/collector.yaml"
+    return file.text
+
+
+def loaded(text: str, state: Path) -> Loaded:
+    around = Surroundings({"FLEETSLO_STATE": str(state)}, lambda path: path)
+    found, problems = load([Text("collector.yaml", text)], around, Registry.installed())
+    assert problems == []
+    assert found is not None
+    return found
+
+
+def test_a_project_without_indicators_on_spans_gets_the_starter_as_it_is() -> None:
+    starter = files("collectors.starter").joinpath("collector.yaml").read_text(encoding="utf-8")
+
+    assert generated(slo_text()) == starter
+
+
+def test_indicators_on_spans_are_counted_before_all_but_admission(tmp_path: Path) -> None:
+    found = loaded(generated(slo_text(), slo_text("tools", sli=SPANS)), tmp_path)
+
+    (pipeline,) = [of for of in found.pipelines if of.signal == "traces"]
+    assert pipeline.processors == ("memory_limiter", "sli", "batch")
+    config = found.components[Kind.PROCESSORS, "sli"].config
+    assert isinstance(config, SliConfig)
+    assert list(config.slos) == ["shop-tools"]
+    spans = config.slos["shop-tools"].spans
+    assert (spans.service, spans.span_name) == ("worker", "execute: tool")
+    assert spans.attributes == {"retries": "3"}
+    assert not spans.bad.status
+    assert spans.bad.attributes == {"outcome": "timeout"}
+    assert spans.bad.above == 86_400_001_000_000
+
+
+def test_what_the_file_leaves_open_means_the_same_to_the_collector(tmp_path: Path) -> None:
+    found = loaded(generated(slo_text(sli="    spans: {service: worker}\n")), tmp_path)
+
+    config = found.components[Kind.PROCESSORS, "sli"].config
+    assert isinstance(config, SliConfig)
+    spans = config.slos["shop-checkout"].spans
+    assert (spans.span_name, spans.attributes) == (None, {})
+    assert (spans.bad.status, spans.bad.attributes, spans.bad.above) == (True, {}, 0)
+
+
+def test_everything_else_of_the_configuration_stays_as_it_stands() -> None:
+    starter = files("collectors.starter").joinpath("collector.yaml").read_text(encoding="utf-8")
+    lines = generated(slo_text(sli="    spans: {service: worker}\n")).splitlines()
+
+    kept = [line for line in lines if line in starter.splitlines()]
+    changed = [line for line in starter.splitlines() if line not in lines]
+
+    assert kept == [line for line in starter.splitlines() if line not in changed]
+    assert changed == ["      processors: [memory_limiter, batch]"] or changed == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[memory_limiter]", "[memory_limiter, sli]"),
+        ("[tail_sampling, batch]", "[sli, tail_sampling, batch]"),
+        ("[redaction, memory_limiter, batch]", "[redaction, memory_limiter, sli, batch]"),
+    ],
+)
+def test_the_counter_comes_right_behind_what_acts_at_admission(before: str, after: str) -> None:
+    text = (
+        "processors:\n  batch:\nservice:\n  pipelines:\n"
+        f"    traces/a: {{receivers: [otlp], processors: {before}}}\n"
+        "    logs: {receivers: [otlp], processors: [batch]}\n"
+    )
+    match = SpansMatch("worker", bad_above=Duration.parse("5s"))
+
+    found = counting(text, {"one": match})
+
+    assert f"traces/a: {{receivers: [otlp], processors: {after}}}" in found
+    assert "logs: {receivers: [otlp], processors: [batch]}" in found
