@@ -108,7 +108,7 @@ def _run(scenario: Scenario, seed: int, baseline: float, console: Console) -> Ou
                 running,
                 crew,
                 baseline_seconds=baseline,
-                tell=lambda text: console.print(f"  {text}", highlight=False),
+                tell=lambda text: console.print(f"  {text}", highlight=False, soft_wrap=True),
             )
     except (MissingToolError, ServerError, FleetError) as error:
         console.print(f"cannot run the game day: {error}", style="red", highlight=False)
@@ -118,7 +118,9 @@ def _run(scenario: Scenario, seed: int, baseline: float, console: Console) -> Ou
 
 
 def _say(console: Console) -> Callable[[str, str], None]:
-    return lambda name, text: console.print(f"  {name}: {text}", style="yellow", highlight=False)
+    return lambda name, text: console.print(
+        f"  {name}: {text}", style="yellow", highlight=False, soft_wrap=True
+    )
 
 
 def _list(known: Sequence[Scenario]) -> None:

@@ -7,6 +7,7 @@ well only if the compliance page reached Legal and Compliance.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from alerts.gameday.fleet.crew import Crew, FleetError
 from alerts.gameday.fleet.topology import TEAMS
 from alerts.gameday.leave import leaving
 from alerts.gameday.narrator import Narrator
-from alerts.gameday.runner import UnhealthyError, wait_healthy
+from alerts.gameday.runner import HEALTHY_SECONDS, UnhealthyError, wait_healthy
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack
 from alerts.gameday.tree import TreeError
 from alerts.gameday.webhook import Page
@@ -57,6 +58,7 @@ class Story:
 
     Attributes:
         ready: Steady seconds at which all servers were ready.
+        limit: After how many seconds from then it ends; None for never.
         titles: How teams are called, by name.
     """
 
@@ -64,7 +66,14 @@ class Story:
     running: Stack
     crew: Crew
     ready: float
+    limit: float | None
     titles: dict[str, str]
+
+    def left(self) -> float:
+        """Seconds until the demo has to end; infinite when nobody said."""
+        if self.limit is None:
+            return math.inf
+        return max(0.0, self.ready + self.limit - time.monotonic())
 
     def team(self, name: str) -> str:
         """The title of a team."""
@@ -111,13 +120,13 @@ def _demo(tell: Narrator, folder: Path, limit: float | None) -> int:
             charge = running.charge(COMPACT, COMPACT_TRAFFIC)
             crew = Crew(charge, hear=lambda name, text: tell.complaint(f"{name}: {text}"))
             held.enter_context(crew)
-        story = Story(tell, running, crew, ready, _titles(running))
+        story = Story(tell, running, crew, ready, limit, _titles(running))
         _show_fleet(story)
         _baseline(story)
         arrived = _incident(story)
         _conclude(story, arrived=arrived)
         try:
-            _linger(story, limit)
+            _linger(story)
         except KeyboardInterrupt:
             tell.now("stopping")
         return FINE if arrived else NO_PAGE
@@ -125,7 +134,8 @@ def _demo(tell: Narrator, folder: Path, limit: float | None) -> int:
 
 def _introduce(tell: Narrator, running: Stack) -> None:
     ports = running.ports
-    tell.line("files", running.generated.rpartition(" in ")[0], str(running.tree.out))
+    files = running.generated.partition(" changed")[0].rpartition(", ")[0]
+    tell.line("files", files, str(running.tree.out))
     tell.line(
         "collector",
         "takes OTLP, fsyncs it to its log, then says OK",
@@ -161,8 +171,8 @@ def _baseline(story: Story) -> None:
     """A healthy fleet for half a minute, in numbers."""
     story.tell.chapter("A healthy fleet")
     with story.tell.waiting("waiting for the first numbers"):
-        wait_healthy(story.running)
-        while time.monotonic() - story.ready < BASELINE_SECONDS:
+        wait_healthy(story.running, min(HEALTHY_SECONDS, story.left()))
+        while time.monotonic() - story.ready < BASELINE_SECONDS and story.left():
             story.tell.now(figures.read(story.running.prometheus.url, figures.FLEET))
             time.sleep(_POLL_SECONDS)
     story.tell.line("fleet", figures.read(story.running.prometheus.url, figures.FLEET))
@@ -184,7 +194,7 @@ def _incident(story: Story) -> bool:
 
 def _await(story: Story, wanted: tuple[str, str], injected: float, seconds: float) -> bool:
     alert, team = wanted
-    deadline = injected + seconds
+    deadline = time.time() + min(injected + seconds - time.time(), story.left())
     page: Page | None = None
     with story.tell.waiting(f"waiting for {alert}"):
         while page is None and (now := time.time()) < deadline:
@@ -193,7 +203,7 @@ def _await(story: Story, wanted: tuple[str, str], injected: float, seconds: floa
                 lambda page: page.firing and (page.alert, page.team) == wanted, _POLL_SECONDS
             )
     if page is None:
-        story.tell.complaint(f"{alert} did not reach {story.team(team)} within {seconds:.0f} s")
+        story.tell.complaint(f"{alert} did not reach {story.team(team)} in time")
         return False
     _show_page(story, page, injected)
     return True
@@ -228,15 +238,14 @@ def _conclude(story: Story, *, arrived: bool) -> None:
     story.tell.line("collector", figures.read(story.running.prometheus.url, figures.COLLECTOR))
 
 
-def _linger(story: Story, limit: float | None) -> None:
+def _linger(story: Story) -> None:
     """Stay, so that one can look around; until the time is over or Ctrl-C."""
-    until = "until Ctrl-C" if limit is None else f"until {limit:.0f} s after the servers"
-    story.tell.line("running", f"{until}; then everything is stopped and removed")
+    until = "Ctrl-C" if story.limit is None else f"{story.limit:.0f} s after the servers"
+    story.tell.line("running", f"until {until}; then everything is stopped and removed")
     with story.tell.waiting("running"):
-        while limit is None or time.monotonic() - story.ready < limit:
+        while left := story.left():
             story.tell.now(figures.read(story.running.prometheus.url, figures.FLEET))
-            left = _POLL_SECONDS if limit is None else story.ready + limit - time.monotonic()
-            time.sleep(max(0.0, min(_POLL_SECONDS, left)))
+            time.sleep(min(_POLL_SECONDS, left))
 
 
 def _opens(link: str) -> str:

@@ -30,11 +30,11 @@ FLEET: Final = (
         "{:.0f} of {:.0f} agents healthy",
         ('sum(mas_agent_count{mas_agent_state="healthy"})', "sum(mas_agent_count)"),
     ),
-    Figure("{:.1f} actions a second", (_ACTIONS,)),
-    Figure("{:.1f} % of them fail", (f"100 * {_FAILED} / {_ACTIONS}",)),
-    Figure("messages wait {:.2f} s (P95)", (_WAIT,)),
+    Figure("{:.1f} actions/s", (_ACTIONS,)),
+    Figure("{:.1f} % fail", (f"100 * {_FAILED} / {_ACTIONS}",)),
+    Figure("P95 wait {:.2f} s", (_WAIT,)),
     Figure(
-        "{:.1f} model calls a second",
+        "{:.1f} model calls/s",
         ("sum(rate(gen_ai_client_operation_duration_seconds_count[1m]))",),
     ),
 )
@@ -42,7 +42,7 @@ COLLECTOR: Final = (
     Figure("{:,.0f} items accepted", ('sum(fleetslo_items_total{outcome="accepted"})',)),
     Figure("{:.0f} unaccounted for", ("sum(abs(fleetslo_conservation_imbalance))",)),
     Figure(
-        "on disk after {:.1f} ms (P95)",
+        "P95 fsync {:.1f} ms",
         (f"1000 * {_FSYNC}",),
     ),
 )
@@ -65,4 +65,4 @@ def read(prometheus: str, figures: tuple[Figure, ...]) -> str:
         known = [value for value in values if value is not None]
         if len(known) == len(values):
             told.append(figure.words.format(*known))
-    return "  ·  ".join(told)
+    return " · ".join(told)

@@ -56,7 +56,7 @@ class Narrator:
         table = Table.grid(padding=(0, 2))
         for name, address in addresses.items():
             table.add_row(
-                Text(name, style="bold"), Text(address, style=f"underline link {address}")
+                Text(name, style="bold"), Text.assemble((address, f"underline link {address}"))
             )
         if self._alive:
             self.console.print(Padding(table, (0, 0, 0, _INDENT)))
