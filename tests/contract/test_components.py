@@ -87,11 +87,12 @@ async def send_grpc(receiver: Receiver, batch: Batch) -> bool:
         try:
             await channel.unary_unary(method)(batch.payload)
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-                assert "google.rpc.retryinfo-bin" in dict(error.trailing_metadata() or ())
+            hint = "google.rpc.retryinfo-bin" in dict(error.trailing_metadata() or ())
+            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and hint:
                 return False
-            assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-            raise Rejected(error.details() or "") from error
+            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                raise Rejected(error.details() or "") from error
+            raise
     return True
 
 

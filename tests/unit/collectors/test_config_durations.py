@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from collectors.net import duration
-from collectors.net.fields import split_address
 from hypothesis import given
 from hypothesis import strategies as st
+
+from collectors.net import duration
+from collectors.net.fields import split_address
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+
 from collectors.config.load import Text, load
 from collectors.config.model import Loaded
 from collectors.config.plan import plan
@@ -31,6 +32,9 @@ service:
   pipelines:
     traces: {receivers: [otlp], processors: [batch], exporters: [otlphttp, debug]}
 """
+
+
+WAY_OUT = "write ${env:NAME:-default} for a default, or $$ for a dollar sign"
 
 
 def no_files(path: str) -> str:
@@ -120,7 +124,10 @@ def test_own_metrics_can_be_switched_off() -> None:
 
 
 def test_later_files_merge_maps_and_replace_lists() -> None:
-    more = "exporters: {debug: {verbosity: normal}}\nservice: {pipelines: {traces: {exporters: [debug]}}}\n"
+    more = """\
+exporters: {debug: {verbosity: normal}}
+service: {pipelines: {traces: {exporters: [debug]}}}
+"""
 
     loaded = good(GOOD, more)
 
@@ -204,8 +211,10 @@ def test_print_config_can_be_read_again_and_marks_our_differences() -> None:
         (
             '"127.0.0.1:0"',
             '"127.0.0.1"',
-            "COL005 5:24 protocols.http.endpoint must be host:port with a port from 0 to 65535, "
-            "got '127.0.0.1' | ",
+            (
+                "COL005 5:24 protocols.http.endpoint must be host:port with a port from 0 to "
+                "65535, got '127.0.0.1' | "
+            ),
         ),
         (
             "timeout: 1s",
@@ -215,8 +224,10 @@ def test_print_config_can_be_read_again_and_marks_our_differences() -> None:
         (
             "send_batch_max_size: 200",
             "send_batch_max_size: 1",
-            "COL005 7:3 batch send_batch_max_size must be 0 or at least send_batch_size (100), "
-            "got 1 | ",
+            (
+                "COL005 7:3 batch send_batch_max_size must be 0 or at least send_batch_size (100), "
+                "got 1 | "
+            ),
         ),
         (
             "  debug:",
@@ -251,17 +262,20 @@ def test_print_config_can_be_read_again_and_marks_our_differences() -> None:
         (
             "timeout: 1s",
             'timeout: "${env:NOPE}"',
-            "COL003 7:20 the environment variable NOPE is not set | write ${env:NAME:-default} for a default, or $$ for a dollar sign",
+            "COL003 7:20 the environment variable NOPE is not set | " + WAY_OUT,
         ),
         (
             "timeout: 1s",
             'timeout: "${http:x}"',
-            "COL003 7:20 ${http:...} is not supported, only env and file | write ${env:NAME:-default} for a default, or $$ for a dollar sign",
+            "COL003 7:20 ${http:...} is not supported, only env and file | " + WAY_OUT,
         ),
         (
             "  debug:",
             "  debug: {sending_queue: {enabled: false}}",
-            "COL005 10:36 sending_queue.enabled must be true: what is acknowledged waits on disk for every destination, got false | ",
+            (
+                "COL005 10:36 sending_queue.enabled must be true: what is acknowledged waits on "
+                "disk for every destination, got false | "
+            ),
         ),
         ("  debug:", "  debug/: {}", "COL005 10:3 debug/ must have a name after the slash | "),
         (

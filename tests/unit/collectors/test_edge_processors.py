@@ -1,10 +1,15 @@
-"""`resource` edits resources and nothing else; `memory_limiter` refuses before anything is taken."""
+"""`resource` edits resources only; `memory_limiter` refuses before anything is taken."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from pydantic import ValidationError
+
 from collectors.component import Batch, Context, Refused, Signal
 from collectors.net.slices import BrokenMessageError, delimited, slices
 from collectors.processors.memory_limiter import (
@@ -16,10 +21,6 @@ from collectors.processors.memory_limiter import (
 from collectors.processors.resource import ResourceConfig, ResourceProcessor
 from collectors.testing import batch, traces_request
 from collectors.testing.samples import request
-from hypothesis import given
-from hypothesis import strategies as st
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from pydantic import ValidationError
 
 MEBIBYTE = 1024 * 1024
 
@@ -154,7 +155,7 @@ def test_the_limit_may_be_a_share_of_the_machine() -> None:
     config = MemoryLimiterConfig(limit_percentage=50, spike_limit_percentage=10)
 
     assert config.soft_limit_bytes(1000) == 400
-    assert 0 < total_memory_bytes()
+    assert total_memory_bytes() > 0
     assert FACTORY.admission
     assert FACTORY.gate is not None
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from collectors.component import Signal, StartError, TryLater
 from collectors.exporters.file import FileConfig, FileExporter
 from collectors.net.otlp_json import to_protobuf
@@ -134,7 +135,7 @@ def test_a_full_disk_means_later_and_leaves_no_half_line(tmp_path: Path) -> None
 def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("a file, not a directory")
 
-    with pytest.raises(StartError, match="file cannot write .*blocked/out.json"):
+    with pytest.raises(StartError, match=r"file cannot write .*blocked/out\.json"):
         use(tmp_path / "blocked" / "out.json", one)
 
 

@@ -10,17 +10,18 @@ from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+
 from collectors.component import Delivery, NeverTaken, Signal, TryLater
 from collectors.exporters.otlp_http import OtlpHttpConfig, OtlpHttpExporter
 from collectors.net.compression import decompress
 from collectors.net.otlp_json import to_protobuf
 from collectors.net.retry_after import LONGEST_SECONDS, retry_after_seconds
 from collectors.testing import batch
-from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTracePartialSuccess,
-    ExportTraceServiceResponse,
-)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BATCH = batch(Signal.TRACES)

@@ -10,11 +10,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from collectors.component import Batch, Context, Signal
-from collectors.exporters.prometheus import PrometheusConfig, PrometheusView
-from collectors.exporters.prometheus.render import bound_text
-from collectors.testing import MemoryMeter, settings
-from collectors.testing.samples import text
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
@@ -41,6 +36,12 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from collectors.component import Batch, Context, Signal
+from collectors.exporters.prometheus import PrometheusConfig, PrometheusView
+from collectors.exporters.prometheus.render import bound_text
+from collectors.testing import MemoryMeter, settings
+from collectors.testing.samples import text
 from slo import servers
 
 SECOND = 1_000_000_000

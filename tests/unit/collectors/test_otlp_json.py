@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
-from collectors.component import Signal
-from collectors.net.otlp_json import NotOtlpError, to_json, to_protobuf
-from collectors.testing.samples import request
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from collectors.component import Signal
+from collectors.net.otlp_json import NotOtlpError, to_json, to_protobuf
+from collectors.testing.samples import request
 
 SPAN = """
 {"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"intValue":INT}}]},
@@ -59,10 +61,8 @@ def test_written_enums_are_numbers_and_large_integers_are_text() -> None:
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused_in_one_way_only(data: bytes) -> None:
     for signal in Signal:
-        try:
+        with contextlib.suppress(NotOtlpError):  # anything else would end the request badly
             to_protobuf(signal, data)
-        except NotOtlpError as error:
-            assert str(error)
 
 
 def test_attribute_values_nested_too_deep_are_refused() -> None:

@@ -18,17 +18,6 @@ import grpc
 import grpc.aio
 import pytest
 import zstandard
-from collectors.component import Refused, Rejected, Signal, StartError
-from collectors.receivers.otlp import OtlpConfig, OtlpReceiver
-from collectors.receivers.otlp.take import InFlight
-from collectors.testing import (
-    MemoryIntake,
-    MemoryMeter,
-    logs_request,
-    metrics_request,
-    settings,
-    traces_request,
-)
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -45,6 +34,18 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from collectors.component import Refused, Rejected, Signal, StartError
+from collectors.receivers.otlp import OtlpConfig, OtlpReceiver
+from collectors.receivers.otlp.take import InFlight
+from collectors.testing import (
+    MemoryIntake,
+    MemoryMeter,
+    logs_request,
+    metrics_request,
+    settings,
+    traces_request,
+)
 
 PROTOBUF = "application/x-protobuf"
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

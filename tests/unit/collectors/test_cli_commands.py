@@ -1,0 +1,74 @@
+"""The command `collector`: what it says about configurations and components, and how fast."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from collectors.cli import main
+
+HEAVY = """
+import sys
+from collectors.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+print("HEAVY", sorted({"grpc", "aiohttp", "pydantic", "numpy", "yaml"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("command", ["validate", "print-config"])
+def test_the_built_in_configuration_is_taken(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    result = CliRunner().invoke(main, [command])
+
+    assert result.exit_code == 0, result.output
+
+
+def test_the_starter_configuration_is_taken_without_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "collector.yaml"
+    path.write_text(files("collectors.starter").joinpath("collector.yaml").read_text("utf-8"))
+
+    result = CliRunner().invoke(main, ["validate", "--config", str(path)])
+
+    assert (result.exit_code, result.stdout) == (0, "fine: traces, metrics, logs\n")
+    assert result.stderr == ""
+
+
+def test_components_are_listed_with_what_they_carry() -> None:
+    result = CliRunner().invoke(main, ["components"])
+
+    assert result.exit_code == 0
+    line = next(line for line in result.output.splitlines() if line.startswith("  prometheus "))
+    assert line.split()[:2] == ["prometheus", "metrics"]
+
+
+def test_a_file_that_is_not_there_is_told() -> None:
+    result = CliRunner().invoke(main, ["validate", "--config", "/not/there.yaml"])
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error[COL001]: cannot read /not/there.yaml: No such file")
+
+
+def test_a_directory_without_logs_is_told(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["buffer", "ls", str(tmp_path)])
+
+    assert result.exit_code == 1
+    assert result.stderr == f"collector: {tmp_path} holds no log\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", HEAVY], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert result.stdout.splitlines()[-1] == "HEAVY []"
