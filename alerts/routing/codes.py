@@ -71,6 +71,12 @@ CODES: Final = {
         "A cause that never pages silences nothing, since only a page may silence.\n\n"
         "The `depends_on` is kept for the runbook."
     ),
+    "ALM017": (
+        "A hand-written part of a runbook belongs to no alert.\n\n"
+        "`runbooks/<alert>.md` beside the specs goes into the page of that alert: what stands "
+        "under one of its headings (Meaning, Impact, Diagnosis, Mitigation, Escalation) there, "
+        "the rest under Notes."
+    ),
     "ALM016": (
         "An alert's `runbook_url` leads to no generated page.\n\n"
         "It must be `urls.runbooks` of Settings followed by the alert's name and `.md`."

@@ -7,6 +7,7 @@ from typing import Final
 
 from alerts.runbooks import links, text
 from alerts.runbooks.burn import burn_page
+from alerts.runbooks.handwritten import included, strays
 from alerts.runbooks.operational import alert_page, escalation_page
 from alerts.runbooks.procedures import FOLDER, PROCEDURES
 from alerts.runbooks.shared import shared_page
@@ -25,17 +26,19 @@ class RunbookGenerator:
     output = Output.RUNBOOKS
 
     def check(self, compiled: Compiled) -> Iterable[Diagnostic]:
-        """Every `runbook_url` must lead to a page that is generated."""
-        return tuple(_dead_links(compiled))
+        """Every `runbook_url` must lead to a page that is generated, every part to an alert."""
+        return (*_dead_links(compiled), *strays(compiled))
 
     def generate(self, compiled: Compiled) -> Iterable[OutputFile]:
         """``runbooks/<alert>.md``, ``runbooks/index.md`` and the procedures."""
         ways = Ways.of(compiled)
         settings = compiled.project.settings
         alerts = by_name(compiled.alert_rules())
+        parts = compiled.project.handwritten
+        pages = {name: page(rules, ways) for name, rules in alerts.items()}
+        pages |= {name: included(pages[name], parts[name].text) for name in parts if name in pages}
         files = [
-            OutputFile(names.runbook_path(name), page(rules, ways).markdown())
-            for name, rules in alerts.items()
+            OutputFile(names.runbook_path(name), each.markdown()) for name, each in pages.items()
         ]
         files += [
             OutputFile(f"runbooks/{FOLDER}/{each.name}.md", each.markdown(settings))

@@ -27,6 +27,7 @@ class Page:
         facts: Name and value pairs that stand before the sections.
         sections: The blocks of each of `SECTIONS`, in that order.
         links: Text and address.
+        notes: What people wrote beside the specs, and no section takes.
     """
 
     alert: str
@@ -38,6 +39,7 @@ class Page:
     mitigation: tuple[str, ...]
     escalation: tuple[str, ...]
     links: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def markdown(self) -> str:
         """The whole page."""
@@ -49,6 +51,8 @@ class Page:
         ]
         for title, body in zip(SECTIONS, bodies, strict=True):
             blocks += [f"## {title}", *body]
+        if any(note.strip() for note in self.notes):
+            blocks += ["## Notes", *self.notes]
         if self.links:
             blocks += ["## Links", bullets(f"[{text}]({url})" for text, url in self.links)]
         blocks.append("[All runbooks](index.md)")

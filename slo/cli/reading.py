@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from slo.diagnostic import Diagnostic, Level
-from slo.model import Project
+from slo.diagnostic import Diagnostic, Level, Span
+from slo.model import Project, UserFile
 from slo.spec import SourceFile, read
+from slo.spec.settings import unreadable
 
 MANIFEST: Final = "manifest.json"
 _SUFFIXES: Final = (".yaml", ".yml")
+_RUNBOOKS: Final = "runbooks"
+MAX_BYTES: Final = 8 * 1024 * 1024
+"""Of a file that goes into the output as it is; longer ones are refused unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +40,24 @@ class Reading:
 def read_paths(paths: Sequence[str]) -> Reading:
     """Read every file of `paths`; a directory stands for the YAML files below it."""
     files: list[SourceFile] = []
+    parts: list[UserFile] = []
     faults: list[Diagnostic] = []
-    for path, named in _wanted(paths):
+    wanted = tuple(_wanted(paths))
+    for path, named in wanted:
         try:
             files.append(SourceFile(path, _text(path), named))
         except (OSError, UnicodeDecodeError) as error:
-            text = f"{path} cannot be read: {_words(error)}"
-            faults.append(Diagnostic("SLO005", Level.ERROR, text))
-    project, problems = read(files)
+            faults.append(_unreadable(path, error))
+    for path in _handwritten(path for path, _ in wanted):
+        try:
+            parts.append(UserFile(path, _bounded(path), Span(path, 1, 1, 2)))
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append(_unreadable(path, error))
+    project, problems = read(files, parts, _bounded)
     if faults:
         project = None
         problems = [p for p in problems if files or p.code != "SLO007"]
-    sources = {file.name: file.text for file in files}
+    sources = {file.name: file.text for file in files} | {part.path: part.text for part in parts}
     return Reading(project, (*problems, *faults), sources)
 
 
@@ -84,12 +95,28 @@ def _below(folder: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(here, name))  # noqa: PTH118 - os.walk gives text
 
 
+def _handwritten(files: Iterable[str]) -> list[str]:
+    """The runbook parts beside the files: ``runbooks/<alert>.md`` in the folder of one."""
+    folders = {os.path.dirname(path) for path in files if path != "-"}  # noqa: PTH120 - paths stay as the user wrote them
+    return sorted(
+        os.path.join(folder, _RUNBOOKS, path.name)  # noqa: PTH118 - as above
+        for folder in folders
+        for path in Path(folder, _RUNBOOKS).glob("*.md")
+        if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def _bounded(path: str) -> str:
+    size = Path(path).stat().st_size
+    if size > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it may hold {MAX_BYTES} bytes, got {size}", path)
+    return _text(path)
+
+
+def _unreadable(path: str, error: OSError | UnicodeDecodeError) -> Diagnostic:
+    return Diagnostic("SLO005", Level.ERROR, f"{path} cannot be read: {unreadable(error)}")
+
+
 def _text(path: str) -> str:
     raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     return raw.decode("utf-8").replace("\r\n", "\n")
-
-
-def _words(error: OSError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"it is not UTF-8 at byte {error.start}"
-    return (error.strerror or str(error)).lower()

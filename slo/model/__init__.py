@@ -4,6 +4,7 @@ from slo.model.compiled import AlertRule, Compiled, OutputFile, RecordRule, Rule
 from slo.model.documents import (
     Alert,
     Alerting,
+    Base,
     Calendar,
     Destination,
     DestinationKind,
@@ -26,6 +27,7 @@ from slo.model.documents import (
     TierForm,
     TraceStore,
     Urls,
+    UserFile,
     WorkingHours,
 )
 
@@ -33,6 +35,7 @@ __all__ = [
     "Alert",
     "AlertRule",
     "Alerting",
+    "Base",
     "Calendar",
     "Compiled",
     "Destination",
@@ -60,5 +63,6 @@ __all__ = [
     "TierForm",
     "TraceStore",
     "Urls",
+    "UserFile",
     "WorkingHours",
 ]

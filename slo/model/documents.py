@@ -322,6 +322,29 @@ class Intervals:
 
 
 @dataclass(frozen=True, slots=True)
+class UserFile:
+    """A file of the user's own that goes into the output, as it stands.
+
+    Attributes:
+        path: As the user would name it.
+        place: Where it is asked for; the file's own first line where nobody names it.
+    """
+
+    path: str
+    text: str
+    place: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The user's own configurations; our parts are inserted there, the rest is kept."""
+
+    alertmanager: UserFile | None = None
+    prometheus: UserFile | None = None
+    collector: UserFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What holds for the whole project (`kind: Settings`, at most one)."""
 
@@ -335,14 +358,20 @@ class Settings:
     default_owner: str = ""
     default_policy: str = "sre-multiwindow"
     default_window: Duration = field(default_factory=lambda: Duration.parse("30d"))
+    base: Base = field(default_factory=Base)
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """All documents of a run, each sorted by its id or name."""
+    """All documents of a run, each sorted by its id or name.
+
+    Attributes:
+        handwritten: Parts of runbooks that people wrote, by the name of the alert.
+    """
 
     slos: tuple[Slo, ...]
     alerts: tuple[Alert, ...]
     teams: tuple[Team, ...]
     maintenance: tuple[Maintenance, ...]
     settings: Settings
+    handwritten: Mapping[str, UserFile] = field(default_factory=dict[str, UserFile])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from slo.diagnostic import Span
@@ -11,6 +11,15 @@ from slo.policy import Policy
 from slo.source import Mapping, Scalar
 from slo.spec.fields import Fields
 from slo.spec.problems import Problems, nearest
+
+
+def nothing_at_hand(path: str) -> str:
+    """What a run without a file system reads.
+
+    Raises:
+        FileNotFoundError: Always.
+    """
+    raise FileNotFoundError(2, "no such file or directory", path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Context:
         slo_ids: Ids of all SLOs, with the name alone beside them.
         alerts: Names of all alerts.
         unclear: Names of documents whose kind is not known: they may be anything.
+        open_text: Reads a file that a document names; raises OSError or UnicodeDecodeError.
     """
 
     problems: Problems
@@ -64,6 +74,7 @@ class Context:
     slo_ids: dict[str, str] = field(default_factory=dict[str, str])
     alerts: frozenset[str] = frozenset()
     unclear: frozenset[str] = frozenset()
+    open_text: Callable[[str], str] = nothing_at_hand
 
     def team(self, fields: Fields, key: str, document: Document) -> str:
         """The team that `key` names, by default that of the settings; it must exist."""

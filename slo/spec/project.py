@@ -6,17 +6,18 @@ may refer to anything, wherever it stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from slo.diagnostic import Diagnostic
-from slo.model import Alert, Project, Slo
+from slo.model import Alert, Project, Slo, UserFile
 from slo.names import burn_alert, slo_id
 from slo.policy import read as read_policy
 from slo.spec.alerts import read_alert
 from slo.spec.check import check
-from slo.spec.context import Context, Document
+from slo.spec.context import Context, Document, nothing_at_hand
 from slo.spec.cycles import cycles
 from slo.spec.maintenance import read_maintenance
 from slo.spec.problems import Problems
@@ -29,19 +30,43 @@ from slo.spec.teams import read_team
 _T = TypeVar("_T")
 
 
-def read(files: Sequence[SourceFile]) -> tuple[Project | None, list[Diagnostic]]:
+def read(
+    files: Sequence[SourceFile],
+    handwritten: Sequence[UserFile] = (),
+    open_text: Callable[[str], str] = nothing_at_hand,
+) -> tuple[Project | None, list[Diagnostic]]:
     """Read, check and resolve every document of `files`.
+
+    Args:
+        files: Texts that hold documents.
+        handwritten: Parts of runbooks, each called as its alert: ``runbooks/<alert>.md``.
+        open_text: Reads a file that a document names; raises OSError or UnicodeDecodeError.
 
     Returns:
         The project, or None when there is an error; and every problem, by place.
     """
     problems = Problems()
     found = documents(files, problems)
-    project = _resolve([_formed(document, problems) for document in found], Context(problems))
+    context = Context(problems, open_text=open_text)
+    parts = _handwritten(handwritten, problems)
+    formed = [_formed(document, problems) for document in found]
+    project = replace(_resolve(formed, context), handwritten=parts)
     if not found and not problems.errors:
         names = ", ".join(file.name for file in files[:5]) or "nothing"
         problems.error("SLO007", f"no document of ours was found, looked at {names}", None)
     return (None if problems.errors else project), problems.sorted()
+
+
+def _handwritten(parts: Iterable[UserFile], problems: Problems) -> dict[str, UserFile]:
+    """The parts by the name of their alert; two for one alert are an error."""
+    found: dict[str, UserFile] = {}
+    for part in sorted(parts, key=lambda part: part.path):
+        alert = PurePosixPath(part.path).stem
+        first = found.setdefault(alert, part)
+        if first is not part:
+            text = f"the runbook of {alert} has two hand-written parts, the first is {first.path}"
+            problems.error("SLO020", text, part.place, "put them into one file")
+    return found
 
 
 def _formed(document: Document, problems: Problems) -> Document:

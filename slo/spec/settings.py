@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Final
 from urllib.parse import urlsplit
 
 from slo.exact import Duration
-from slo.model import Intervals, LogStore, Settings, TraceStore, Urls
+from slo.model import Base, Intervals, LogStore, Settings, TraceStore, Urls, UserFile
 from slo.spec.context import Context, Document
 from slo.spec.fields import Fields
 
@@ -35,6 +36,7 @@ def read_settings(document: Document, context: Context) -> Settings:
         default_owner=defaults.text("owner"),
         default_policy=defaults.text("policy", default.default_policy),
         default_window=defaults.duration("window") or default.default_window,
+        base=_base(spec.child("base"), context),
     )
 
 
@@ -43,6 +45,35 @@ def check_defaults(document: Document, context: Context) -> None:
     defaults = document.spec.child("defaults")
     if defaults.has("owner"):
         context.check_team(defaults.text("owner"), defaults.place("owner"))
+
+
+def _base(fields: Fields, context: Context) -> Base:
+    return Base(
+        alertmanager=_user_file(fields, "alertmanager", context),
+        prometheus=_user_file(fields, "prometheus", context),
+        collector=_user_file(fields, "collector", context),
+    )
+
+
+def _user_file(fields: Fields, key: str, context: Context) -> UserFile | None:
+    """The file that `key` names, relative to the file that names it."""
+    named, place = fields.text(key), fields.place(key)
+    if not named:
+        return None
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(place.file), named))
+    try:
+        text = context.open_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        context.problems.error("SLO005", f"{path} cannot be read: {unreadable(error)}", place)
+        return None
+    return UserFile(path, text, place)
+
+
+def unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, in a few words."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 at byte {error.start}"
+    return (error.strerror or str(error)).lower()
 
 
 def _store(text: str, default: LogStore) -> LogStore:

@@ -269,6 +269,17 @@ SETTINGS_SPEC: Final = Shape(
             "what the output is for",
         ),
         Key(
+            "base",
+            Shape(
+                "base",
+                tuple(
+                    Key(name, Text(), f"your own {name} configuration, relative to this file")
+                    for name in ("alertmanager", "prometheus", "collector")
+                ),
+            ),
+            "files of your own that our parts are inserted into",
+        ),
+        Key(
             "defaults",
             Shape(
                 "defaults",

@@ -107,6 +107,11 @@ def _spans(fields: Fields, entry: Entry, case: Case) -> Sli | None:
         text = "no span can be bad: status is off, and neither attributes nor above is given"
         case.problems.error("SLO018", text, fields.place("bad"))
         return None
+    if always := match.attributes.items() & match.bad_attributes.items():
+        key, value = min(always)
+        text = f"every event is bad: {key} must be {value!r} to match, and that is bad"
+        case.problems.error("SLO018", text, fields.place("bad"))
+        return None
     series = f'{SLI_EVENTS}{{slo_id="{case.slo_id}"'
     errors = canonical(f'sum(rate({series},outcome="bad"}}[$window]))')
     return Sli(SliKind.SPANS, errors, canonical(f"sum(rate({series}}}[$window]))"), match)
