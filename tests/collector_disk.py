@@ -9,6 +9,7 @@ does not bring them to the disk.
 from __future__ import annotations
 
 import errno
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,7 @@ def _parts(write: Write, random: Random) -> list[Write]:
         cuts.append(min(end, (cuts[-1] // SECTOR_BYTES + 1) * SECTOR_BYTES))
     return [
         Write(start, write.data[start - write.position : stop - write.position])
-        for start, stop in zip(cuts, cuts[1:], strict=False)
+        for start, stop in itertools.pairwise(cuts)
         if random.random() < 0.5
     ]
 

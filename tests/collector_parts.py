@@ -22,9 +22,9 @@ from collectors.stateless import Stateless
 class ManualClock:
     """A clock that stands still until it is moved."""
 
-    def __init__(self, steady_ns: int = 1_000_000_000, wall_ns: int = 1_700_000_000_000_000_000):
-        self.steady = steady_ns
-        self.wall = wall_ns
+    def __init__(self) -> None:
+        self.steady = 1_000_000_000
+        self.wall = 1_700_000_000_000_000_000
 
     def steady_ns(self) -> int:
         return self.steady

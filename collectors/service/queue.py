@@ -77,11 +77,11 @@ class Queue:
         while True:
             self._grown.clear()
             await self._read_ahead()
-            if self._ahead and (patience := self._patience_seconds()) <= 0:
+            patience = self._patience_seconds() if self._ahead else None
+            if patience is not None and patience <= 0:
                 return self._take()
-            timeout = patience if self._ahead else None
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(patience):
                     await self._grown.wait()
             except TimeoutError:
                 continue

@@ -185,8 +185,7 @@ def test_a_failing_disk_refuses_and_takes_again_when_it_can(
     store.append([entry(0)])
     disk.fault = _failing(operation, code)
     with pytest.raises(kind):
-        for number in range(1, 40):
-            store.append([entry(number)])
+        _append_to_the_end_of_a_segment(store)
     end = store.next_offset
     disk.fault = lambda _operation, _name: None
 
@@ -194,6 +193,11 @@ def test_a_failing_disk_refuses_and_takes_again_when_it_can(
 
     assert record.offset == end
     assert record.total == (end + 1) * 10
+
+
+def _append_to_the_end_of_a_segment(store: Store) -> None:
+    for number in range(1, 40):
+        store.append([entry(number)])
 
 
 def _failing(operation: str, code: int) -> Callable[[str, str], None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 from pathlib import Path
 from random import Random
 
@@ -98,19 +100,15 @@ class LogMachine(RuleBasedStateMachine):
         self, sizes: list[int], at: int, code: int, *, forever: bool
     ) -> None:
         self.disk.fault = FailAt(at, disk_error(code), forever=forever)
-        try:
+        with contextlib.suppress(LogFailed):
             self._append(self._entries(sizes))
-        except LogFailed:
-            pass
         self.disk.fault = lambda _operation, _name: None
 
     @rule(sizes=SIZES, at=st.integers(1, 8), random=st.randoms(use_true_random=False))
     def crash_while_appending(self, sizes: list[int], at: int, random: Random) -> None:
         self.disk.fault = FailAt(at, Crash())
-        try:
+        with contextlib.suppress(Crash):
             self._append(self._entries(sizes))
-        except Crash:
-            pass
         self._come_up(random, [])
 
     @rule(
@@ -125,10 +123,8 @@ class LogMachine(RuleBasedStateMachine):
         self.disk = self.disk.after_crash(random)
         for at in crashes:
             self.disk.fault = FailAt(at, Crash())
-            try:
+            with contextlib.suppress(Crash):
                 self._open()
-            except Crash:
-                pass
             self.disk = self.disk.after_crash(random)
         self.store = self._open()
         # What somebody has read must stay: recovery made it safe before.
@@ -163,7 +159,7 @@ class LogMachine(RuleBasedStateMachine):
     def the_running_total_counts_every_record(self) -> None:
         found = read_all(self.store)
 
-        assert all(later.total > earlier.total for earlier, later in zip(found, found[1:]))
+        assert all(later.total > earlier.total for earlier, later in itertools.pairwise(found))
 
 
 TestLogMachine = LogMachine.TestCase

@@ -37,9 +37,7 @@ class Bench:
         words = OutboxWords(self.outbox.end, 0, "traces", to, Context(tenant))
         steady = self.clock.steady_ns()
         payload = spans(*names)
-        entry = Entry(
-            Kind.DATA, Signal.TRACES, len(names), steady, 1, words.encode(), payload
-        )
+        entry = Entry(Kind.DATA, Signal.TRACES, len(names), steady, 1, words.encode(), payload)
         self.outbox.append_now([entry])
         given = [(Signal.TRACES, len(names))] if "d" in to else []
         self.books.publish(Progress(queued={}), {"d": given})
@@ -52,11 +50,10 @@ class Bench:
                 await asyncio.sleep(0)
 
     def dead_letters(self) -> list[tuple[str, int, list[str]]]:
-        found = [
+        return [
             (DeadWords.decode(r.meta).reason, r.items, span_names(r.payload))
             for r in self.dead.reader(0).read()
         ]
-        return found
 
 
 @asynccontextmanager
