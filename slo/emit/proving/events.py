@@ -16,7 +16,15 @@ from typing import Final
 
 import promql_parser as pp
 
-from slo.emit.proving.linear import Labels, Raw, UnsupportedError, Vector, accepts, evaluate
+from slo.emit.proving.linear import (
+    Labels,
+    Raw,
+    UnsupportedError,
+    Vector,
+    accepts,
+    evaluate,
+    matches,
+)
 from slo.model import Sli
 from slo.promql import parse
 
@@ -165,7 +173,7 @@ def words(pattern: str) -> Iterator[str]:
     """Texts that `pattern` matches in full: its alternatives, with what repeats made short."""
     for alternative in _alternatives(pattern):
         word = _shortest(alternative)
-        if word and re.fullmatch(pattern, word):
+        if word and matches(pattern, word):
             yield word
 
 

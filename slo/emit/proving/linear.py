@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -67,8 +68,23 @@ def accepts(matcher: pp.Matcher, value: str) -> bool:
         return value == matcher.value
     if matcher.op == pp.MatchOp.NotEqual:
         return value != matcher.value
-    found = re.fullmatch(matcher.value, value) is not None
+    found = matches(matcher.value, value)
     return found if matcher.op == pp.MatchOp.Re else not found
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a label matcher's `pattern` matches all of `text`.
+
+    Raises:
+        UnsupportedError: The pattern is RE2's, and Python does not read it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            return re.fullmatch(pattern, text) is not None
+    except (re.error, FutureWarning) as error:
+        msg = f"a pattern that only RE2 knows: {pattern}"
+        raise UnsupportedError(msg) from error
 
 
 def evaluate(expr: pp.Expr, slopes: Mapping[Raw, float]) -> Vector | float:
@@ -97,6 +113,9 @@ def _call(expr: pp.Call, slopes: Mapping[Raw, float]) -> Vector:
         msg = f"not linear in rates: {expr.func.name}"
         raise UnsupportedError(msg)
     selector = first.vector_selector
+    if selector.offset is not None or selector.at is not None:
+        msg = "not linear in rates: another time"
+        raise UnsupportedError(msg)
     return {raw.labels: slope for raw, slope in slopes.items() if raw.matches(selector)}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, isqrt
+from math import ceil, gcd, isqrt
 from typing import Final
 
 from slo import names
@@ -22,16 +22,11 @@ from slo.policy import gate_seconds
 from slo.rules.burn import IDLE
 from slo.rules.terms import RAW_UP_TO, SLOW_FROM
 
-_HEALTHY: Final = 600
-"""Seconds of good traffic before something happens: two windows of five minutes."""
-_STEADY: Final = 480
-"""Seconds after which every window of a young series shows its even error ratio."""
-_QUIET: Final = 420
-"""Seconds after which a rate over five minutes has forgotten what was before."""
-_IDLE_TOLD: Final = 1080
-_LOST_TOLD: Final = 960
-"""Seconds until it is told that traffic stopped, or the signal: five minutes, and ten of `for`."""
-_SMOOTHING: Final = 300
+_MINUTE: Final = 60
+_WINDOW: Final = 300
+"""Seconds that the shortest window looks back, and that a sum of such rates trails."""
+_TOLD: Final = 900
+"""Seconds until it is told that traffic or the signal is gone: a window, and ten minutes more."""
 _BUSY: Final = Fraction(1000)
 _LONG_HOLD: Final = Duration.parse("1h")
 """Tiers that hold longer have tests of their own, in coarser steps; at the threshold it is
@@ -68,6 +63,15 @@ class Subject:
         """The first evaluation at or after `seconds`."""
         return ceil(Fraction(seconds) / self.step) * self.step
 
+    @property
+    def healthy(self) -> int:
+        """Seconds of good traffic before something happens: two windows of five minutes."""
+        return self.ceil(2 * _WINDOW)
+
+    def after(self, seconds: int, steps: int) -> int:
+        """`seconds` and some steps more, at an evaluation."""
+        return self.ceil(seconds + steps * self.step)
+
     def series(
         self, phases: Sequence[Phase], group: str = GROUPS[0], *, errors: bool = True
     ) -> list[Value]:
@@ -76,8 +80,8 @@ class Subject:
 
     @property
     def sample(self) -> int:
-        """Seconds between samples: a rate over five minutes needs several."""
-        return min(self.step, 60)
+        """Seconds between samples, a part of the step: a rate over five minutes needs several."""
+        return self.step if self.step <= _MINUTE else gcd(self.step, _MINUTE)
 
     def tier_rules(self) -> Iterator[tuple[Tier, AlertRule]]:
         """The burn alerts with their tiers."""
@@ -116,11 +120,14 @@ def long_tests(subject: Subject) -> Iterator[Value]:
 
 def _held(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
     """A total outage keeps the alert pending for all of its hold, and fires it then."""
-    fires = subject.ceil(_HEALTHY + _fire_seconds(subject, tier))
-    waits = int((_HEALTHY + tier.hold.total_seconds) // subject.step * subject.step)
-    phases = [Phase(_HEALTHY, _BUSY), Phase(fires - _HEALTHY, _BUSY, subject.feed.worst)]
+    fires = subject.ceil(subject.healthy + _fire_seconds(subject, tier))
+    waits = int((subject.healthy + tier.hold.total_seconds) // subject.step * subject.step)
+    phases = [
+        Phase(subject.healthy, _BUSY),
+        Phase(fires - subject.healthy, _BUSY, subject.feed.worst),
+    ]
     checks = [
-        _silent(subject, _HEALTHY),
+        _silent(subject, subject.healthy),
         _expect(_alerts(rule, "firing"), waits),
         _fires(rule, waits, subject, "pending"),
         _fires(rule, fires, subject),
@@ -131,33 +138,34 @@ def _held(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
 def _signal(subject: Subject) -> Value:
     """Good events only, then none, then no series at all."""
     idle, lost = subject.rule(IDLE), subject.rule(names.SIGNAL_LOST)
-    quiet = _IDLE_TOLD if idle else _QUIET
+    healthy, gone = subject.healthy, subject.after(_TOLD, 2)
+    quiet = subject.after(_TOLD, 6) if idle else subject.after(_WINDOW, 4)
     phases = [
-        Phase(_HEALTHY, _BUSY),
+        Phase(healthy, _BUSY),
         Phase(quiet, Fraction(0)),
-        Phase(_LOST_TOLD, Fraction(0), gone=True),
+        Phase(gone, Fraction(0), gone=True),
     ]
     errors_name, ratio_name = f"{names.SLI_ERRORS}:rate5m", names.error_ratio("5m")
     errors = metric(errors_name, {"slo_id": subject.slo.slo_id})
     ratio = metric(ratio_name, {"slo_id": subject.slo.slo_id})
-    quiet_end = _HEALTHY + quiet
+    quiet_end = healthy + quiet
     checks = [
-        _expect(errors, _HEALTHY, (_identity(subject, errors_name), 0)),
-        _expect(ratio, _HEALTHY, (_identity(subject, ratio_name), 0)),
-        _silent(subject, _HEALTHY),
+        _expect(errors, healthy, (_identity(subject, errors_name), 0)),
+        _expect(ratio, healthy, (_identity(subject, ratio_name), 0)),
+        _silent(subject, healthy),
         _expect(ratio, quiet_end),
         _fires(idle, quiet_end, subject) if idle else _silent(subject, quiet_end),
     ]
     if lost is not None:
         checks.append(_expect(_alerts(lost, "firing"), quiet_end + 540))
-        checks.append(_fires(lost, quiet_end + _LOST_TOLD, subject))
+        checks.append(_fires(lost, quiet_end + gone, subject))
     inputs = subject.series(phases, errors=False)
     return _test(subject, "no errors, no traffic, no signal", inputs, checks)
 
 
 def _outage(subject: Subject) -> Value:
     """All events turn bad: every tier fires in its time, for this budget only."""
-    start = _HEALTHY
+    start = subject.healthy
     tiers = [(tier, rule) for tier, rule in subject.tier_rules() if _is_short(tier)]
     fired = [(rule, subject.ceil(start + _fire_seconds(subject, tier))) for tier, rule in tiers]
     end = max(moment for _, moment in fired)
@@ -182,8 +190,9 @@ def _outage(subject: Subject) -> Value:
 
 def _just_below(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
     bad = tier.threshold.value * _BELOW
-    phases = [Phase(_STEADY, _traffic(tier), bad)]
-    checks = [_expect(_alerts(rule), _STEADY)]
+    seconds = subject.after(_WINDOW, 6)
+    phases = [Phase(seconds, _traffic(tier), bad)]
+    checks = [_expect(_alerts(rule), seconds)]
     return _test(subject, f"{tier.name}, just below", subject.series(phases), checks)
 
 
@@ -191,7 +200,7 @@ def _just_above(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
     threshold = tier.threshold.value
     bad = min(threshold * _ABOVE, (threshold + subject.feed.worst) / 2)
     waits = tier.hold if _is_short(tier) else Duration(0)
-    needs = _SMOOTHING + _lag(subject, tier) + waits.total_seconds
+    needs = _WINDOW + _lag(subject, tier) + waits.total_seconds
     seconds = subject.ceil(needs)
     phases = [Phase(seconds, _traffic(tier), bad)]
     state = "firing" if waits == tier.hold else "pending"
@@ -204,7 +213,7 @@ def _few_events(subject: Subject) -> Value:
 
     Beside it a busy budget has bad events in plenty, and keeps its objective.
     """
-    seconds = 600
+    seconds = subject.healthy
     rate = min(
         tier.min_bad_events
         / 2
@@ -227,16 +236,16 @@ def _is_short(tier: Tier) -> bool:
 
 
 def _fire_seconds(subject: Subject, tier: Tier) -> Fraction:
-    """Seconds of a total outage within which `tier` fires, after `_HEALTHY` good ones.
+    """Seconds of a total outage within which `tier` fires, after `subject.healthy` good ones.
 
     Bad events are counted from a rate over five minutes, which rises evenly: their sum grows
     with the square of the time.
     """
     worst, threshold = subject.feed.worst, tier.threshold.value
     windows = [tier.long, tier.short or tier.long]
-    young = threshold * _HEALTHY / (worst - threshold)
+    young = threshold * subject.healthy / (worst - threshold)
     slowest = max(min(threshold * w.total_seconds / worst, young) for w in windows)
-    counted = isqrt(ceil(2 * _SMOOTHING * tier.min_bad_events / (worst * _BUSY))) + 1
+    counted = isqrt(ceil(2 * _WINDOW * tier.min_bad_events / (worst * _BUSY))) + 1
     return slowest + counted + _lag(subject, tier) + tier.hold.total_seconds
 
 
@@ -244,16 +253,16 @@ def _lag(subject: Subject, tier: Tier) -> int:
     """What sampling, steps and sums of smoothed rates add at most."""
     lag = 2 * subject.step
     if tier.long > RAW_UP_TO:
-        lag += _SMOOTHING
+        lag += _WINDOW
     if tier.long >= SLOW_FROM:
-        lag += _SMOOTHING
+        lag += _WINDOW
     return lag
 
 
 def _reset_seconds(subject: Subject, tier: Tier) -> Fraction:
     """Seconds after which `tier` is silent again when all events are good again."""
     window = (tier.short or tier.long).total_seconds
-    smoothed = _SMOOTHING if (tier.short or tier.long) > RAW_UP_TO else 0
+    smoothed = _WINDOW if (tier.short or tier.long) > RAW_UP_TO else 0
     return window + smoothed + tier.keep_firing_for.total_seconds + 2 * subject.step
 
 

@@ -99,6 +99,9 @@ def test_a_weighted_total_is_scaled_to_one_event() -> None:
         "sum(avg_over_time(up[$window]))",
         "histogram_quantile(0.9, sum by (le) (rate(a_bucket[$window])))",
         "sum(rate(a[$window])) / on () sum(rate(b[$window]))",
+        "sum(rate(a[$window] offset 1h))",
+        'sum(rate(a{o=~"\\\\pL+"}[$window]))',
+        'sum(rate(a{o=~"[[:alpha:]]+"}[$window]))',
     ],
 )
 def test_what_is_not_linear_in_rates_is_left_to_the_recorded_level(errors: str) -> None:

@@ -14,7 +14,16 @@ import yaml
 from slo import names
 from slo.emit.tests import GENERATOR
 from slo.exact import Duration
-from slo.model import AlertRule, Calendar, Compiled, RecordRule, RuleFile, Slo
+from slo.model import (
+    AlertRule,
+    Calendar,
+    Compiled,
+    Intervals,
+    RecordRule,
+    RuleFile,
+    Settings,
+    Slo,
+)
 from slo.plugin import Verdict
 from slo.policy import PolicyName, PolicyOptions
 from slo.prove.promtool import PROOF
@@ -74,6 +83,16 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_generated_tests_pass_on_their_own_rules(name: str, tmp_path: Path) -> None:
     write_tree(compile_project(make_project(CASES[name])), tmp_path)
+
+    assert complaints(tmp_path) == ""
+
+
+@servers
+@pytest.mark.parametrize("fast", ["10s", "45s", "1m", "90s", "2m"])
+def test_they_pass_at_whatever_interval_the_rules_are_evaluated(fast: str, tmp_path: Path) -> None:
+    settings = Settings(intervals=Intervals(fast=Duration.parse(fast)))
+    slos = (make_slo(idle="ticket"), make_slo("held", policy=PolicyName.FLEET_SUSTAINED))
+    write_tree(compile_project(make_project(*slos, settings=settings)), tmp_path)
 
     assert complaints(tmp_path) == ""
 
