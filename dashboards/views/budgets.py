@@ -21,7 +21,7 @@ from slo.exact import decimal
 from slo.model import AlertRule, Severity, Slo, Tier, TierForm
 from slo.names import error_ratio
 
-_NO_SLO: Final = "The SLO's rules have not run yet, or no traffic came in its windows."
+_NO_SLO: Final = "No traffic in this window; the first value comes after five minutes of traffic."
 _FIVE_MINUTES: Final = frozenset({(300_000, "5m")})
 _COMMON_WINDOWS: Final = ("5m", "30m", "1h", "6h", "1d", "3d")
 """Windows that are recorded for every SLO, whatever its policy."""

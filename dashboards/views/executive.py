@@ -1,6 +1,7 @@
 """The executive view: nine tiles for people who answer for the fleet, in plain words.
 
-No tile needs knowledge of the system behind it; each one says what to ask next.
+No tile needs knowledge of the system behind it; each one says what to ask next. Numbers are
+asked for at this moment: over four weeks the last point of a line is up to an hour old.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dashboards.notation import shortened
 from dashboards.panel import NEUTRAL, Override, State, Step, Viz, Words
 from dashboards.panels import History, Stat
 from dashboards.query import Prom, quoted
-from dashboards.views.exhaustion import exhaustion
+from dashboards.views.exhaustion import NOT_YET, exhaustion
 from slo.exact import decimal
 from slo.model import Severity, Slo
 
@@ -48,8 +49,10 @@ def _budget(material: Material) -> Viz:
             "at 0 % or less it is broken.",
             "Ask the team that owns it to put reliability before features until it recovers.",
         ),
-        none="No promise is measured yet: the SLO rules have not run, or no traffic came.",
-        queries=(Prom(expr=f"min(slo:error_budget_remaining:ratio{{{material.only()}}})"),),
+        none=NOT_YET,
+        queries=(
+            Prom(expr=f"min(slo:error_budget_remaining:ratio{{{material.only()}}})", instant=True),
+        ),
         unit="percentunit",
         decimals=1,
         steps=limits.budget_steps(),
@@ -67,8 +70,8 @@ def _burn(material: Material) -> Viz:
             _burn_words(material.slos),
             "Open the on-call view from the link at the top; the team is alerted by then.",
         ),
-        none="No promise is measured yet: the SLO rules have not run, or no traffic came.",
-        queries=(Prom(expr=f"max(slo:burn_rate:ratio{{{material.only()}}})"),),
+        none=NOT_YET,
+        queries=(Prom(expr=f"max(slo:burn_rate:ratio{{{material.only()}}})", instant=True),),
         unit="none",
         decimals=2,
         steps=limits.burn_steps(material.slos),
@@ -101,7 +104,7 @@ def _availability(material: Material) -> Viz:
             "Ask who is missing: the on-call view lists agents by state.",
         ),
         none="No health checks arrive: the roster or the telemetry pipeline is down.",
-        queries=(Prom(expr=share, instant=slo is None),),
+        queries=(Prom(expr=share, instant=True),),
         unit="percentunit",
         decimals=3,
         steps=limits.success_steps(slo.objective) if slo is not None else NEUTRAL,

@@ -25,6 +25,8 @@ _FOREVER_DAYS: Final = 365
 """More days than this are told as a year or more."""
 _STANDING_STILL: Final = "0.001"
 """A burn below this would not spend the budget within 80 years: no estimate is sharper."""
+NOT_YET: Final = "Nothing measured yet: the first value comes after five minutes of traffic."
+"""Why a tile about promises is empty: budgets are summed over tiles of five minutes."""
 _NOTHING: Final = "vector(0) > 0"
 """PromQL that is empty: there is no SLO at all."""
 
@@ -41,8 +43,8 @@ def exhaustion(material: Material) -> Stat:
             f"{bad:.1f} days somebody must. 0 means that a budget is spent already.",
             "Ask the owning team what changed; the on-call view marks deployments and policies.",
         ),
-        none="No promise is measured yet: the SLO rules have not run, or no traffic came.",
-        queries=(Prom(expr=f"min(clamp_max({_expr(material)}, {_FOREVER_DAYS}))"),),
+        none=NOT_YET,
+        queries=(Prom(expr=f"min(clamp_max({_expr(material)}, {_FOREVER_DAYS}))", instant=True),),
         unit="none",
         decimals=1,
         steps=_rising(bad, watch),
