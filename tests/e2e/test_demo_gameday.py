@@ -1,0 +1,46 @@
+"""`sloctl gameday` on a real stack: a scenario is run, judged and reported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from slo import servers
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+
+def test_split_brain_is_paged_in_time_and_reported_for_people_and_machines(tmp_path: Path) -> None:
+    for tool in ("prometheus", "alertmanager"):
+        if servers.find(tool) is None:
+            pytest.skip(f"{tool} is not to be had, run `make servers`")
+    junit, written = tmp_path / "gameday.xml", tmp_path / "gameday.md"
+    code = "from slo.cli import main; main()"
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "gameday",
+            "f1",
+            "--junit",
+            str(junit),
+            "--report",
+            str(written),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 1 scenarios passed" in written.read_text("utf-8")
+    suite = ET.fromstring(junit.read_text("utf-8"))
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
+    assert "| SplitBrain | core-engineering |" in done.stdout
