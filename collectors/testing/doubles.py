@@ -61,6 +61,9 @@ class MemoryMeter:
         default_factory=Counter[tuple[str, tuple[tuple[str, str], ...]]]
     )
     gauges: dict[str, float] = field(default_factory=dict[str, float])
+    levels: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(
+        default_factory=dict[tuple[str, tuple[tuple[str, str], ...]], float]
+    )
 
     def add(self, name: str, value: int, **labels: str) -> None:
         """Add to a counter."""
@@ -72,9 +75,13 @@ class MemoryMeter:
         self.counts[name, tuple(sorted(labels.items()))] += count
 
     def set(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge."""
-        del labels
+        """Set a gauge, or a counter whose total is state."""
         self.gauges[name] = value
+        self.levels[name, tuple(sorted(labels.items()))] = value
+
+    def level(self, name: str, **labels: str) -> float:
+        """What was set last under exactly `labels`."""
+        return self.levels[name, tuple(sorted(labels.items()))]
 
     def total(self, name: str, **labels: str) -> int:
         """The sum of a counter over all label sets that hold `labels`."""

@@ -19,6 +19,7 @@ from slo.prove.reading import Plain, Rule, load, mappings, rules_of, strings, te
 
 _RECORDED: Final = re.compile(r"\bslo:[a-z0-9_:]+|\bslo_info\b")
 _ALERT_NAME: Final = re.compile(r'alertname="([A-Za-z0-9_]+)"')
+_EVENTS_OF: Final = re.compile(rf'{names.SLI_EVENTS}\{{[^}}]*\bslo_id="([^"]+)"')
 _TEAM: Final = re.compile(r'team="([^"]+)"')
 _NOT_OF_AN_ALERT: Final = frozenset({"index.md"})
 
@@ -32,6 +33,7 @@ class Tree:
         dashboards: Each dashboard by its uid; None when there are none.
         tests: The names of the SLOs and alerts under test; None when there are no tests.
         routes: The Alertmanager configuration; None when there is none.
+        counted: The SLOs whose events the collector counts; None without its configuration.
     """
 
     rules: tuple[Rule, ...]
@@ -39,6 +41,7 @@ class Tree:
     dashboards: Mapping[str, Mapping[str, Plain]] | None
     tests: frozenset[str] | None
     routes: Mapping[str, Plain] | None
+    counted: frozenset[str] | None = None
 
     @property
     def alerts(self) -> tuple[Rule, ...]:
@@ -53,7 +56,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class LinksProof:
-    """Links between rules, tests, runbooks, dashboards and routes."""
+    """Links between rules, tests, runbooks, dashboards, routes and the collector."""
 
     name: str = "links"
 
@@ -88,12 +91,14 @@ def read_tree(directory: Path) -> Tree:
     tests = [load(file) for file in sorted((prometheus / "tests").glob("*.test.yaml"))]
     runbooks = directory / "runbooks"
     routes = directory / "alertmanager/alertmanager.yml"
+    collector = directory / "collector/collector.yaml"
     return Tree(
         tuple(rules),
         frozenset(file.name for file in runbooks.glob("*.md")) if runbooks.is_dir() else None,
         {texts(board).get("uid", ""): board for board in boards} if boards else None,
         frozenset(_subjects(tests)) if tests else None,
         load(routes) if routes.is_file() else None,
+        frozenset(_counted(load(collector))) if collector.is_file() else None,
     )
 
 
@@ -113,12 +118,41 @@ def checks(tree: Tree) -> Iterator[tuple[str, list[str]]]:
         )
     if tree.routes is not None:
         yield "every alert's team is routed, every routed alert exists", sorted(_routes(tree))
+    if tree.counted is not None:
+        yield "the collector counts every event that a rule reads", sorted(_uncounted(tree))
 
 
 def _subjects(tests: Iterable[Mapping[str, Plain]]) -> Iterator[str]:
     for file in tests:
         for test in mappings(file.get("tests")):
             yield texts(test).get("name", "").partition(":")[0]
+
+
+def _counted(config: Plain) -> Iterator[str]:
+    """The SLOs of every `sli` that stands in a traces pipeline."""
+    sections = config if isinstance(config, Mapping) else {}
+    service = sections.get("service")
+    pipelines = service.get("pipelines") if isinstance(service, Mapping) else None
+    used = {
+        name
+        for key, pipeline in (pipelines if isinstance(pipelines, Mapping) else {}).items()
+        if key.partition("/")[0] == "traces" and isinstance(pipeline, Mapping)
+        for name in strings(pipeline.get("processors", ()))
+    }
+    processors = sections.get("processors")
+    for name, processor in (processors if isinstance(processors, Mapping) else {}).items():
+        if name in used and name.partition("/")[0] == "sli" and isinstance(processor, Mapping):
+            slos = processor.get("slos")
+            yield from slos if isinstance(slos, Mapping) else ()
+
+
+def _uncounted(tree: Tree) -> Iterator[str]:
+    read = {slo_id for rule in tree.rules for slo_id in _EVENTS_OF.findall(rule.expr)}
+    counted = tree.counted or frozenset()
+    for slo_id in read - counted:
+        yield f"the rules of {slo_id} read {names.SLI_EVENTS}, and the collector counts no such SLO"
+    for slo_id in counted - read:
+        yield f"the collector counts {slo_id}, which no rule reads"
 
 
 def _recorded(tree: Tree) -> set[str]:

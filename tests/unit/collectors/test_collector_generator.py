@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from importlib.resources import files
 from pathlib import Path
 
@@ -74,13 +75,14 @@ def test_what_the_file_leaves_open_means_the_same_to_the_collector(tmp_path: Pat
 
 def test_everything_else_of_the_configuration_stays_as_it_stands() -> None:
     starter = files("collectors.starter").joinpath("collector.yaml").read_text(encoding="utf-8")
-    lines = generated(slo_text(sli="    spans: {service: worker}\n")).splitlines()
+    text = generated(slo_text(sli="    spans: {service: worker}\n"))
 
-    kept = [line for line in lines if line in starter.splitlines()]
-    changed = [line for line in starter.splitlines() if line not in lines]
+    changes = list(difflib.ndiff(starter.splitlines(), text.splitlines()))
 
-    assert kept == [line for line in starter.splitlines() if line not in changed]
-    assert changed == ["      processors: [memory_limiter, batch]"] or changed == []
+    assert [line[2:] for line in changes if line.startswith("- ")] == [
+        "      processors: [memory_limiter, batch]"
+    ]
+    assert "+       processors: [memory_limiter, sli, batch]" in changes
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,40 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+EVENTS = f'fleetslo_sli_events_total{{slo_id="{SLO_ID}",outcome="bad"}}[$window]'
+
+
+def with_spans(folder: Path, counted: str, processors: str = "sli/a, batch") -> Path:
+    """A tree whose one SLO reads the events that the collector counts."""
+    whole = make_slo(errors=f"sum(rate({EVENTS}))", total=f"sum(rate({EVENTS}))")
+    compiled = compile_project(make_project(whole))
+    write_tree(compiled, folder)
+    (folder / "collector").mkdir()
+    (folder / "collector/collector.yaml").write_text(
+        f"processors: {{sli/a: {{slos: {{{counted}: {{}}}}}}}}\n"
+        f"service: {{pipelines: {{traces/x: {{processors: [{processors}]}}}}}}\n"
+    )
+    return folder
+
+
+def test_what_rules_read_and_the_collector_counts_is_the_same(tmp_path: Path) -> None:
+    assert "collector" not in complaints(with_spans(tmp_path, SLO_ID))
+
+
+@pytest.mark.parametrize(
+    ("counted", "processors", "complaint"),
+    [
+        ("other", "sli/a", f"the rules of {SLO_ID} read fleetslo_sli_events_total"),
+        ("other", "sli/a", "the collector counts other, which no rule reads"),
+        (SLO_ID, "batch", f"the rules of {SLO_ID} read fleetslo_sli_events_total"),
+    ],
+)
+def test_events_that_nobody_counts_or_reads_are_told(
+    tmp_path: Path, counted: str, processors: str, complaint: str
+) -> None:
+    assert complaint in complaints(with_spans(tmp_path, counted, processors))
+
+
 def test_a_whole_tree_has_no_broken_link(tmp_path: Path) -> None:
     assert complaints(tree(tmp_path)) == ""
 

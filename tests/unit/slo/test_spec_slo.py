@@ -218,6 +218,10 @@ def test_spans_are_counted_by_the_collector() -> None:
         ("    ratio: {good: 'avg(x)'}\n", "SLO051"),
         ("    ratio: {good: 'avg by (a) (x[$window:])'}\n", "SLO050"),
         ("    spans: {service: a, bad: {status: false}}\n", "SLO018"),
+        (
+            "    spans: {service: a, attributes: {k: v}, bad: {attributes: {k: v}}}\n",
+            "SLO018",
+        ),
         ("    spans: {service: a, bad: {status: maybe}}\n", "SLO016"),
         ("    events: {bad: 'sum(increase(a[$window])) > 1', total: 'sum(b)'}\n", "SLO054"),
     ],

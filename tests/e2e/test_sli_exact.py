@@ -1,0 +1,314 @@
+"""From an SLO file to exact counters: compiled, run, killed, sampled behind, and still true."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from slo.servers import find
+from slo.servers.process import free_port
+from slo.servers.run import prometheus
+
+ROOT = Path(__file__).parents[2]
+WAIT_SECONDS = 40.0
+KILLS = 4
+SLOS = """\
+apiVersion: fleetslo/v1
+kind: SLO
+metadata: {name: tool-calls, service: agents}
+spec:
+  objective: 99
+  owner: core
+  sli:
+    spans:
+      service: worker
+      span_name: execute_tool
+      bad: {attributes: {outcome: timeout}, above: 2s}
+---
+apiVersion: fleetslo/v1
+kind: SLO
+metadata: {name: untouched, service: agents}
+spec:
+  objective: 99
+  owner: core
+  sli: {spans: {service: nobody}}
+---
+apiVersion: fleetslo/v1
+kind: Team
+metadata: {name: core}
+spec: {destinations: [{webhook: {url: "http://127.0.0.1:9095/core"}}]}
+---
+apiVersion: fleetslo/v1
+kind: Settings
+metadata: {name: settings}
+spec: {intervals: {scrape: 1s, fast: 1s, slow: 2s}}
+"""
+
+
+def traces(random: Random, truth: dict[str, int]) -> bytes:
+    """A request whose good and bad calls are added to `truth`."""
+    message = ExportTraceServiceRequest()
+    for service in ("worker", "other"):
+        resource = message.resource_spans.add()
+        resource.resource.attributes.add(key="service.name").value.string_value = service
+        scope = resource.scope_spans.add()
+        for _ in range(random.randrange(40)):
+            lot = random.random()
+            name = "execute_tool" if random.random() < 0.7 else "chat"
+            taken = 2_000_000_001 if 0.1 < lot < 0.2 else 2_000_000_000
+            span = scope.spans.add(
+                name=name,
+                trace_id=random.randbytes(16),
+                span_id=random.randbytes(8),
+                start_time_unix_nano=(start := time.time_ns()),
+                end_time_unix_nano=start + taken,
+            )
+            span.status.code = 2 if lot < 0.05 else 0
+            if lot > 0.9:
+                span.attributes.add(key="outcome").value.string_value = "timeout"
+            if service == "worker" and name == "execute_tool":
+                is_bad = lot < 0.05 or 0.1 < lot < 0.2 or lot > 0.9
+                truth["bad" if is_bad else "good"] += 1
+    return message.SerializeToString()
+
+
+class Daemon:
+    """The collector on a generated configuration, its ports moved to free ones."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        self.ports = {port: free_port() for port in ("4317", "4318", "8888", "8889", "13133")}
+        for port, free in self.ports.items():
+            config = re.sub(rf"(127\.0\.0\.1:|port: ){port}\b", rf"\g<1>{free}", config)
+        self.config = folder / "collector.yaml"
+        self.config.write_text(config)
+        self.log = folder / "stderr"
+        self.state = folder / "state"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", "from collectors.cli import main; main()", "run"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--config", str(self.config)],
+                stderr=log,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONWARNINGS": "error", "FLEETSLO_STATE": str(self.state)},
+            )
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not self._is_ready():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
+    def _is_ready(self) -> bool:
+        try:
+            address = f"http://127.0.0.1:{self.ports['13133']}/"
+            with urllib.request.urlopen(address, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def end(self, how: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        code = self.process.wait(WAIT_SECONDS)
+        self.process = None
+        return code
+
+    def send(self, payload: bytes, stopping: threading.Event) -> bool:
+        """The same request again and again, until it is acknowledged."""
+        while not stopping.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self.ports["4318"], timeout=5)
+            headers = {"Content-Type": "application/x-protobuf"}
+            try:
+                connection.request("POST", "/v1/traces", payload, headers)
+                if connection.getresponse().status == 200:
+                    return True
+            except (OSError, http.client.HTTPException):
+                stopping.wait(0.01)
+            finally:
+                connection.close()
+        return False
+
+    def page(self) -> dict[str, float]:
+        try:
+            address = f"http://127.0.0.1:{self.ports['8888']}/metrics"
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return {}
+        pairs = [line.rpartition(" ") for line in lines if not line.startswith("#")]
+        return {name: float(value) for name, _, value in pairs}
+
+    def counters(self, slo: str) -> dict[str, float]:
+        page = self.page()
+        names = {
+            outcome: f'fleetslo_sli_events_total{{slo_id="{slo}",outcome="{outcome}"}}'
+            for outcome in ("good", "bad")
+        }
+        return {outcome: page[name] for outcome, name in names.items() if name in page}
+
+
+def generate(folder: Path) -> Path:
+    (folder / "slos.yaml").write_text(SLOS)
+    out = folder / "out"
+    subprocess.run(
+        [sys.executable, "-m", "slo.cli", "generate", folder / "slos.yaml", "--out", out],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+    )
+    return out
+
+
+@contextmanager
+def running(folder: Path, config: str) -> Iterator[Daemon]:
+    daemon = Daemon(folder, config)
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        if daemon.process is not None:
+            daemon.process.kill()
+            daemon.process.wait()
+
+
+def until(daemon: Daemon, truth: dict[str, int]) -> dict[str, float]:
+    """The counters, once they have arrived at `truth` or have had time enough to."""
+    deadline = time.monotonic() + 10
+    while (found := daemon.counters("agents-tool-calls")) != truth:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return found
+
+
+class Watcher(threading.Thread):
+    """Scrapes all the time, and keeps every value seen."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        super().__init__()
+        self.daemon_process = daemon
+        self.stopping = threading.Event()
+        self.seen: list[dict[str, float]] = []
+
+    def run(self) -> None:
+        while not self.stopping.wait(0.03):
+            if found := self.daemon_process.counters("agents-tool-calls"):
+                self.seen.append(found)
+
+
+@pytest.mark.slow
+def test_counters_equal_the_truth_however_often_the_daemon_is_killed(tmp_path: Path) -> None:
+    config = (generate(tmp_path) / "collector" / "collector.yaml").read_text()
+    random, truth = Random(20261120), {"good": 0, "bad": 0}
+    stopping = threading.Event()
+    with running(tmp_path, config) as daemon:
+        assert daemon.counters("agents-tool-calls") == {"good": 0, "bad": 0}
+        watcher = Watcher(daemon)
+
+        def feed() -> None:
+            while not stopping.is_set():
+                counts = dict(truth)
+                payload = traces(random, counts)
+                # What was begun is finished, so that the truth is known.
+                assert daemon.send(payload, threading.Event())
+                truth.update(counts)
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        watcher.start()
+        try:
+            for _ in range(KILLS):
+                time.sleep(random.uniform(0.2, 0.9))
+                assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
+                daemon.start()
+        finally:
+            stopping.set()
+            feeder.join(WAIT_SECONDS)
+            watcher.stopping.set()
+            watcher.join(WAIT_SECONDS)
+
+        assert until(daemon, truth) == truth
+        assert truth["bad"] > 100
+        assert daemon.counters("agents-untouched") == {"good": 0, "bad": 0}
+        assert daemon.end(signal.SIGTERM) == 0
+        daemon.start()
+        assert daemon.counters("agents-tool-calls") == truth
+
+    for outcome in truth:
+        values = [seen[outcome] for seen in watcher.seen]
+        assert values == sorted(values), "a counter fell"
+
+
+def test_counters_go_on_when_the_configuration_changes_around_them(tmp_path: Path) -> None:
+    config = (generate(tmp_path) / "collector" / "collector.yaml").read_text()
+    random, truth = Random(7), {"good": 0, "bad": 0}
+    with running(tmp_path, config) as daemon:
+        assert daemon.send(traces(random, truth), threading.Event())
+        assert until(daemon, truth) == truth
+        daemon.end(signal.SIGKILL)
+        text = daemon.config.read_text()
+        text = text.replace("[memory_limiter, sli, batch]", "[memory_limiter, resource, sli]")
+        edit = "  resource: {attributes: [{key: k, action: upsert, value: v}]}\n  batch:"
+        daemon.config.write_text(text.replace("  batch:", edit, 1))
+        daemon.start()
+
+        assert daemon.send(traces(random, truth), threading.Event())
+        assert until(daemon, truth) == truth
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_the_generated_rules_see_what_the_collector_counts(tmp_path: Path) -> None:
+    if find("prometheus") is None:
+        pytest.skip("Prometheus is not to be had, run `make servers`")
+    out = generate(tmp_path)
+    config = (out / "collector" / "collector.yaml").read_text()
+    random, truth = Random(3), {"good": 0, "bad": 0}
+    with running(tmp_path, config) as daemon:
+        scraping = out / "prometheus" / "prometheus.yml"
+        text = scraping.read_text()
+        for port in ("8888", "8889"):
+            text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{daemon.ports[port]}")
+        scraping.write_text(text)
+        server = prometheus(tmp_path, scraping)
+        try:
+            ratio = 'slo:sli_error:ratio_rate5m{slo_id="agents-tool-calls"}'
+            deadline = time.monotonic() + WAIT_SECONDS
+            while not (found := ask(server.url, ratio)) and time.monotonic() < deadline:
+                assert daemon.send(traces(random, truth), threading.Event())
+                time.sleep(0.2)
+            assert until(daemon, truth) == truth
+            true_ratio = truth["bad"] / sum(truth.values())
+            assert found == pytest.approx([true_ratio], rel=0.5)
+            counted = 'sum by (outcome) (fleetslo_sli_events_total{slo_id="agents-tool-calls"})'
+            while sum(ask(server.url, counted)) != sum(truth.values()):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            assert ask(server.url, 'slo:sli_total:rate5m{slo_id="agents-untouched"}') == [0]
+        finally:
+            server.stop()
+
+
+def ask(url: str, query: str) -> list[float]:
+    address = f"{url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        found = json.load(answer)["data"]["result"]
+    return [float(series["value"][1]) for series in found]
