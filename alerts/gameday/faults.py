@@ -137,8 +137,13 @@ def _llm(identity: str, title: str, percent: int, status: int) -> Fault:
 
 def all_faults(topology: Topology) -> tuple[Fault, ...]:
     """Every fault that a fleet of this shape can have."""
-    workers = [spec for spec in topology.agents() if spec.role is Role.WORKER]
-    deaf: list[Json] = [spec.key for spec in workers[:10]]
+    burns = tuple(action_failure(percent) for percent in (5, 20, 100))
+    return (*_runbook(topology), *_failures(topology), *burns)
+
+
+def _runbook(topology: Topology) -> tuple[Fault, ...]:
+    """The runbook's four incidents and their variants."""
+    surge = (("team", TEAMS[0]), ("factor", 6.0))
     return (
         Fault(
             "R1",
@@ -151,12 +156,20 @@ def all_faults(topology: Topology) -> tuple[Fault, ...]:
             "R2b",
             "arrivals surge",
             f"six times the tasks for the team {TEAMS[0]}, its workers healthy",
-            (Command(("orchestrator-*",), "arrivals", (("team", TEAMS[0]), ("factor", 6.0))),),
+            (Command(("orchestrator-*",), "arrivals", surge),),
         ),
         _llm("R3", "provider rate limits", 30, 429),
         _llm("R3-auth", "provider refuses the key", 30, 401),
         _llm("R3-outage", "provider outage", 60, 503),
         compliance(),
+    )
+
+
+def _failures(topology: Topology) -> tuple[Fault, ...]:
+    """The guide's failure modes."""
+    workers = [spec for spec in topology.agents() if spec.role is Role.WORKER]
+    deaf: list[Json] = [spec.key for spec in workers[:10]]
+    return (
         Fault(
             "F1",
             "split brain",
@@ -190,7 +203,4 @@ def all_faults(topology: Topology) -> tuple[Fault, ...]:
             f"the credential of {SILENT} expires, its heartbeats do not get through",
             (Command(("workers-*",), "mute", (("agents", [SILENT]),)),),
         ),
-        action_failure(5),
-        action_failure(20),
-        action_failure(100),
     )
