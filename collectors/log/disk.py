@@ -63,7 +63,7 @@ class FileSystem(Protocol):
     """Names and files below a directory."""
 
     def make_directory(self, path: Path) -> None:
-        """Make `path` and its parents, readable by their owner only; fine if there."""
+        """Make `path` and its parents, for their owner only, and their names safe."""
         ...
 
     def create(self, path: Path) -> File:
@@ -158,7 +158,10 @@ class OsFileSystem:
 
     def make_directory(self, path: Path) -> None:
         """See `FileSystem.make_directory`."""
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in new:
+            self.sync_directory(folder.parent)
 
     def create(self, path: Path) -> OsFile:
         """See `FileSystem.create`."""

@@ -42,7 +42,7 @@ class Surroundings:
         version: Of the software.
         draw: A number from 0 to 1, by lot.
         ready: Called in the graph's thread once the replay is through.
-        crashed: Called in the graph's thread if a bug ends it.
+        crashed: Called in any thread if a bug ends the graph or a delivery.
     """
 
     plan: ServicePlan
@@ -221,6 +221,7 @@ class Assembly:
                 budget=self._budget,
                 mailbox=around.mailbox,
                 draw=around.draw,
+                crashed=around.crashed,
             )
         )
 

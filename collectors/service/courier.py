@@ -49,6 +49,7 @@ class CourierParts:
     budget: Budget
     mailbox: Mailbox
     draw: Callable[[], float]
+    crashed: Callable[[BaseException], None]
 
 
 class Courier:
@@ -81,6 +82,8 @@ class Courier:
         self._tasks = [loop.create_task(d.run(), name=d.name) for d in self.destinations]
         self._tasks.append(loop.create_task(self._recount()))
         self._tasks.append(loop.create_task(self._keep_saving()))
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
         self._parts.outbox.listen(lambda: self._parts.mailbox.post(self._wake))
 
     async def stop(self, grace_seconds: float) -> None:
@@ -124,8 +127,14 @@ class Courier:
                 meter=parts.meter,
                 is_full=parts.budget.is_full,
                 draw=parts.draw,
+                crashed=parts.crashed,
             )
         )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """None of them ends by itself, but for the count and by a bug of ours."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._parts.crashed(error)
 
     def _is_drained(self) -> bool:
         end = self._parts.outbox.end

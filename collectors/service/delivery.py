@@ -36,6 +36,7 @@ class DestinationParts:
     Attributes:
         is_full: Whether requests are being refused for want of disk.
         draw: A number from 0 to 1, by lot.
+        crashed: Told of a bug of ours that ends a delivery.
         pause: Waits so many seconds.
     """
 
@@ -50,6 +51,7 @@ class DestinationParts:
     meter: Meter
     is_full: Callable[[], bool]
     draw: Callable[[], float]
+    crashed: Callable[[BaseException], None]
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -105,7 +107,7 @@ class Destination:
         self._sending.discard(task)
         self._slots.release()
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("%s: delivery ended unexpectedly", self.name, exc_info=error)
+            self._parts.crashed(error)
 
     async def _next_group(self) -> Group:
         while True:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from collectors.graph import Configured, Graph, Tick, control_entry
-from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader
+from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader, Record
 from collectors.service.budget import Budget
 from collectors.service.clock import Clock
 from collectors.service.keeper import Keeper
@@ -126,7 +126,7 @@ class Engine:
                 entries += stepper.step(record)
             stepper.publish(reader.offset)
             self._press.put(entries)
-            self._parts.budget.settle(sum(record.size_bytes for record in records))
+            self._parts.budget.settle(self._promised_bytes(records))
         if not self._is_ready and reader.offset >= self._caught_up_at:
             self._is_ready = True
             stepper.show_totals()
@@ -142,6 +142,14 @@ class Engine:
                 return False
             self._wake.wait(self._patience_seconds())
         return not self._abandon.is_set()
+
+    def _promised_bytes(self, records: list[Record]) -> int:
+        """Bytes of those records for which admission has reserved room in this process."""
+        return sum(
+            record.size_bytes
+            for record in records
+            if record.kind is Kind.DATA and record.offset >= self._caught_up_at
+        )
 
     def _patience_seconds(self) -> float:
         """How long nothing will be due."""

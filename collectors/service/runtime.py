@@ -71,7 +71,9 @@ class Service:
     def is_ready(self) -> bool:
         """See `Host.is_ready`."""
         storage = self._storage
-        return self._is_ready and storage is not None and storage.inbox.failure is None
+        if not self._is_ready or storage is None:
+            return False
+        return storage.inbox.failure is None and storage.outbox.failure is None
 
     async def start(self) -> None:
         """Start everything; returning means that receivers listen.
@@ -96,7 +98,7 @@ class Service:
             raise
 
     async def crashed(self) -> None:
-        """Wait for a bug to end the graph, then raise what it raised."""
+        """Wait for a bug to end the graph or a delivery, then raise what it raised."""
         await self._has_crashed.wait()
         if self._crash is not None:
             raise self._crash
@@ -146,8 +148,8 @@ class Service:
             view.ready()
 
     def _crashed(self, error: BaseException) -> None:
-        """A bug ended the graph: nothing moves any more, so the daemon ends."""
-        _log.critical("the graph ended unexpectedly", exc_info=error)
+        """A bug ended the graph or a delivery: something moves no more, so the daemon ends."""
+        _log.critical("the daemon ends: a part of it ended unexpectedly", exc_info=error)
         self._is_ready = False
         self._crash = error
         self._has_crashed.set()

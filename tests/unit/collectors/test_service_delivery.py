@@ -69,6 +69,7 @@ async def bench(
     books.open_account("d", no_counts(), no_counts())
     waits: list[float] = []
     full = [False]
+    crashes: list[BaseException] = []
 
     async def pause(seconds: float) -> None:
         waits.append(seconds)
@@ -88,6 +89,7 @@ async def bench(
             meter=SelfMeter(),
             is_full=lambda: full[0],
             draw=lambda: 0.5,
+            crashed=crashes.append,
             pause=pause,
         )
     )
@@ -101,6 +103,7 @@ async def bench(
         await asyncio.gather(task, return_exceptions=True)
         outbox.close()
         dead.close()
+        assert crashes == []
 
 
 def accounts(of: Bench) -> tuple[int, int, int]:
