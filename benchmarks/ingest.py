@@ -117,7 +117,7 @@ service:
 
 
 def start(configuration: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "collectors.cli", "run", "--config", str(configuration)]
+    command = [Path(sys.executable).with_name("collector"), "run", "--config", configuration]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
