@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from slo.diagnostic import Diagnostic
+from slo.emit.proving.alert_tests import alert_test
 from slo.emit.proving.slo_tests import Subject, long_tests, slo_tests
 from slo.emit.rules import HEADER
 from slo.emit.yaml import Value, dump
@@ -36,6 +37,7 @@ class TestsGenerator:
         for file in compiled.rule_files:
             subjects = list(_subjects(file, fast))
             short = [test for subject in subjects for test in slo_tests(subject)]
+            short.extend(_alert_tests(file, fast))
             coarse = [subject.coarse(COARSE) for subject in subjects]
             long = [test for subject in coarse for test in long_tests(subject)]
             if short:
@@ -57,6 +59,16 @@ def _text(file: RuleFile, step: Duration, tests: list[Value]) -> str:
         },
         HEADER,
     )
+
+
+def _alert_tests(file: RuleFile, step: Duration) -> Iterator[Value]:
+    """The tests of operational alerts, as far as their conditions tell how to make them true."""
+    for group in file.groups:
+        for rule in group.rules:
+            if isinstance(rule, AlertRule) and rule.alert is not None:
+                test = alert_test(rule, step)
+                if test is not None:
+                    yield test
 
 
 def _subjects(file: RuleFile, step: Duration) -> Iterator[Subject]:

@@ -8,7 +8,7 @@ grows the bad events as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, islice, product
@@ -64,7 +64,7 @@ def event_kinds(sli: Sli, group: Mapping[str, str]) -> Kinds | None:
     """
     search = _Search(parse(sli.errors), parse(sli.total), frozenset(group.items()))
     try:
-        return search.kinds(list(islice(_series(search, group), _MOST_SERIES)))
+        return search.kinds(candidates((search.errors, search.total), group))
     except UnsupportedError:
         return None
 
@@ -131,9 +131,13 @@ def _of_group(result: Vector | float, group: Labels) -> float | None:
     return next(iter(result.values()))
 
 
-def _series(search: _Search, group: Mapping[str, str]) -> Iterator[Raw]:
-    """Raw series worth trying: those of few labels first, each picked by some selector."""
-    selectors = [*_selectors(search.errors), *_selectors(search.total)]
+def candidates(expressions: Iterable[pp.Expr], group: Mapping[str, str]) -> list[Raw]:
+    """Raw series worth trying: those of few labels first, each picked by some selector.
+
+    Raises:
+        UnsupportedError: A matcher cannot be read.
+    """
+    selectors = [selector for expr in expressions for selector in _selectors(expr)]
     found: set[Raw] = set()
     for metric in dict.fromkeys(selector.name for selector in selectors if selector.name):
         ours = [selector for selector in selectors if selector.name == metric]
@@ -143,7 +147,24 @@ def _series(search: _Search, group: Mapping[str, str]) -> Iterator[Raw]:
             raw = Raw(str(metric), frozenset(pairs.items()))
             if any(raw.matches(selector) for selector in ours):
                 found.add(raw)
-    return iter(sorted(found, key=lambda raw: (len(raw.labels), raw.metric, sorted(raw.labels))))
+    ordered = sorted(found, key=lambda raw: (len(raw.labels), raw.metric, sorted(raw.labels)))
+    return ordered[:_MOST_SERIES]
+
+
+def sample_value(expr: pp.Expr, label: str) -> str:
+    """A value of `label` that every selector of `expr` accepts; empty where none asks for one.
+
+    Raises:
+        UnsupportedError: A matcher cannot be read.
+    """
+    asked = [
+        matcher
+        for selector in _selectors(expr)
+        for matcher in selector.matchers.matchers
+        if matcher.name == label
+    ]
+    tried = (value for matcher in asked for value in _samples(matcher))
+    return next((value for value in tried if all(accepts(each, value) for each in asked)), "")
 
 
 def _values(

@@ -6,6 +6,7 @@ server. What is not of this kind raises `UnsupportedError`, and the test is fed 
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import warnings
@@ -88,7 +89,7 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def evaluate(expr: pp.Expr, slopes: Mapping[Raw, float]) -> Vector | float:
-    """The result for counters that grow by `slopes` per second.
+    """The result for counters that grow by `slopes` per second, or gauges that stand there.
 
     Raises:
         UnsupportedError: A part of `expr` is not linear in rates.
@@ -99,6 +100,8 @@ def evaluate(expr: pp.Expr, slopes: Mapping[Raw, float]) -> Vector | float:
         return evaluate(expr.expr, slopes)
     if isinstance(expr, pp.Call):
         return _call(expr, slopes)
+    if isinstance(expr, pp.VectorSelector):
+        return _selected(expr, slopes)
     if isinstance(expr, pp.AggregateExpr):
         return _aggregate(expr, slopes)
     if isinstance(expr, pp.BinaryExpr):
@@ -109,10 +112,16 @@ def evaluate(expr: pp.Expr, slopes: Mapping[Raw, float]) -> Vector | float:
 
 def _call(expr: pp.Call, slopes: Mapping[Raw, float]) -> Vector:
     first = expr.args[0] if expr.args else None
-    if expr.func.name != "rate" or not isinstance(first, pp.MatrixSelector):
-        msg = f"not linear in rates: {expr.func.name}"
+    name = expr.func.name
+    if name not in {"rate", "increase"} or not isinstance(first, pp.MatrixSelector):
+        msg = f"not linear in rates: {name}"
         raise UnsupportedError(msg)
-    selector = first.vector_selector
+    factor = first.range.total_seconds() if name == "increase" else 1.0
+    selected = _selected(first.vector_selector, slopes)
+    return {labels: slope * factor for labels, slope in selected.items()}
+
+
+def _selected(selector: pp.VectorSelector, slopes: Mapping[Raw, float]) -> Vector:
     if selector.offset is not None or selector.at is not None:
         msg = "not linear in rates: another time"
         raise UnsupportedError(msg)
@@ -162,15 +171,20 @@ def _each(expr: pp.BinaryExpr, vector: Vector, change: Callable[[float], float])
 
 def _vectors(expr: pp.BinaryExpr, left: Vector, right: Vector) -> Vector:
     sign = str(expr.op)
-    modifier = expr.modifier
-    if modifier is not None and modifier.matching is not None:
+    matching = expr.modifier.matching if expr.modifier is not None else None
+    if sign in {"and", "unless"}:
+        there = {_matched(labels, matching) for labels in right}
+        wanted = sign == "and"
+        return {
+            labels: value
+            for labels, value in left.items()
+            if (_matched(labels, matching) in there) == wanted
+        }
+    if matching is not None:
         msg = "not linear in rates: matching with on or ignoring"
         raise UnsupportedError(msg)
     if sign == "or":
         return {**right, **left}
-    if sign in {"and", "unless"}:
-        wanted = sign == "and"
-        return {labels: value for labels, value in left.items() if (labels in right) == wanted}
     if sign in _COMPARISONS:
         msg = "not linear in rates: a comparison of series"
         raise UnsupportedError(msg)
@@ -181,12 +195,20 @@ def _vectors(expr: pp.BinaryExpr, left: Vector, right: Vector) -> Vector:
     }
 
 
+def _matched(labels: Labels, matching: pp.LabelModifier | None) -> Labels:
+    """The part of `labels` that two sides are matched on."""
+    if matching is None:
+        return labels
+    included = matching.type == pp.LabelModifierType.Include
+    return frozenset(pair for pair in labels if (pair[0] in matching.labels) == included)
+
+
 def _apply(sign: str, left: float, right: float) -> float:
     if sign in _ARITHMETIC:
         return _ARITHMETIC[sign](left, right)
     if sign in _COMPARISONS:
         return float(_COMPARISONS[sign](left, right))
-    if sign == "/" and right:
-        return left / right
+    if sign == "/":
+        return left / right if right else left * math.inf
     msg = f"not linear in rates: {sign}"
     raise UnsupportedError(msg)
