@@ -71,6 +71,17 @@ CODES: Final = {
         "A cause that never pages silences nothing, since only a page may silence.\n\n"
         "The `depends_on` is kept for the runbook."
     ),
+    "ALM018": (
+        "Our part cannot be inserted into your own Alertmanager configuration.\n\n"
+        "`base.alertmanager` in Settings names a file of yours. It needs a route with a receiver. "
+        "Receivers and time intervals whose names begin with `fleetslo-` are ours: rename yours, "
+        "and let no route of yours lead to them."
+    ),
+    "ALM019": (
+        "An inhibition of your own may silence alerts of ours.\n\n"
+        "It stays as it is, and no proof looks at it. Guard its target by a label that only your "
+        "alerts have."
+    ),
     "ALM017": (
         "A hand-written part of a runbook belongs to no alert.\n\n"
         "`runbooks/<alert>.md` beside the specs goes into the page of that alert: what stands "

@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from alerts.routing import reader
 from alerts.routing.generator import CONFIG_PATH
+from alerts.routing.insert import read
 from alerts.routing.proof import PROOF, alert_labels
 from alerts.routing.simulate import deliveries, open_at
 from alerts.routing.table import table
@@ -109,7 +109,7 @@ def _read(directory: Path) -> Routing:
         msg = f"{directory} holds no {CONFIG_PATH}: give the DIR of sloctl generate --out"
         raise click.ClickException(msg)
     try:
-        return reader.read(config.read_text("utf-8"))
+        return read(config.read_text("utf-8"))
     except ValueError as error:
         msg = f"{config}: {error}"
         raise click.ClickException(msg) from error

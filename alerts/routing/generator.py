@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Final
 
 from alerts.routing.build import routing
 from alerts.routing.check import check
 from alerts.routing.emit import render
-from slo.diagnostic import Diagnostic
+from alerts.routing.inhibit import alert_labels
+from alerts.routing.insert import clashes, inserted, reaching
+from slo.diagnostic import Diagnostic, Level
 from slo.model import Compiled, OutputFile
 from slo.plugin import Generator, Output
 
@@ -23,17 +25,35 @@ class AlertmanagerGenerator:
     output = Output.ALERTMANAGER
 
     def check(self, compiled: Compiled) -> Iterable[Diagnostic]:
-        """Owners, destinations, secrets, times and rings of silence."""
-        return tuple(check(compiled))
+        """Owners, destinations, secrets, times, rings of silence, and the user's own file."""
+        return (*check(compiled), *_base(compiled))
 
     def generate(self, compiled: Compiled) -> Iterable[OutputFile]:
         """``alertmanager.yml`` and the template that it names."""
-        version = compiled.project.settings.alertmanager_version
+        settings = compiled.project.settings
+        base, version = settings.base.alertmanager, settings.alertmanager_version
+        ours = routing(compiled)
+        config = render(ours, version) if base is None else inserted(base, ours, version)
         template = files("alerts.routing").joinpath("fleetslo.tmpl").read_text("utf-8")
         return (
-            OutputFile(CONFIG_PATH, render(routing(compiled), version)),
+            OutputFile(CONFIG_PATH, config),
             OutputFile(TEMPLATE_PATH, template),
         )
+
+
+def _base(compiled: Compiled) -> Iterator[Diagnostic]:
+    base = compiled.project.settings.base.alertmanager
+    if base is None:
+        return
+    wrong = clashes(base)
+    for text in wrong:
+        yield Diagnostic("ALM018", Level.ERROR, f"{base.path}: {text}", base.place)
+    if not wrong:
+        external = compiled.project.settings.external_labels
+        labels = tuple(alert_labels(rule, external) for rule in compiled.alert_rules())
+        for text in reaching(base, labels):
+            hint = "guard it by a label that only your alerts have"
+            yield Diagnostic("ALM019", Level.WARNING, f"{base.path}: {text}", base.place, hint)
 
 
 GENERATOR: Final[Generator] = AlertmanagerGenerator()

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+import yaml
+
 from slo.diagnostic import Diagnostic, Level, Span
 from slo.emit.rules import HEADER, rule_file_text
 from slo.emit.yaml import Value, dump
-from slo.model import AlertRule, Compiled, OutputFile, Settings
+from slo.model import AlertRule, Compiled, OutputFile, Settings, UserFile
 from slo.plugin import Output
+from slo.source import edit
 
 DUPLICATE: Final = "SLO040"
+CLASH: Final = "SLO041"
 SELF_METRICS: Final = "127.0.0.1:8888"
 """Where a collector tells about itself, by default."""
 AGENT_METRICS: Final = "127.0.0.1:8889"
@@ -33,6 +37,7 @@ class PrometheusGenerator:
                 text = f"alert {rule.name} is made twice with the same labels"
                 yield Diagnostic(DUPLICATE, Level.ERROR, text, _place(rule), "rename one of them")
             seen.add(identity)
+        yield from _clashes(compiled.project.settings)
 
     def generate(self, compiled: Compiled) -> Iterator[OutputFile]:
         """One rule file per service, and the configuration."""
@@ -45,8 +50,58 @@ GENERATOR: Final = PrometheusGenerator()
 
 
 def config_text(settings: Settings) -> str:
-    """``prometheus.yml``: scrape the collector, load the rules, tell Alertmanager."""
-    return dump(_config(settings), HEADER)
+    """``prometheus.yml``: scrape the collector, load the rules, tell Alertmanager.
+
+    With a configuration of the user's own our rule files and scrape jobs are added to
+    that one, and nothing else of it changes.
+    """
+    base = settings.base.prometheus
+    if base is None:
+        return dump(_config(settings), HEADER)
+    document = edit.Edit.parse(base.path, base.text)
+    ours = edit.Edit.parse("ours", dump(_config(settings))).root
+    for key, is_there in (("rule_files", _says), ("scrape_configs", _is_job)):
+        kept = edit.items(document.root, key)
+        new = [n for n in edit.items(ours, key) if not any(is_there(n, own) for own in kept)]
+        edit.put(document.root, key, [*kept, *new])
+    inserted = f"Inserted into {base.path}: change that file; its comments are not carried over."
+    head = "".join(f"# {line}\n" for line in (*HEADER.splitlines(), inserted))
+    return head + document.text()
+
+
+def _clashes(settings: Settings) -> Iterator[Diagnostic]:
+    base = settings.base.prometheus
+    if base is not None:
+        try:
+            told = tuple(_differences(base, settings))
+        except ValueError as error:
+            told = (str(error),)
+        for text in told:
+            yield Diagnostic(CLASH, Level.ERROR, f"{base.path}: {text}", base.place)
+
+
+def _differences(base: UserFile, settings: Settings) -> Iterator[str]:
+    """Where the user's file says something else than we must say."""
+    root = edit.Edit.parse(base.path, base.text).root
+    edit.items(root, "rule_files")
+    kept = edit.items(root, "scrape_configs")
+    for job in edit.items(edit.Edit.parse("ours", dump(_config(settings))).root, "scrape_configs"):
+        if any(_is_job(job, own) and not edit.same(job, own) for own in kept):
+            name = edit.word(job, "job_name")
+            yield f"job {name} is there already and says something else, rename yours"
+    external = edit.get(edit.get(root, "global"), "external_labels")
+    for label, value in settings.external_labels.items():
+        got = edit.word(external, label)
+        if got != value:
+            yield f"external label {label} must be {value}, as in Settings, got {got or 'none'}"
+
+
+def _says(ours: yaml.Node, own: yaml.Node) -> bool:
+    return edit.same(ours, own)
+
+
+def _is_job(ours: yaml.Node, own: yaml.Node) -> bool:
+    return edit.word(ours, "job_name") == edit.word(own, "job_name")
 
 
 def _config(settings: Settings) -> dict[str, Value]:
