@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Final
 
+from collectors.insert import AT_ADMISSION, clashes, inserted
 from collectors.net.duration import show
 from slo import source
-from slo.diagnostic import Diagnostic
+from slo.diagnostic import Diagnostic, Level
 from slo.emit.yaml import Value, dump
 from slo.model import Compiled, OutputFile, SpansMatch
 from slo.plugin import Generator, Output
@@ -16,8 +17,6 @@ from slo.plugin import Generator, Output
 PATH: Final = "collector/collector.yaml"
 COUNTER: Final = "sli"
 _STARTER: Final = "collector.yaml"
-_AT_ADMISSION: Final = frozenset({"memory_limiter", "redaction"})
-"""Processors that must lead their pipeline; what counts comes right behind them."""
 
 _COMMENT: Final = "# The events of the SLOs that are stated on spans, counted before any sampling."
 _NS_PER_MS: Final = 1_000_000
@@ -33,22 +32,34 @@ class CollectorGenerator:
     output = Output.COLLECTOR
 
     def check(self, compiled: Compiled) -> Iterable[Diagnostic]:
-        """Nothing in a project stands in the way."""
-        del compiled
-        return ()
+        """Only a configuration of the user's own can stand in the way."""
+        base = compiled.project.settings.base.collector
+        if base is None:
+            return ()
+        wrong = clashes(base, frozenset(_counted(compiled)))
+        return tuple(
+            Diagnostic("SLO041", Level.ERROR, f"{base.path}: {text}", base.place) for text in wrong
+        )
 
     def generate(self, compiled: Compiled) -> Iterable[OutputFile]:
         """One file."""
+        slos, base = _counted(compiled), compiled.project.settings.base.collector
+        if base is not None:
+            indicators = {slo_id: _indicator(spans) for slo_id, spans in slos.items()}
+            return (OutputFile(PATH, inserted(base, indicators)),)
         text = files("collectors.starter").joinpath(_STARTER).read_text(encoding="utf-8")
-        slos = {
-            slo.slo_id: slo.sli.spans
-            for slo in sorted(compiled.project.slos, key=lambda slo: slo.slo_id)
-            if slo.sli.spans is not None
-        }
         return (OutputFile(PATH, counting(text, slos) if slos else text),)
 
 
 GENERATOR: Final[Generator] = CollectorGenerator()
+
+
+def _counted(compiled: Compiled) -> dict[str, SpansMatch]:
+    return {
+        slo.slo_id: slo.sli.spans
+        for slo in sorted(compiled.project.slos, key=lambda slo: slo.slo_id)
+        if slo.sli.spans is not None
+    }
 
 
 def counting(text: str, slos: Mapping[str, SpansMatch]) -> str:
@@ -90,7 +101,7 @@ def _insertions(root: source.Node) -> Iterator[tuple[int, int, str]]:
             msg = f"the pipeline {entry.key.text} must list processors"
             raise ValueError(msg)
         for item in listed.items:
-            if isinstance(item, source.Scalar) and item.text not in _AT_ADMISSION:
+            if isinstance(item, source.Scalar) and item.text not in AT_ADMISSION:
                 yield item.span.line, item.span.column, f"{COUNTER}, "
                 break
         else:
