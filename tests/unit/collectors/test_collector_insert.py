@@ -55,7 +55,7 @@ def loaded(text: str, state: Path) -> Loaded:
 
 def test_spans_of_each_receiver_are_counted_once_behind_admission(tmp_path: Path) -> None:
     found = loaded(written(OWN), tmp_path)
-    processors = {str(of.id): of.processors for of in found.pipelines}
+    processors = {of.name: of.processors for of in found.pipelines}
 
     assert processors["traces"] == ("memory_limiter", "sli/fleetslo", "batch")
     assert processors["traces/raw"] == ("memory_limiter",)
