@@ -1,0 +1,100 @@
+"""Recording rules in the order in which a past can be recorded.
+
+A rule that reads what another one records has to wait for it. Rules of one level read only
+raw series and those of the levels before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from slo.exact import Duration
+from slo.model import AlertRule, RecordRule, RuleGroup
+from slo.promql import parse, selected_metrics
+
+
+class CircleError(ValueError):
+    """Rules read each other in a circle: no order can record them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A rule, and how often its group evaluates it."""
+
+    rule: RecordRule
+    interval: Duration
+
+
+def levels(
+    groups: Iterable[RuleGroup],
+    wanted: Iterable[str] | None = None,
+    done: Collection[RecordRule] = (),
+) -> tuple[tuple[Timed, ...], ...]:
+    """The recording rules of `groups`, each once, in levels.
+
+    Args:
+        groups: Equal rules in several of them are recorded once.
+        wanted: Names of recorded series; what neither they nor the alerts of `groups` read
+            is left out. None records everything.
+        done: Rules that are recorded already.
+
+    Raises:
+        CircleError: The rules read each other in a circle.
+    """
+    groups = tuple(groups)
+    left = _distinct(groups)
+    if wanted is not None:
+        names = _needed(left, {*wanted, *_read_by_alerts(groups)})
+        left = [timed for timed in left if timed.rule.record in names]
+    left = [timed for timed in left if timed.rule not in done]
+    found: list[tuple[Timed, ...]] = []
+    while left:
+        waiting = {timed.rule.record for timed in left}
+        ready = tuple(timed for timed in left if not reads(timed.rule.expr) & waiting)
+        if not ready:
+            msg = f"rules read each other in a circle: {', '.join(sorted(waiting))}"
+            raise CircleError(msg)
+        found.append(ready)
+        left = [timed for timed in left if timed not in ready]
+    return tuple(found)
+
+
+def reads(expr: str) -> frozenset[str]:
+    """The names of the series that `expr` selects."""
+    return selected_metrics(parse(expr))
+
+
+def _distinct(groups: Sequence[RuleGroup]) -> list[Timed]:
+    found: dict[tuple[str, str, tuple[tuple[str, str], ...]], Timed] = {}
+    for group in groups:
+        for rule in group.rules:
+            if isinstance(rule, RecordRule):
+                key = (rule.record, rule.expr, tuple(sorted(rule.labels.items())))
+                found.setdefault(key, Timed(rule, group.interval))
+    return list(found.values())
+
+
+def _read_by_alerts(groups: Sequence[RuleGroup]) -> set[str]:
+    return {
+        name
+        for group in groups
+        for rule in group.rules
+        if isinstance(rule, AlertRule)
+        for name in reads(rule.expr)
+    }
+
+
+def _needed(rules: Sequence[Timed], wanted: set[str]) -> set[str]:
+    needed = wanted
+    while (
+        more := {
+            name
+            for timed in rules
+            if timed.rule.record in needed
+            for name in reads(timed.rule.expr)
+        }
+        - needed
+    ):
+        needed = needed | more
+    return needed
