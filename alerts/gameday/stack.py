@@ -7,6 +7,7 @@ reverse order whatever happens.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,12 +15,16 @@ from pathlib import Path
 from typing import Final
 
 from alerts.gameday.fleet.charge import Charge
+from alerts.gameday.fleet.reach import unreachable
 from alerts.gameday.fleet.topology import Topology
 from alerts.gameday.fleet.traffic import Traffic
 from alerts.gameday.library import Library
 from alerts.gameday.tree import PUSH_SECONDS, Ports, Tree, write
 from alerts.gameday.webhook import Webhooks
 from slo import servers
+
+_LISTEN_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.05
 
 COMPACT: Final = Topology()
 COMPACT_TRAFFIC: Final = Traffic(latency_scale=0.2, rare_scale=60.0)
@@ -97,14 +102,24 @@ def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Generat
 def start_collector(tree: Tree, ports: Ports) -> servers.Server:
     """The collector as a process of its own, on the generated configuration.
 
+    Returning means that it is healthy and that both of its OTLP addresses can be reached.
+
     Raises:
         ServerError: It did not come up.
     """
     code = "from collectors.cli import main; main()"
-    return servers.Server.start(
+    server = servers.Server.start(
         "collector",
         [sys.executable, "-c", code, "run", "--config", tree.collector],
         url=f"http://127.0.0.1:{ports.health}",
         ready="/",
         folder=tree.folder,
     )
+    deadline = time.monotonic() + _LISTEN_SECONDS
+    while reason := "".join(unreachable(f"127.0.0.1:{port}") for port in (ports.grpc, ports.http)):
+        if time.monotonic() > deadline or server.process.poll() is not None:
+            server.stop()
+            msg = f"the collector does not listen: {reason}: {server.last_words()}"
+            raise servers.ServerError(msg)
+        time.sleep(_POLL_SECONDS)
+    return server
