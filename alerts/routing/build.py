@@ -46,6 +46,8 @@ _AUDIT: Final = {"group_wait": "0s", "repeat_interval": "4d"}
 _AT_ONCE: Final = {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "1h"}
 # Ten seconds let the alerts of one evaluation meet, so that a cause silences in time.
 _PAGE: Final = {"group_wait": "10s", "repeat_interval": "1h"}
+# What a window held back is looked at again every group_interval: soon after its end.
+_MUTED_PAGE: Final = {**_PAGE, "group_interval": "1m"}
 # A ticket already sent cannot be taken back when the page follows: it waits longer.
 _TICKET: Final = {"group_wait": "5m", "group_interval": "30m", "repeat_interval": "3d"}
 
@@ -153,13 +155,14 @@ def _maintained(team: Team, project: Project) -> Iterator[Route]:
     An alert ends at the first route that fits. So where two windows may fit one alert,
     the route of both together comes first, and carries the times of both.
     """
-    for severity, waits in ((Severity.PAGE, _PAGE), (Severity.TICKET, _TICKET)):
+    for severity, waits in ((Severity.PAGE, _MUTED_PAGE), (Severity.TICKET, _TICKET)):
         own = equals("severity", severity.value)
         stated = {"team": team.name, "severity": severity.value}
         windows = [
             (window, frozenset(set(window.matchers.items()) - stated.items()))
             for window in project.maintenance
-            if all(window.matchers.get(key, value) == value for key, value in stated.items())
+            if not window.over
+            and all(window.matchers.get(key, value) == value for key, value in stated.items())
         ]
         for chosen in _together({matchers for _, matchers in windows}):
             muted = [window for window, matchers in windows if matchers <= chosen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from difflib import get_close_matches
 
 from alerts.routing import hours, receivers
@@ -22,6 +23,7 @@ def check(compiled: Compiled) -> Iterator[Diagnostic]:
     yield from _causes(compiled)
     yield from _last_resort(compiled)
     if not any(_times(compiled)):
+        yield from _overlaps(compiled)
         yield from _mutual_silence(compiled)
 
 
@@ -76,6 +78,30 @@ def _times(compiled: Compiled) -> Iterator[Diagnostic]:
         if not window.matchers:
             text = f"maintenance {window.name} has no matchers and would mute everything"
             yield Diagnostic("ALM010", Level.ERROR, text, window.place, "name a service or an SLO")
+
+
+def _overlaps(compiled: Compiled) -> Iterator[Diagnostic]:
+    """Two windows that may mute one alert one after the other: longer than either states."""
+    windows = [
+        (window, datetime.fromisoformat(window.starts), datetime.fromisoformat(window.ends))
+        for window in compiled.project.maintenance
+        if not window.over
+    ]
+    windows.sort(key=lambda each: (each[1], each[0].name))
+    for place, (first, starts, ends) in enumerate(windows):
+        for second, begins, until in windows[place + 1 :]:
+            shared = first.matchers.keys() & second.matchers.keys()
+            one = all(first.matchers[label] == second.matchers[label] for label in shared)
+            if one and begins <= ends < until:
+                yield Diagnostic(
+                    "ALM020",
+                    Level.WARNING,
+                    f"maintenance {second.name} overlaps {first.name}: what fits both is muted "
+                    f"from {starts:%Y-%m-%dT%H:%MZ} to {until:%Y-%m-%dT%H:%MZ}, longer than "
+                    "either says",
+                    second.place,
+                    "make it one window, or narrow the matchers",
+                )
 
 
 def _causes(compiled: Compiled) -> Iterator[Diagnostic]:

@@ -71,6 +71,11 @@ CODES: Final = {
         "A cause that never pages silences nothing, since only a page may silence.\n\n"
         "The `depends_on` is kept for the runbook."
     ),
+    "ALM020": (
+        "Two windows of maintenance overlap or meet, and one alert may fit both.\n\n"
+        "It would be muted from the start of the first to the end of the second, which is longer "
+        "than either says. State it as one window, or narrow the matchers so that none fits both."
+    ),
     "ALM018": (
         "Our part cannot be inserted into your own Alertmanager configuration.\n\n"
         "`base.alertmanager` in Settings names a file of yours. It needs a route with a receiver. "

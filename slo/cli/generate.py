@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from slo.cli.building import Built, built, checked, stops
+from slo.cli.clock import at, now_option
 from slo.cli.plugins import generators
 from slo.cli.reading import read_paths
 from slo.cli.report import report
@@ -59,6 +61,7 @@ def _families(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 )
 @click.option("--strict", is_flag=True, help="Let warnings stop the run.")
 @click.option("--force", is_flag=True, help="Overwrite files in DIR that sloctl did not write.")
+@now_option
 @click.pass_obj
 def generate(  # noqa: PLR0913 - one parameter per option of the command
     state: State,
@@ -70,6 +73,7 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     flavor: str,
     strict: bool,
     force: bool,
+    now: datetime,
 ) -> int:
     """Write rules, their tests, dashboards, routes, runbooks and collector configuration.
 
@@ -77,7 +81,7 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     wrote and this one does not is removed.
     """
     del flavor  # the expressions are the same in every flavor; one is supported so far
-    found = _build(state, paths, only, strict=strict)
+    found = _build(state, paths, only, now, strict=strict)
     if found is None:
         return PROBLEMS
     files, words = found
@@ -91,7 +95,7 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
 
 
 def _build(
-    state: State, paths: tuple[str, ...], only: frozenset[Output], *, strict: bool
+    state: State, paths: tuple[str, ...], only: frozenset[Output], now: datetime, *, strict: bool
 ) -> tuple[tuple[Built, ...], str] | None:
     """All files of the families `only`, and what they were made of; None after problems."""
     reading = read_paths(paths)
@@ -100,8 +104,9 @@ def _build(
         report(problems, reading.sources, state)
         return None
     wanted = [each for each in generators() if each.output in only]
-    compiled, more = checked(reading.project, wanted)
-    problems.extend(more)
+    project, stale = at(reading.project, now)
+    compiled, more = checked(project, wanted)
+    problems.extend((*stale, *more))
     report(problems, reading.sources, state)
     if stops(problems, strict=strict):
         return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from slo.cli.building import checked, stops
+from slo.cli.clock import at, now_option
 from slo.cli.plugins import generators
 from slo.cli.reading import read_paths
 from slo.cli.report import Format, report
@@ -29,8 +32,9 @@ from slo.model import Project
     help="text for people, json for programs, github for pull requests.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail too.")
+@now_option
 @click.pass_obj
-def validate(state: State, paths: tuple[str, ...], form: str, strict: bool) -> int:
+def validate(state: State, paths: tuple[str, ...], form: str, strict: bool, now: datetime) -> int:
     """Check files, and report every problem at once.
 
     PATH is a file, a directory, or - for standard input. Nothing is written.
@@ -38,7 +42,9 @@ def validate(state: State, paths: tuple[str, ...], form: str, strict: bool) -> i
     reading = read_paths(paths)
     problems = list(reading.problems)
     if reading.project is not None:
-        problems.extend(checked(reading.project, generators())[1])
+        project, stale = at(reading.project, now)
+        problems.extend(stale)
+        problems.extend(checked(project, generators())[1])
     report(problems, reading.sources, state, Format(form))
     if reading.project is None or stops(problems, strict=strict):
         return PROBLEMS

@@ -276,7 +276,11 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """A planned window that mutes alerts; `starts` and `ends` are ISO 8601 with offset, UTC."""
+    """A planned window that mutes alerts; `starts` and `ends` are ISO 8601 with offset, UTC.
+
+    Attributes:
+        over: It had ended when the run began, and mutes nothing.
+    """
 
     name: str
     reason: str
@@ -286,6 +290,7 @@ class Maintenance:
     matchers: Mapping[str, str]
     excludes: tuple[str, ...]
     place: Span
+    over: bool = False
 
 
 class LogStore(StrEnum):

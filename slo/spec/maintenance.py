@@ -57,6 +57,11 @@ def _moment(spec: Fields, key: str, context: Context) -> datetime | None:
         got = f"{key} needs an offset from UTC, got {text!r}"
         context.problems.error("SLO028", got, spec.place(key), hint)
         return None
+    if moment.second or moment.microsecond:
+        # Alertmanager mutes whole minutes: rounding would mute for longer than stated.
+        got = f"{key} must be a whole minute, got {text!r}"
+        context.problems.error("SLO028", got, spec.place(key), hint)
+        return None
     return moment
 
 

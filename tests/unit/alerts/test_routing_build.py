@@ -146,6 +146,23 @@ def test_a_maintenance_of_another_teams_alerts_is_not_ours() -> None:
     assert maintained(window("queue", service="queue", team="core")) == ()
 
 
+def test_a_maintenance_that_is_over_leaves_the_routing() -> None:
+    assert maintained(replace(window("queue", service="queue"), over=True)) == ()
+
+
+def test_what_a_window_held_back_from_a_page_is_looked_at_a_minute_after_its_end() -> None:
+    built = routing(
+        project(
+            teams=(team("platform", webhook("http://127.0.0.1:9/x")),),
+            alerts=(alert("A"),),
+            maintenance=(window("queue", service="queue"),),
+        )
+    )
+    (way,) = deliveries(built, labels("A", "page", "platform", service="queue"))
+
+    assert way.waits["group_interval"] == "1m"
+
+
 def test_a_generated_routing_keeps_its_own_laws() -> None:
     assert lint(FLEET) == ()
 

@@ -199,6 +199,42 @@ def test_a_maintenance_that_cannot_be_meant_is_an_error(
     assert problem.place == here
 
 
+def window(name: str, starts: int, ends: int, line: int = 1, **matchers: str) -> Maintenance:
+    day = "2026-12-05T{:02}:00:00Z"
+    here = Span("maintenance.yaml", line, 1, 2)
+    return Maintenance(
+        name, "why", "platform", day.format(starts), day.format(ends), matchers, (), here
+    )
+
+
+def overlaps(*windows: Maintenance) -> list[Diagnostic]:
+    compiled = project(teams=(PLATFORM,), alerts=(alert("A"),), maintenance=windows)
+    return [problem for problem in GENERATOR.check(compiled) if problem.code == "ALM020"]
+
+
+@pytest.mark.parametrize("begins", [3, 4])
+def test_two_windows_that_mute_an_alert_for_longer_than_either_says_are_told(begins: int) -> None:
+    first = window("first", 2, 4, service="q")
+    (problem,) = overlaps(window("second", begins, 6, 9, region="eu"), first)
+
+    assert problem.place == Span("maintenance.yaml", 9, 1, 2)
+    assert "from 2026-12-05T02:00Z to 2026-12-05T06:00Z" in problem.text
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        window("later", 5, 6, service="q"),
+        window("within", 2, 3, service="q", region="eu"),
+        window("another", 3, 6, service="store"),
+        replace(window("over", 3, 6, service="q"), over=True),
+    ],
+    ids=lambda value: value.name,
+)
+def test_windows_that_lengthen_nothing_are_fine(second: Maintenance) -> None:
+    assert overlaps(window("first", 2, 4, service="q"), second) == []
+
+
 def test_every_destination_is_checked_at_its_own_place() -> None:
     lame = destination(DestinationKind.SLACK, 99, channel="#alerts")
     compiled = project(teams=(replace(PLATFORM, destinations=(webhook(URL), lame)),))

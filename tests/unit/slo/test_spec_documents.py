@@ -189,6 +189,7 @@ def test_maintenance_is_told_in_utc() -> None:
         ("22:00:00+01:00", "22:00:00", "SLO028"),
         ("2026-12-01T22:00:00+01:00", "tomorrow", "SLO028"),
         ("2026-12-02T00:00:00+01:00", "2026-12-01T21:00:00Z", "SLO028"),
+        ("22:00:00+01:00", "22:00:30+01:00", "SLO028"),
         ("{service: shop}", "{}", "SLO013"),
         ("matchers:", "excludes: [nothing], matchers:", "SLO021"),
         ("reason: upgrade, ", "", "SLO011"),
