@@ -300,6 +300,23 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             Kind.CONNECTORS, "sli", {"slos": SLOS, "metrics_flush_interval": "1s"}, conserves=False
         )
     ],
+    (Kind.CONNECTORS, "spanmetrics"): [
+        processor(
+            Kind.CONNECTORS, "spanmetrics", {"metrics_flush_interval": "1s"}, conserves=False
+        ),
+        processor(
+            Kind.CONNECTORS,
+            "spanmetrics",
+            {
+                "metrics_flush_interval": "1s",
+                "aggregation_temporality": "AGGREGATION_TEMPORALITY_DELTA",
+                "dimensions": [{"name": "item.id"}, {"name": "service.version", "default": "0"}],
+                "exemplars": {"enabled": True},
+                "aggregation_cardinality_limit": 2,
+            },
+            conserves=False,
+        ),
+    ],
     (Kind.EXPORTERS, "otlp_http"): [
         otlp_http({}),
         otlp_http({"encoding": "json", "compression": "zstd"}),

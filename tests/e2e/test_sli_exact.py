@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,8 +10,6 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -22,11 +17,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from slo.servers import find
-from slo.servers.process import free_port
 from slo.servers.run import prometheus
+from tests.collector_daemon import ROOT, WAIT_SECONDS, Daemon, running
 
-ROOT = Path(__file__).parents[2]
-WAIT_SECONDS = 40.0
 KILLS = 4
 SLOS = """\
 apiVersion: fleetslo/v1
@@ -88,81 +81,13 @@ def traces(random: Random, truth: dict[str, int]) -> bytes:
     return message.SerializeToString()
 
 
-class Daemon:
-    """The collector on a generated configuration, its ports moved to free ones."""
-
-    def __init__(self, folder: Path, config: str) -> None:
-        self.ports = {port: free_port() for port in ("4317", "4318", "8888", "8889", "13133")}
-        for port, free in self.ports.items():
-            config = re.sub(rf"(127\.0\.0\.1:|port: ){port}\b", rf"\g<1>{free}", config)
-        self.config = folder / "collector.yaml"
-        self.config.write_text(config)
-        self.log = folder / "stderr"
-        self.state = folder / "state"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-c", "from collectors.cli import main; main()", "run"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--config", str(self.config)],
-                stderr=log,
-                cwd=ROOT,
-                env={**os.environ, "PYTHONWARNINGS": "error", "FLEETSLO_STATE": str(self.state)},
-            )
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not self._is_ready():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
-
-    def _is_ready(self) -> bool:
-        try:
-            address = f"http://127.0.0.1:{self.ports['13133']}/"
-            with urllib.request.urlopen(address, timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def end(self, how: signal.Signals) -> int:
-        assert self.process is not None
-        self.process.send_signal(how)
-        code = self.process.wait(WAIT_SECONDS)
-        self.process = None
-        return code
-
-    def send(self, payload: bytes, stopping: threading.Event) -> bool:
-        """The same request again and again, until it is acknowledged."""
-        while not stopping.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self.ports["4318"], timeout=5)
-            headers = {"Content-Type": "application/x-protobuf"}
-            try:
-                connection.request("POST", "/v1/traces", payload, headers)
-                if connection.getresponse().status == 200:
-                    return True
-            except (OSError, http.client.HTTPException):
-                stopping.wait(0.01)
-            finally:
-                connection.close()
-        return False
-
-    def page(self) -> dict[str, float]:
-        try:
-            address = f"http://127.0.0.1:{self.ports['8888']}/metrics"
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                lines = answer.read().decode().splitlines()
-        except OSError:
-            return {}
-        pairs = [line.rpartition(" ") for line in lines if not line.startswith("#")]
-        return {name: float(value) for name, _, value in pairs}
-
-    def counters(self, slo: str) -> dict[str, float]:
-        page = self.page()
-        names = {
-            outcome: f'fleetslo_sli_events_total{{slo_id="{slo}",outcome="{outcome}"}}'
-            for outcome in ("good", "bad")
-        }
-        return {outcome: page[name] for outcome, name in names.items() if name in page}
+def counters(daemon: Daemon, slo: str) -> dict[str, float]:
+    page = daemon.page()
+    names = {
+        outcome: f'fleetslo_sli_events_total{{slo_id="{slo}",outcome="{outcome}"}}'
+        for outcome in ("good", "bad")
+    }
+    return {outcome: page[name] for outcome, name in names.items() if name in page}
 
 
 def generate(folder: Path) -> Path:
@@ -177,22 +102,10 @@ def generate(folder: Path) -> Path:
     return out
 
 
-@contextmanager
-def running(folder: Path, config: str) -> Iterator[Daemon]:
-    daemon = Daemon(folder, config)
-    try:
-        daemon.start()
-        yield daemon
-    finally:
-        if daemon.process is not None:
-            daemon.process.kill()
-            daemon.process.wait()
-
-
 def until(daemon: Daemon, truth: dict[str, int]) -> dict[str, float]:
     """The counters, once they have arrived at `truth` or have had time enough to."""
     deadline = time.monotonic() + 10
-    while (found := daemon.counters("agents-tool-calls")) != truth:
+    while (found := counters(daemon, "agents-tool-calls")) != truth:
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
@@ -210,7 +123,7 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         while not self.stopping.wait(0.03):
-            if found := self.daemon_process.counters("agents-tool-calls"):
+            if found := counters(self.daemon_process, "agents-tool-calls"):
                 self.seen.append(found)
 
 
@@ -220,7 +133,7 @@ def test_counters_equal_the_truth_however_often_the_daemon_is_killed(tmp_path: P
     random, truth = Random(20261120), {"good": 0, "bad": 0}
     stopping = threading.Event()
     with running(tmp_path, config) as daemon:
-        assert daemon.counters("agents-tool-calls") == {"good": 0, "bad": 0}
+        assert counters(daemon, "agents-tool-calls") == {"good": 0, "bad": 0}
         watcher = Watcher(daemon)
 
         def feed() -> None:
@@ -247,10 +160,10 @@ def test_counters_equal_the_truth_however_often_the_daemon_is_killed(tmp_path: P
 
         assert until(daemon, truth) == truth
         assert truth["bad"] > 100
-        assert daemon.counters("agents-untouched") == {"good": 0, "bad": 0}
+        assert counters(daemon, "agents-untouched") == {"good": 0, "bad": 0}
         assert daemon.end(signal.SIGTERM) == 0
         daemon.start()
-        assert daemon.counters("agents-tool-calls") == truth
+        assert counters(daemon, "agents-tool-calls") == truth
 
     for outcome in truth:
         values = [seen[outcome] for seen in watcher.seen]

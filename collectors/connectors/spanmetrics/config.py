@@ -1,0 +1,129 @@
+"""Configuration of `spanmetrics`, with the Collector's names and defaults."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from collectors.component import Config
+from collectors.net.fields import SECOND, Count, Nanoseconds, Positive, differs
+
+MILLISECOND: Final = SECOND // 1000
+UNITS_NS: Final = {"ms": MILLISECOND, "s": SECOND}
+
+SERVICE: Final = "service.name"
+SPAN_NAME: Final = "span.name"
+SPAN_KIND: Final = "span.kind"
+STATUS_CODE: Final = "status.code"
+ALWAYS: Final = (SERVICE, SPAN_NAME, SPAN_KIND, STATUS_CODE)
+"""Dimensions that every series has unless they are excluded."""
+
+Always = Literal["service.name", "span.name", "span.kind", "status.code"]
+
+CUMULATIVE: Final = "AGGREGATION_TEMPORALITY_CUMULATIVE"
+DELTA: Final = "AGGREGATION_TEMPORALITY_DELTA"
+
+_BUCKETS_MS: Final = (2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10000, 15000)
+
+
+def _not_always(value: str) -> str:
+    if value in ALWAYS:
+        msg = f"is a dimension already, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+class DimensionConfig(Config):
+    """A dimension: an attribute of the span, else of its resource, else `default`.
+
+    Attributes:
+        default: None leaves the attribute out where neither has it.
+    """
+
+    name: Annotated[str, Field(min_length=1), AfterValidator(_not_always)]
+    default: str | None = None
+
+
+Dimensions = list[DimensionConfig]
+
+
+class ExplicitConfig(Config):
+    """Buckets with bounds.
+
+    Attributes:
+        buckets: Upper bounds, ascending; a span just as long as a bound is below it.
+    """
+
+    buckets: Annotated[list[Nanoseconds], Field(min_length=1)] = Field(
+        default_factory=lambda: [bound * MILLISECOND for bound in _BUCKETS_MS]
+    )
+
+    @field_validator("buckets")
+    @classmethod
+    def _ascend(cls, value: list[int]) -> list[int]:
+        if any(low >= high for low, high in pairwise(value)):
+            msg = "must ascend, each bound once"
+            raise ValueError(msg)
+        return value
+
+
+class HistogramConfig(Config):
+    """The histogram of durations."""
+
+    disable: bool = False
+    unit: Literal["ms", "s"] = "ms"
+    explicit: ExplicitConfig = ExplicitConfig()
+    dimensions: Dimensions = Field(default_factory=list[DimensionConfig])
+
+
+class ExemplarsConfig(Config):
+    """Traces beside the histogram: the slowest spans of each series since the last flush."""
+
+    enabled: bool = False
+    max_per_data_point: Positive = 5
+
+
+class SpanMetricsConfig(Config):
+    """Configuration of `spanmetrics`.
+
+    Attributes:
+        calls_dimensions: Dimensions of the counter alone, as `histogram.dimensions` are of
+            the histogram alone.
+        metrics_expiration: A resource without a span for so long is let go; 0 never.
+        series_expiration: So is a series.
+        resource_metrics_cache_size: Most resources; the one longest without a span goes.
+        resource_metrics_key_attributes: Resource attributes that tell resources apart;
+            empty for all of them.
+        aggregation_cardinality_limit: Most series of a metric and resource, 0 for no limit;
+            what comes beyond is counted in one series, ``otel.metric.overflow="true"``.
+    """
+
+    namespace: str = "traces.span.metrics"
+    histogram: HistogramConfig = HistogramConfig()
+    dimensions: Dimensions = Field(default_factory=list[DimensionConfig])
+    calls_dimensions: Dimensions = Field(default_factory=list[DimensionConfig])
+    exclude_dimensions: list[Always] = Field(default_factory=list[Always])
+    aggregation_temporality: Literal[
+        "AGGREGATION_TEMPORALITY_CUMULATIVE", "AGGREGATION_TEMPORALITY_DELTA"
+    ] = CUMULATIVE
+    metrics_flush_interval: Annotated[Nanoseconds, Field(gt=0)] = 60 * SECOND
+    metrics_expiration: Nanoseconds = 0
+    series_expiration: Nanoseconds = 0
+    resource_metrics_cache_size: Positive = 1000
+    resource_metrics_key_attributes: list[str] = Field(default_factory=list[str])
+    aggregation_cardinality_limit: Count = Field(
+        default=2000, json_schema_extra=differs("0 (no limit)")
+    )
+    exemplars: ExemplarsConfig = ExemplarsConfig()
+
+    @model_validator(mode="after")
+    def _dimensions_are_told_apart(self) -> Self:
+        for own in (self.calls_dimensions, self.histogram.dimensions):
+            names = [of.name for of in (*self.dimensions, *own)]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                msg = f"dimension {twice[0]} is given twice"
+                raise ValueError(msg)
+        return self

@@ -1,0 +1,124 @@
+"""From series to OTLP metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    ScopeMetrics,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from collectors.connectors.spanmetrics.columns import Key
+from collectors.connectors.spanmetrics.config import CUMULATIVE, UNITS_NS, SpanMetricsConfig
+from collectors.connectors.spanmetrics.resources import Resources
+from collectors.connectors.spanmetrics.table import OVERFLOW, Series
+
+SCOPE: Final = "spanmetricsconnector"
+_OVERFLOW_KEY: Final = "otel.metric.overflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric's series and the names of their dimensions."""
+
+    series: Sequence[Series]
+    dimensions: Sequence[str]
+
+
+class Emitter:
+    """Knows the names, units and bounds of the metrics."""
+
+    def __init__(self, config: SpanMetricsConfig) -> None:
+        prefix = f"{config.namespace}." if config.namespace else ""
+        self._calls, self._duration = f"{prefix}calls", f"{prefix}duration"
+        self._unit = config.histogram.unit
+        self._unit_ns = UNITS_NS[config.histogram.unit]
+        self._bounds = [bound / self._unit_ns for bound in config.histogram.explicit.buckets]
+        self._temporality = (
+            AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+            if config.aggregation_temporality == CUMULATIVE
+            else AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+        )
+
+    def request(
+        self, calls: Family, durations: Family, resources: Resources, wall_ns: int
+    ) -> ExportMetricsServiceRequest:
+        """All series at `wall_ns`, by resource."""
+        request = ExportMetricsServiceRequest()
+        scopes: dict[int, ScopeMetrics] = {}
+        for number in sorted({of.resource for of in (*calls.series, *durations.series)}):
+            whole = Resource.FromString(resources.whole(number))
+            scope = request.resource_metrics.add(resource=whole).scope_metrics.add()
+            scope.scope.name = SCOPE
+            scopes[number] = scope
+        self._add_calls(calls, scopes, wall_ns)
+        self._add_durations(durations, scopes, wall_ns)
+        return request
+
+    def _add_calls(self, family: Family, scopes: dict[int, ScopeMetrics], wall_ns: int) -> None:
+        metrics: dict[int, Metric] = {}
+        for of in family.series:
+            metric = metrics.get(of.resource)
+            if metric is None:
+                metric = metrics[of.resource] = scopes[of.resource].metrics.add(name=self._calls)
+                metric.sum.is_monotonic = True
+                metric.sum.aggregation_temporality = self._temporality
+            metric.sum.data_points.append(
+                NumberDataPoint(
+                    attributes=_attributes(family.dimensions, of.key),
+                    start_time_unix_nano=of.began_ns,
+                    time_unix_nano=wall_ns,
+                    as_int=of.calls,
+                )
+            )
+
+    def _add_durations(self, family: Family, scopes: dict[int, ScopeMetrics], wall_ns: int) -> None:
+        metrics: dict[int, Metric] = {}
+        for of in family.series:
+            metric = metrics.get(of.resource)
+            if metric is None:
+                metric = metrics[of.resource] = scopes[of.resource].metrics.add(
+                    name=self._duration, unit=self._unit
+                )
+                metric.histogram.aggregation_temporality = self._temporality
+            metric.histogram.data_points.append(self._point(of, family.dimensions, wall_ns))
+
+    def _point(self, of: Series, dimensions: Sequence[str], wall_ns: int) -> HistogramDataPoint:
+        point = HistogramDataPoint(
+            attributes=_attributes(dimensions, of.key),
+            start_time_unix_nano=of.began_ns,
+            time_unix_nano=wall_ns,
+            count=of.calls,
+            sum=of.total_ns / self._unit_ns,
+            bucket_counts=of.buckets,
+            explicit_bounds=self._bounds,
+        )
+        for took_ns, end_ns, trace_id, span_id in of.exemplars:
+            point.exemplars.add(
+                time_unix_nano=end_ns,
+                as_double=took_ns / self._unit_ns,
+                trace_id=trace_id,
+                span_id=span_id,
+            )
+        return point
+
+
+def _attributes(dimensions: Sequence[str], key: Key) -> list[KeyValue]:
+    if key == OVERFLOW:
+        return [KeyValue(key=_OVERFLOW_KEY, value=AnyValue(bool_value=True))]
+    return [
+        KeyValue(key=name, value=AnyValue.FromString(value))
+        for name, value in zip(dimensions, key, strict=True)
+        if value is not None
+    ]
