@@ -58,7 +58,8 @@ class Service:
         self.books = Books()
         self._storage: Storage | None = None
         self._assembly: Assembly | None = None
-        self._is_ready = False
+        self._is_replayed = False
+        self._listens = False
         self._has_crashed = asyncio.Event()
         self._crash: BaseException | None = None
 
@@ -71,7 +72,7 @@ class Service:
     def is_ready(self) -> bool:
         """See `Host.is_ready`."""
         storage = self._storage
-        if not self._is_ready or storage is None:
+        if not (self._is_replayed and self._listens) or storage is None:
             return False
         return storage.inbox.failure is None and storage.outbox.failure is None
 
@@ -96,6 +97,7 @@ class Service:
         except BaseException:
             await self.stop(grace_seconds=0.0)
             raise
+        self._listens = True
 
     async def crashed(self) -> None:
         """Wait for a bug to end the graph or a delivery, then raise what it raised."""
@@ -110,7 +112,7 @@ class Service:
             grace_seconds: Time for what is on its way; None is what the plan says.
         """
         assembly, self._assembly = self._assembly, None
-        self._is_ready = False
+        self._listens = False
         if assembly is not None:
             await assembly.stop(
                 self._plan.grace_seconds if grace_seconds is None else grace_seconds
@@ -143,14 +145,14 @@ class Service:
 
     def _ready(self, components: Components) -> None:
         """The replay is through."""
-        self._is_ready = True
+        self._is_replayed = True
         for view in components.views.values():
             view.ready()
 
     def _crashed(self, error: BaseException) -> None:
         """A bug ended the graph or a delivery: something moves no more, so the daemon ends."""
         _log.critical("the daemon ends: a part of it ended unexpectedly", exc_info=error)
-        self._is_ready = False
+        self._listens = False
         self._crash = error
         self._has_crashed.set()
 

@@ -525,3 +525,29 @@ def test_a_clock_goes_on_from_where_the_logs_ended_and_never_back() -> None:
     assert clock.steady_ns() >= 10**15
     clock.resume(5)
     assert clock.steady_ns() >= 10**15
+
+
+def test_the_daemon_is_not_ready_before_its_receivers_listen(tmp_path: Path) -> None:
+    class SlowReceiver(TestReceiver):
+        may_listen = asyncio.Event()
+
+        async def start(self) -> None:
+            await self.may_listen.wait()
+
+    async def scenario() -> None:
+        setup = Setup(tmp_path)
+        SlowReceiver.may_listen = asyncio.Event()
+        plan = replace(setup.plan(), receivers={"in": ReceiverPlan(create=SlowReceiver)})
+        service = Service(plan)
+        starting = asyncio.create_task(service.start())
+        await until(lambda: setup.view.is_ready)
+
+        assert not service.is_ready()
+
+        SlowReceiver.may_listen.set()
+        await starting
+        assert service.is_ready()
+        await service.stop()
+        assert not service.is_ready()
+
+    asyncio.run(scenario())
