@@ -22,6 +22,8 @@ from collectors.service.duplicates import Known, digest
 from collectors.service.wakeup import Mailbox
 
 _HINT_SECONDS = (1.0, 2.0)
+_AHEAD_NS = 1_000_000_000
+"""A clock that is this much ahead of ours is skewed; less is what NTP leaves."""
 """The official exporters give up after 6 tries or 10 s: a longer hint would lose data."""
 
 
@@ -162,6 +164,8 @@ class ReceiverIntake:
             if time_ns and count:
                 lag = max(0.0, (now - time_ns) / 1e9)
                 self._meter.observe(names.LAG, lag, count, signal=signal)
+                if time_ns - now > _AHEAD_NS:
+                    self._meter.add(names.AHEAD, count, signal=signal)
 
 
 async def _settled(pending: asyncio.Future[None]) -> None:

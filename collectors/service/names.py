@@ -53,6 +53,7 @@ LOG_BYTES = "fleetslo_log_bytes"
 LOG_AGE = "fleetslo_log_oldest_age_seconds"
 LOG_SYNC = "fleetslo_log_fsync_seconds"
 LAG = "fleetslo_ingest_lag_seconds"
+AHEAD = "fleetslo_items_ahead_total"
 SAMPLING = "fleetslo_sampling_ratio"
 DISK_BUDGET = "fleetslo_disk_budget_bytes"
 STEP_FAILURES = "fleetslo_processor_failures_total"
@@ -120,6 +121,9 @@ _OURS = [
         "Time between an item's own timestamp and its being durable here, by items.",
         ("signal",),
         LAG_EDGES_SECONDS,
+    ),
+    _counter(
+        AHEAD, "Items whose time was more than a second in the future.", "signal"
     ),
     _gauge(SAMPLING, "Items that left a pipeline per item that entered it.", "pipeline"),
     _gauge(DISK_BUDGET, "Bytes that all logs together may take."),

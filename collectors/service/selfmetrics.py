@@ -139,6 +139,7 @@ def begin_at_zero(meter: SelfMeter, plan: ServicePlan) -> None:
         for outcome in INTAKE_OUTCOMES:
             meter.add(names.ITEMS, 0, signal=signal, outcome=outcome)
         meter.observe(names.LAG, 0.0, 0, signal=signal)
+        meter.add(names.AHEAD, 0, signal=signal)
     for log in ("inbox", "outbox", "dead_letters"):
         meter.observe(names.LOG_SYNC, 0.0, 0, log=log)
     for identity, signals in _signals(plan).items():

@@ -57,7 +57,7 @@ def config_text(settings: Settings) -> str:
     """
     base = settings.base.prometheus
     if base is None:
-        return dump(_config(settings), HEADER)
+        return dump(_config(settings, _itself(settings.urls.prometheus)), HEADER)
     document = edit.Edit.parse(base.path, base.text)
     ours = edit.Edit.parse("ours", dump(_config(settings))).root
     for key, is_there in (("rule_files", _says), ("scrape_configs", _is_job)):
@@ -104,7 +104,7 @@ def _is_job(ours: yaml.Node, own: yaml.Node) -> bool:
     return edit.word(ours, "job_name") == edit.word(own, "job_name")
 
 
-def _config(settings: Settings) -> dict[str, Value]:
+def _config(settings: Settings, *more: Value) -> dict[str, Value]:
     interval = settings.intervals.scrape.promql()
     collector = {
         "fleetslo-collector": SELF_METRICS,
@@ -118,9 +118,19 @@ def _config(settings: Settings) -> dict[str, Value]:
         },
         "rule_files": ["rules/*.yaml"],
         "alerting": {"alertmanagers": [_alertmanager(settings.urls.alertmanager)]},
-        "scrape_configs": [_job(name, target) for name, target in collector.items()],
+        "scrape_configs": [*(_job(name, target) for name, target in collector.items()), *more],
     }
     return config
+
+
+def _itself(url: str) -> dict[str, Value]:
+    """Prometheus tells whether its rules are evaluated, by scraping itself."""
+    parts = urlsplit(url)
+    job: dict[str, Value] = {"job_name": "prometheus", "scheme": parts.scheme or "http"}
+    if parts.path.strip("/"):
+        job["metrics_path"] = f"{parts.path.rstrip('/')}/metrics"
+    job["static_configs"] = [{"targets": [parts.netloc]}]
+    return job
 
 
 def _external(settings: Settings) -> dict[str, Value]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -549,5 +550,27 @@ def test_the_daemon_is_not_ready_before_its_receivers_listen(tmp_path: Path) -> 
         assert service.is_ready()
         await service.stop()
         assert not service.is_ready()
+
+    asyncio.run(scenario())
+
+
+def test_what_carries_a_time_from_the_future_is_counted(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        setup = Setup(tmp_path)
+        async with running(setup) as service:
+            address = f"http://127.0.0.1:{service.metrics_port}/metrics"
+
+            def ahead() -> list[str]:
+                with urllib.request.urlopen(address, timeout=5) as answer:
+                    lines = str(answer.read().decode()).splitlines()
+                return [line for line in lines if line.startswith("fleetslo_items_ahead_total")]
+
+            intake, now = setup.receivers[-1].intake, time.time_ns()
+            for name, shift_ns in (("late", -60 * 10**9), ("even", 10**8), ("ahead", 60 * 10**9)):
+                times = (now - 10**9, now + shift_ns)
+                await intake.submit(TRACES, spans(name, "more"), 2, Context(), times)
+            lines = await asyncio.to_thread(ahead)
+        assert 'fleetslo_items_ahead_total{signal="traces"} 1' in lines
+        assert 'fleetslo_items_ahead_total{signal="logs"} 0' in lines
 
     asyncio.run(scenario())

@@ -57,7 +57,7 @@ def test_prometheus_scrapes_the_collector_and_lets_agents_speak_for_themselves()
     config = yaml.safe_load(config_text(settings))
 
     jobs = {job["static_configs"][0]["targets"][0]: job for job in config["scrape_configs"]}
-    assert set(jobs) == {"127.0.0.1:8888", "127.0.0.1:8889"}
+    assert set(jobs) == {"127.0.0.1:8888", "127.0.0.1:8889", "127.0.0.1:9090"}
     assert jobs["127.0.0.1:8889"]["honor_labels"] is True
     assert "honor_labels" not in jobs["127.0.0.1:8888"]
     assert config["global"] == {
@@ -69,6 +69,19 @@ def test_prometheus_scrapes_the_collector_and_lets_agents_speak_for_themselves()
     assert (manager["scheme"], manager["path_prefix"]) == ("https", "/am")
     assert manager["static_configs"] == [{"targets": ["alerts.example"]}]
     assert config["rule_files"] == ["rules/*.yaml"]
+
+
+def test_prometheus_scrapes_itself_so_that_a_rule_that_fails_is_noticed() -> None:
+    settings = Settings(urls=Urls(prometheus="https://metrics.example/prom"))
+
+    (job,) = yaml.safe_load(config_text(settings))["scrape_configs"][-1:]
+
+    assert job == {
+        "job_name": "prometheus",
+        "scheme": "https",
+        "metrics_path": "/prom/metrics",
+        "static_configs": [{"targets": ["metrics.example"]}],
+    }
 
 
 def test_two_alerts_that_alertmanager_would_take_for_one_are_refused() -> None:
