@@ -207,6 +207,18 @@ def test_every_action_of_a_finished_task_is_counted(seen: Sink) -> None:
     assert actions <= 3 * processed + unfinished
 
 
+def test_every_action_leaves_an_audit_record(seen: Sink) -> None:
+    actions, records = total(seen, "mas.agent.actions"), total(seen, "mas.audit.records")
+
+    assert actions > 20
+    # What was cut off by the end was counted as cancelled, and wrote nothing down.
+    assert (
+        0
+        <= actions - records
+        <= total(seen, "mas.agent.actions", **{"mas.action.outcome": "cancelled"})
+    )
+
+
 def test_a_fleet_that_loses_the_collector_says_so_within_seconds() -> None:
     heard: list[tuple[str, str]] = []
     lost = threading.Event()

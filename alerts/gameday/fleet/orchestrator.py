@@ -88,6 +88,7 @@ class Orchestrator(Actor):
             with self.agent.action("dispatch", target=team):
                 self.agent.handoff(f"supervisor-{team}")
                 headers = inject()
+                self.audit("dispatch", f"task/{headers.get('traceparent', '')}")
             try:
                 answer = await self.line.call(
                     f"inbox.supervisor-{team}",

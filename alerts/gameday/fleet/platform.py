@@ -60,7 +60,8 @@ class Platform:
     ) -> None:
         self.broker = Broker()
         self._agent = outlet.open(platform_identity(), platform_own())
-        self._observer = Observer(self._agent.instruments, platform_speaks())
+        watched = tuple(sorted({spec.name for spec in topology.agents()}))
+        self._observer = Observer(self._agent.instruments, platform_speaks(), watched)
         self._deployer = Deployer(self._agent.instruments)
         self._roster = Roster(self._agent.instruments)
         self._traffic = traffic
@@ -75,8 +76,6 @@ class Platform:
         self._published: float | None = None
         for spec in topology.agents():
             self._roster.expect(spec.key, spec.name, Role(spec.role.value))
-            named = {"gen_ai.agent.name": (spec.name,)}
-            self._agent.instruments.start_metric_at_zero("mas.audit.gaps", named)
         self.broker.serve("state-store", self._state_store)
         self.broker.serve("policy-store", self._policy_store)
         self.broker.listen("heartbeats", self._hear_heartbeat)

@@ -35,6 +35,7 @@ class Supervisor(Actor):
             with self.agent.action("delegate", target=queue):
                 self.agent.handoff(f"worker-{self.spec.team}")
                 headers = self.agent.send(queue)
+                self.audit("delegate", f"task/{headers.get('traceparent', '')}")
             answer: Body
             try:
                 answer = await self.line.call(

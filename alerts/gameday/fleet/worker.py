@@ -64,9 +64,11 @@ class Worker(Actor):
         with self.agent.action(kind, target=target) as action:
             if thinks and (error := await self._model.think()) is not None:
                 action.fail(Attribution.PROVIDER)
+                self.audit(kind, target)
                 return error
             if await self._ask_policy(kind) != "allow":
                 action.reject()
+                self.audit(kind, target)
                 return None
             if self.conditions.breaches:
                 self._breach()
