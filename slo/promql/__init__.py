@@ -2,7 +2,7 @@
 
 from slo.promql.group import grouped
 from slo.promql.labels import result_labels, selected_metrics
-from slo.promql.rates import per_second
+from slo.promql.rates import adds_rates, per_second
 from slo.promql.split import Quotient, quotient
 from slo.promql.syntax import (
     WINDOW,
@@ -20,6 +20,7 @@ __all__ = [
     "WINDOW",
     "PromqlError",
     "Quotient",
+    "adds_rates",
     "bind",
     "canonical",
     "compact",

@@ -41,6 +41,43 @@ def per_second(expr: pp.Expr) -> pp.Expr:
     return pp.transform(expr, post_visit=_as_rate)
 
 
+def adds_rates(expr: pp.Expr) -> bool:
+    """Whether `expr` does nothing with rates over the window but add and subtract them.
+
+    Then events of one window are those of its parts, and a part is the difference of two
+    windows. Averages, comparisons and quotients are not of this kind.
+    """
+    if isinstance(expr, pp.ParenExpr | pp.UnaryExpr):
+        return adds_rates(expr.expr)
+    if isinstance(expr, pp.AggregateExpr):
+        return str(expr.op) == "sum" and adds_rates(expr.expr)
+    if isinstance(expr, pp.BinaryExpr):
+        return _adds(expr)
+    return isinstance(expr, pp.Call) and _rate_of_window(expr)
+
+
+def _adds(expr: pp.BinaryExpr) -> bool:
+    operator, left, right = str(expr.op), expr.lhs, expr.rhs
+    if operator in {"+", "-", "or"}:
+        return adds_rates(left) and adds_rates(right)
+    if operator == "*":
+        return (is_scalar(left) and adds_rates(right)) or (is_scalar(right) and adds_rates(left))
+    return operator == "/" and is_scalar(right) and adds_rates(left)
+
+
+def _rate_of_window(call: pp.Call) -> bool:
+    first = call.args[0] if call.args else None
+    if call.func.name in {"label_replace", "label_join"} and first is not None:
+        return adds_rates(first)
+    return (
+        call.func.name == "rate"
+        and isinstance(first, pp.MatrixSelector)
+        and f"[{WINDOW}]" in compact(first)
+        and first.vector_selector.offset is None
+        and first.vector_selector.at is None
+    )
+
+
 def _as_rate(expr: pp.Expr) -> pp.Expr | None:
     if isinstance(expr, pp.Call) and expr.func.name == "increase":
         return parse(f"rate({compact(expr.args[0])})")
