@@ -13,6 +13,7 @@ from collectors.component import (
     Signal,
 )
 from collectors.config import tree
+from collectors.config.authenticators import authenticators
 from collectors.config.counting import counting
 from collectors.config.model import Component, Loaded, Pipeline
 from collectors.config.problems import Code, error, nearest, warning
@@ -47,6 +48,7 @@ def check(
     problems.extend(checker.extensions())
     problems.extend(checker.unused())
     problems.extend(counting(loaded, root))
+    problems.extend(authenticators(loaded, root))
 
 
 class _Checker:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from collectors.config.model import Loaded
 from collectors.config.registry import Kind
+from collectors.config.validate import block_type
 from collectors.net.fields import DIFFERS
 
 _INDENT = "  "
@@ -57,6 +58,8 @@ def _block(name: str, model: BaseModel, depth: int) -> Iterator[str]:
         if isinstance(value, BaseModel):
             yield from _block(key, value, depth + 1)
             continue
+        if value is None and block_type(type(model), key) is not None:
+            continue  # written out, a block without a value means the block with its defaults
         extra = field.json_schema_extra
         other = extra.get(DIFFERS) if isinstance(extra, dict) else None
         mark = f"  # the OpenTelemetry Collector's default: {other}" if other is not None else ""

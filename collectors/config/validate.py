@@ -76,13 +76,13 @@ def _with_blocks(model: type[BaseModel], value: Plain) -> Plain:
         return value
     filled = dict(value)
     for name, item in value.items():
-        block = _block(model, name)
+        block = block_type(model, name)
         if block is not None:
             filled[name] = {} if item is None else _with_blocks(block, item)
     return filled
 
 
-def _block(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+def block_type(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     """The model of field `name`, where the field is a block and not a list or map of them."""
     field = model.model_fields.get(name)
     if field is None:

@@ -6,12 +6,10 @@ Source: OpenTelemetry, "OTLP Specification", OTLP/HTTP, responses and throttling
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 
-import aiohttp
 from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
@@ -20,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from pydantic import Field, SecretStr, model_validator
+from pydantic import model_validator
 
 from collectors.component import (
     Batch,
@@ -32,7 +30,8 @@ from collectors.component import (
     TryLater,
 )
 from collectors.net.compression import compress
-from collectors.net.fields import SECOND, DestinationConfig, Headers, Nanoseconds, Url
+from collectors.net.fields import Url
+from collectors.net.http_client import HttpAnswer, HttpClient, HttpClientConfig
 from collectors.net.otlp_json import NotOtlpError, to_json
 from collectors.net.retry_after import retry_after_seconds
 
@@ -40,7 +39,6 @@ _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
 _RETRYABLE: Final = frozenset({408, 429, 502, 503, 504})  # 408: a proxy's word, not OTLP's
 _DIVISIBLE: Final = frozenset({400, 413})
-_MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024  # OTLP specification
 _LARGE_BYTES: Final = 64 * 1024
 _LONGEST_REASON: Final = 300
 
@@ -51,13 +49,12 @@ _RESPONSES: Final = {
 }
 
 
-class OtlpHttpConfig(DestinationConfig):
+class OtlpHttpConfig(HttpClientConfig):
     """Configuration of `otlp_http`: `endpoint`, or one for each signal.
 
     Attributes:
         endpoint: Base address; ``/v1/traces`` and so on are added.
         traces_endpoint: The whole address for one signal, over `endpoint`.
-        timeout: Longest wait for an answer.
     """
 
     endpoint: Url | None = None
@@ -66,8 +63,6 @@ class OtlpHttpConfig(DestinationConfig):
     logs_endpoint: Url | None = None
     encoding: Literal["proto", "json"] = "proto"
     compression: Literal["gzip", "zstd", "deflate", "none", ""] = "gzip"
-    timeout: Annotated[Nanoseconds, Field(gt=0)] = 30 * SECOND
-    headers: Headers = Field(default_factory=dict[str, SecretStr])
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:
@@ -93,31 +88,24 @@ class OtlpHttpExporter:
         wall: The wall clock, for `Retry-After` dates.
     """
 
-    def __init__(self, config: OtlpHttpConfig, wall: Callable[[], datetime]) -> None:
+    def __init__(
+        self, config: OtlpHttpConfig, client: HttpClient, wall: Callable[[], datetime]
+    ) -> None:
         self._config = config
+        self._client = client
         self._wall = wall
-        self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        """Make ready to connect; nothing is sent yet."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._config.sending_queue.num_consumers, keepalive_timeout=60.0
-                ),
-                timeout=aiohttp.ClientTimeout(total=self._config.timeout / SECOND),
-                headers={
-                    name: value.get_secret_value() for name, value in self._config.headers.items()
-                },
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
-            )
+        """Make ready to connect; nothing is sent yet.
+
+        Raises:
+            StartError: A certificate cannot be used.
+        """
+        await self._client.start()
 
     async def stop(self) -> None:
         """Close the connections. Safe without start and twice."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._client.stop()
 
     async def deliver(self, batch: Batch) -> Delivery:
         """Send `batch`.
@@ -130,24 +118,9 @@ class OtlpHttpExporter:
         if url is None:
             msg = f"no endpoint for {batch.signal} is configured"
             raise NeverTaken(msg)
-        if self._session is None:
-            msg = "not started, or stopped"
-            raise TryLater(msg)
         body = await self._body(batch)
-        # A large body is handed over in pieces, so that one does not hold up all others.
-        data = io.BytesIO(body) if len(body) >= _LARGE_BYTES else body
-        try:
-            async with self._session.post(
-                url, data=data, headers=self._headers(), allow_redirects=False
-            ) as response:
-                answer = await _read(response)
-                return self._outcome(batch.signal, response, answer)
-        except TimeoutError as error:
-            msg = f"{url} did not answer within {self._config.timeout / SECOND:g} s"
-            raise TryLater(msg) from error
-        except (aiohttp.ClientError, OSError) as error:
-            msg = f"{url}: {str(error) or type(error).__name__}"
-            raise TryLater(msg) from error
+        answer = await self._client.post(url, body, self._headers(), batch.context)
+        return self._outcome(batch.signal, answer)
 
     async def _body(self, batch: Batch) -> bytes:
         if len(batch.payload) >= _LARGE_BYTES:
@@ -170,29 +143,19 @@ class OtlpHttpExporter:
             headers["Content-Encoding"] = self._config.compression
         return headers
 
-    def _outcome(self, signal: Signal, response: aiohttp.ClientResponse, answer: bytes) -> Delivery:
-        code = response.status
+    def _outcome(self, signal: Signal, answer: HttpAnswer) -> Delivery:
+        code = answer.status
         if 200 <= code < 300:
-            return _partial_success(signal, response.content_type, answer)
-        reason = f"{response.url} answered {code}{_why(response.content_type, answer)}"
+            return _partial_success(signal, answer.content_type, answer.body)
+        reason = f"{answer.url} answered {code}{_why(answer.content_type, answer.body)}"
         if code in _RETRYABLE:
-            hint = retry_after_seconds(response.headers.get("Retry-After"), self._wall())
+            hint = retry_after_seconds(answer.headers.get("Retry-After"), self._wall())
             raise TryLater(reason, hint)
         if 300 <= code < 400:
             # A redirect is a mistake in the address: what waits is kept until it is put right.
-            msg = f"{reason}, it points to {response.headers.get('Location', 'nowhere')!r}"
+            msg = f"{reason}, it points to {answer.headers.get('Location', 'nowhere')!r}"
             raise TryLater(msg)
         raise NeverTaken(reason, divisible=code in _DIVISIBLE)
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The answer's body as far as it is allowed to go."""
-    parts: list[bytes] = []
-    left = _MAX_ANSWER_BYTES
-    while left > 0 and (part := await response.content.read(left)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
 
 
 def _partial_success(signal: Signal, content_type: str, answer: bytes) -> Delivery:
@@ -233,8 +196,8 @@ def _why(content_type: str, answer: bytes) -> str:
     return f": {text[:_LONGEST_REASON]}" if text else ""
 
 
-def _create(config: OtlpHttpConfig, _settings: Settings) -> OtlpHttpExporter:
-    return OtlpHttpExporter(config, lambda: datetime.now(UTC))
+def _create(config: OtlpHttpConfig, settings: Settings) -> OtlpHttpExporter:
+    return OtlpHttpExporter(config, HttpClient(config, settings), lambda: datetime.now(UTC))
 
 
 FACTORY = ExporterFactory(config=OtlpHttpConfig, create=_create, signals=frozenset(Signal))

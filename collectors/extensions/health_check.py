@@ -7,6 +7,7 @@ from aiohttp import web
 from collectors.component import Config, ExtensionFactory, Host, Settings
 from collectors.net.fields import Address
 from collectors.net.serve import PageServer
+from collectors.net.tls import ServerTlsConfig
 
 
 class ResponseBodyConfig(Config):
@@ -20,6 +21,7 @@ class HealthCheckConfig(Config):
     """Configuration of `health_check`."""
 
     endpoint: Address = "127.0.0.1:13133"
+    tls: ServerTlsConfig | None = None
     path: str = "/"
     response_body: ResponseBodyConfig = ResponseBodyConfig()
 
@@ -30,7 +32,7 @@ class HealthCheck:
     def __init__(self, config: HealthCheckConfig, settings: Settings) -> None:
         self._config = config
         self._host: Host | None = None
-        self._server = PageServer(settings.component_id, config.endpoint, self._answer)
+        self._server = PageServer(settings.component_id, config.endpoint, self._answer, config.tls)
 
     @property
     def port(self) -> int:

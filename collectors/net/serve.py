@@ -8,7 +8,11 @@ from typing import Final
 
 from aiohttp import web
 
+from collectors.component import StartError
+from collectors.net.accept import Acceptor
 from collectors.net.listen import bind, bound_port
+from collectors.net.tls import ServerTlsConfig, server_context
+from collectors.net.watch import UnusableError
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -23,14 +27,22 @@ class PageServer:
     Attributes:
         component_id: Named in the line that says why it cannot start.
         address: ``host:port``.
+        tls: Absent, connections are not encrypted.
     """
 
-    def __init__(self, component_id: str, address: str, handler: Handler) -> None:
+    def __init__(
+        self,
+        component_id: str,
+        address: str,
+        handler: Handler,
+        tls: ServerTlsConfig | None = None,
+    ) -> None:
         self._component_id = component_id
         self._address = address
         self._handler = handler
+        self._tls = tls
         self._connections: web.Server | None = None
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._port = 0
 
     @property
@@ -42,21 +54,26 @@ class PageServer:
         """Listen.
 
         Raises:
-            StartError: The address cannot be used.
+            StartError: The address or a certificate cannot be used.
         """
+        try:
+            context = server_context(self._component_id, self._tls) if self._tls else None
+        except UnusableError as error:
+            msg = f"{self._component_id} cannot listen on {self._address}: {error}"
+            raise StartError(msg) from error
         listener = bind(self._component_id, self._address)
         self._port = bound_port(listener)
         self._connections = web.Server(
             self._handle, access_log=None, keepalive_timeout=_IDLE_SECONDS
         )
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, sock=listener)
+        self._acceptor = Acceptor(listener, self._protocol, context)
+        await self._acceptor.start()
 
     async def stop(self) -> None:
         """Close. Safe without start and twice."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is not None:
+            await acceptor.stop()
         connections, self._connections = self._connections, None
         if connections is not None:
             connections.pre_shutdown()
@@ -72,6 +89,14 @@ class PageServer:
         if request.method not in {"GET", "HEAD"}:
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         return await self._handler(request)
+
+
+def lower_headers(request: web.BaseRequest) -> dict[str, str]:
+    """The headers of a request by name in lower case; of one that comes twice, the first."""
+    found: dict[str, str] = {}
+    for name, value in request.headers.items():
+        found.setdefault(name.lower(), value)
+    return found
 
 
 class TurnedAway(asyncio.Protocol):

@@ -15,6 +15,7 @@ RESOURCE_EXHAUSTED: Final = 8
 UNIMPLEMENTED: Final = 12
 INTERNAL: Final = 13
 UNAVAILABLE: Final = 14
+UNAUTHENTICATED: Final = 16
 
 _LONGEST_MESSAGE: Final = 1024
 """Characters: a Status travels in a header, and headers have limits (8 KiB in gRPC)."""

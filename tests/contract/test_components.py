@@ -292,6 +292,14 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
     (Kind.PROCESSORS, "memory_limiter"): [
         processor(Kind.PROCESSORS, "memory_limiter", {"limit_mib": 4096})
     ],
+    (Kind.PROCESSORS, "probabilistic_sampler"): [
+        processor(Kind.PROCESSORS, "probabilistic_sampler", raw, conserves=False)
+        for raw in (
+            {"sampling_percentage": 50},
+            {"sampling_percentage": 50, "mode": "equalizing", "fail_closed": False},
+            {"sampling_percentage": 50, "hash_seed": 7},
+        )
+    ],
     (Kind.PROCESSORS, "resource"): [processor(Kind.PROCESSORS, "resource", {"attributes": EDITS})],
     (Kind.PROCESSORS, "sli"): [processor(Kind.PROCESSORS, "sli", {"slos": SLOS})],
     (Kind.CONNECTORS, "forward"): [processor(Kind.CONNECTORS, "forward", {})],
@@ -329,6 +337,11 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
         prometheus({"metric_expiration": "2s"}),
         prometheus({"max_series": 2, "without_scope_info": False}),
     ],
+    (Kind.EXTENSIONS, "basicauth"): [
+        extension("basicauth", {"htpasswd": {"inline": "ann:secret"}}),
+        extension("basicauth", {"client_auth": {"username": "ann", "password": "secret"}}),
+    ],
+    (Kind.EXTENSIONS, "bearertokenauth"): [extension("bearertokenauth", {"token": "secret"})],
     (Kind.EXTENSIONS, "file_storage"): [extension("file_storage", {})],
     (Kind.EXTENSIONS, "health_check"): [extension("health_check", {"endpoint": "127.0.0.1:0"})],
 }

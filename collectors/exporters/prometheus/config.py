@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from collectors.component import Config
 from collectors.net.fields import SECOND, Address, Nanoseconds, Positive, differs
+from collectors.net.tls import ServerTlsConfig
 
 _NAME: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -47,6 +48,7 @@ class PrometheusConfig(Config):
     """Configuration of `prometheus`.
 
     Attributes:
+        tls: Absent, connections are not encrypted.
         namespace: Put before every metric name, with an underscore.
         const_labels: Put on every series.
         send_timestamps: Give the time of each point; off, Prometheus takes its own.
@@ -59,6 +61,7 @@ class PrometheusConfig(Config):
     """
 
     endpoint: Address = "127.0.0.1:8889"
+    tls: ServerTlsConfig | None = None
     namespace: Annotated[str, AfterValidator(_namespace)] = ""
     const_labels: Annotated[dict[str, str], AfterValidator(_labels)] = Field(
         default_factory=dict[str, str]

@@ -49,7 +49,7 @@ class PrometheusView:
         self._lock = threading.Lock()
         self._told = RateLimited(_log)
         self._ready = False
-        self._server = PageServer(settings.component_id, config.endpoint, self._answer)
+        self._server = PageServer(settings.component_id, config.endpoint, self._answer, config.tls)
         for reason in LeftOut:
             settings.meter.add(LEFT_OUT, 0, exporter=settings.component_id, reason=reason)
 

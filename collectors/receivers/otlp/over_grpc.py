@@ -15,11 +15,23 @@ import grpc.aio
 
 from collectors.component import Context, Signal, StartError
 from collectors.net import status
+from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.fields import split_address
 from collectors.net.listen import bind
+from collectors.net.sender import Senders
+from collectors.net.tls import grpc_server_certificates
+from collectors.net.watch import UnusableError
 from collectors.receivers.otlp.config import GrpcConfig
-from collectors.receivers.otlp.take import Answer, InFlight, Request, Taker, busy, too_large
+from collectors.receivers.otlp.take import (
+    Answer,
+    InFlight,
+    Request,
+    Taker,
+    busy,
+    too_large,
+    unauthenticated,
+)
 
 METHODS: Final = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": Signal.TRACES,
@@ -28,6 +40,8 @@ METHODS: Final = {
 }
 _DRAIN_SECONDS: Final = 5.0
 _MEBIBYTE: Final = 1024 * 1024
+_MILLISECOND: Final = 1_000_000
+_LONGEST_MS: Final = 2**31 - 1  # gRPC's way to say never
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 _ServicerContext = grpc.aio.ServicerContext[bytes, bytes]
@@ -43,7 +57,9 @@ class GrpcServer:
         taker: Taker,
         in_flight: InFlight,
         counts: ReceiverCounts,
+        senders: Senders,
     ) -> None:
+        self._senders = senders
         self._component_id = component_id
         self._config = config
         self._taker = taker
@@ -66,27 +82,30 @@ class GrpcServer:
         endpoint = self._config.endpoint
         # gRPC says only that it failed; binding first says why, and leaves the address free.
         bind(self._component_id, endpoint).close()
-        server = grpc.aio.server(
-            options=[
-                ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", self._max_bytes),
-                ("grpc.max_concurrent_streams", self._config.max_concurrent_streams),
-                ("grpc.keepalive_time_ms", 60_000),
-                ("grpc.keepalive_timeout_ms", 20_000),
-                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-                ("grpc.keepalive_permit_without_calls", 1),
-            ]
-        )
+        server = grpc.aio.server(options=_options(self._config))
         server.add_generic_rpc_handlers((_Handlers(self),))
         host, port = split_address(endpoint)
         target = f"[{host or '::'}]:{port}" if ":" in (host or "::") else f"{host}:{port}"
         try:
-            self._port = server.add_insecure_port(target)
+            self._port = self._add_port(server, target)
             await server.start()
-        except RuntimeError as error:
+        except (RuntimeError, UnusableError) as error:
             msg = f"{self._component_id} cannot listen on {endpoint}: {error}"
             raise StartError(msg) from error
         self._server = server
+
+    def _add_port(self, server: grpc.aio.Server, target: str) -> int:
+        tls = self._config.tls
+        if tls is None:
+            return server.add_insecure_port(target)
+        certificates = grpc_server_certificates(self._component_id, tls)
+        # gRPC asks with each connection: a rotated certificate is shown from the next one on.
+        credentials = grpc.dynamic_ssl_server_credentials(
+            certificates.current(),
+            certificates.current,
+            require_client_authentication=tls.client_ca_file is not None,
+        )
+        return server.add_secure_port(target, credentials)
 
     async def stop(self) -> None:
         """Take no new request, finish what is being answered."""
@@ -96,13 +115,20 @@ class GrpcServer:
 
     @property
     def _max_bytes(self) -> int:
-        return self._config.max_recv_msg_size_mib * _MEBIBYTE
+        return _max_bytes(self._config)
 
     async def export(
         self, signal: Signal, messages: AsyncIterator[bytes], context: _ServicerContext
     ) -> bytes:
         """Answer one call; an empty message is an empty `Export...ServiceResponse`."""
         peer = Context(peer=_peer(context.peer()), transport="grpc")
+        try:
+            peer = await self._senders.context(_headers(context), peer.peer)
+        except Unauthenticated as problem:
+            empty = Request(signal, b"", "", is_json=False, context=peer)
+            answer = unauthenticated(problem)
+            self._taker.not_taken(empty, answer, "unauthenticated", self._counts)
+            return await _abort(context, answer)
         body: bytes | None = None
         async for message in messages:
             body = message
@@ -168,6 +194,42 @@ async def _abort(context: _ServicerContext, answer: Answer) -> bytes:
     with contextlib.suppress(grpc.aio.UsageError):
         await context.abort(_CODES[answer.code], answer.message[:1024], tuple(trailers))
     return b""
+
+
+def _max_bytes(config: GrpcConfig) -> int:
+    return config.max_recv_msg_size_mib * _MEBIBYTE
+
+
+def _options(config: GrpcConfig) -> list[tuple[str, int]]:
+    """The configuration in gRPC's own words."""
+    server, policy = config.keepalive.server_parameters, config.keepalive.enforcement_policy
+    return [
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", _max_bytes(config)),
+        ("grpc.max_concurrent_streams", config.max_concurrent_streams),
+        ("grpc.max_allowed_incoming_connections", config.max_connections),
+        ("grpc.max_connection_idle_ms", _milliseconds(server.max_connection_idle)),
+        ("grpc.max_connection_age_ms", _milliseconds(server.max_connection_age)),
+        ("grpc.max_connection_age_grace_ms", _milliseconds(server.max_connection_age_grace)),
+        ("grpc.keepalive_time_ms", _milliseconds(server.time)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(server.timeout)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _milliseconds(policy.min_time)),
+        ("grpc.keepalive_permit_without_calls", int(policy.permit_without_stream)),
+    ]
+
+
+def _milliseconds(nanoseconds: int) -> int:
+    """At least one; 0, which means never, is as long as gRPC can wait."""
+    if not nanoseconds:
+        return _LONGEST_MS
+    return min(max(nanoseconds // _MILLISECOND, 1), _LONGEST_MS)
+
+
+def _headers(context: _ServicerContext) -> dict[str, str]:
+    """Metadata as text; what is binary is no header that we know."""
+    return {
+        key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
+    }
 
 
 def _peer(text: str) -> str:

@@ -8,22 +8,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import socket
 from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
-from collectors.component import Context, Signal
+from collectors.component import Context, Signal, StartError
 from collectors.net import status
+from collectors.net.accept import Acceptor
+from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.fields import SECOND
 from collectors.net.listen import bind, bound_port
 from collectors.net.otlp_json import message_to_json
-from collectors.net.serve import TurnedAway
+from collectors.net.sender import Senders
+from collectors.net.serve import TurnedAway, lower_headers
+from collectors.net.tls import server_context
+from collectors.net.watch import UnusableError
 from collectors.receivers.otlp.config import HttpConfig
-from collectors.receivers.otlp.take import Answer, InFlight, Request, Taker, busy, too_large
+from collectors.receivers.otlp.take import (
+    Answer,
+    InFlight,
+    Request,
+    Taker,
+    busy,
+    too_large,
+    unauthenticated,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +55,9 @@ class HttpServer:
         taker: Taker,
         in_flight: InFlight,
         counts: ReceiverCounts,
+        senders: Senders,
     ) -> None:
+        self._senders = senders
         self._component_id = component_id
         self._config = config
         self._taker = taker
@@ -55,22 +69,28 @@ class HttpServer:
             config.logs_url_path: Signal.LOGS,
         }
         self._connections: web.Server | None = None
-        self._server: asyncio.Server | None = None
-        self._socket: socket.socket | None = None
+        self._acceptor: Acceptor | None = None
+        self._port = 0
 
     @property
     def port(self) -> int:
         """The port it listens on; 0 before `start`."""
-        return bound_port(self._socket) if self._socket else 0
+        return self._port
 
     async def start(self) -> None:
         """Listen.
 
         Raises:
-            StartError: The address cannot be used.
+            StartError: The address or a certificate cannot be used.
         """
-        self._socket = bind(self._component_id, self._config.endpoint)
         config = self._config
+        try:
+            context = server_context(self._component_id, config.tls) if config.tls else None
+        except UnusableError as error:
+            msg = f"{self._component_id} cannot listen on {config.endpoint}: {error}"
+            raise StartError(msg) from error
+        listener = bind(self._component_id, config.endpoint)
+        self._port = bound_port(listener)
         waiting_ns = min(config.idle_timeout or math.inf, config.read_header_timeout or math.inf)
         self._connections = web.Server(
             self._handle,
@@ -79,8 +99,8 @@ class HttpServer:
             keepalive_timeout=min(waiting_ns / SECOND, 3600.0),
             lingering_time=1.0,
         )
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, sock=self._socket)
+        self._acceptor = Acceptor(listener, self._protocol, context)
+        await self._acceptor.start()
 
     def _protocol(self) -> asyncio.Protocol:
         connections = self._connections
@@ -96,14 +116,13 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Take no new connection, finish what is being answered."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is not None:
+            await acceptor.stop()
         connections, self._connections = self._connections, None
         if connections is not None:
             connections.pre_shutdown()
             await connections.shutdown(_DRAIN_SECONDS)
-        self._socket = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         signal = self._routes.get(request.path)
@@ -125,7 +144,14 @@ class HttpServer:
         self, request: web.BaseRequest, signal: Signal, *, is_json: bool
     ) -> Answer | None:
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
-        context = Context(peer=_peer(request), transport="http")
+        try:
+            context = await self._senders.context(lower_headers(request), _peer(request))
+        except Unauthenticated as problem:
+            unknown = Context(peer=_peer(request), transport="http")
+            asked = Request(signal, b"", encoding, is_json, unknown)
+            return self._taker.not_taken(
+                asked, unauthenticated(problem), "unauthenticated", self._counts
+            )
         empty = Request(signal, b"", encoding, is_json, context)
         limit = self._config.max_request_body_size
         if (request.content_length or 0) > limit:
@@ -211,6 +237,8 @@ def _response(answer: Answer | None, content_type: str) -> web.Response:
     )
     if answer.retry_seconds is not None:
         response.headers["Retry-After"] = str(max(math.ceil(answer.retry_seconds), 1))
-    if answer.http_status in {408, 413}:
+    if answer.challenge:
+        response.headers["WWW-Authenticate"] = answer.challenge
+    if answer.http_status in {401, 408, 413}:
         response.force_close()  # the rest of the body is not read
     return response

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collectors.component import Intake, ReceiverFactory, Settings, Signal
+from collectors.net.auth import server_authenticator
 from collectors.net.counts import ReceiverCounts
+from collectors.net.sender import SenderConfig, Senders
 from collectors.receivers.otlp.config import OtlpConfig
 from collectors.receivers.otlp.over_grpc import GrpcServer
 from collectors.receivers.otlp.over_http import HttpServer
@@ -25,6 +27,7 @@ class OtlpReceiver:
                 taker,
                 in_flight,
                 ReceiverCounts(settings.meter, component_id, "grpc"),
+                _senders(settings, protocols.grpc, "grpc"),
             )
             if protocols.grpc
             else None
@@ -36,6 +39,7 @@ class OtlpReceiver:
                 taker,
                 in_flight,
                 ReceiverCounts(settings.meter, component_id, "http"),
+                _senders(settings, protocols.http, "http"),
             )
             if protocols.http
             else None
@@ -70,6 +74,10 @@ class OtlpReceiver:
         for server in (self._grpc, self._http):
             if server is not None:
                 await server.stop()
+
+
+def _senders(settings: Settings, config: SenderConfig, transport: str) -> Senders:
+    return Senders(config, transport, server_authenticator(settings, config.auth))
 
 
 FACTORY = ReceiverFactory(

@@ -10,6 +10,7 @@ from typing import Final
 
 from collectors.component import Context, Intake, Refused, Rejected, Signal
 from collectors.net import compression, otlp_json, status
+from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.loglines import RateLimited
 from collectors.wire import Inspected, Malformed, inspect
@@ -39,12 +40,14 @@ class Answer:
         code: gRPC code.
         http_status: The same in HTTP.
         retry_seconds: When to come again; None for never.
+        challenge: How to show who one is, where that was wanting.
     """
 
     code: int
     http_status: int
     message: str
     retry_seconds: float | None = None
+    challenge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,11 @@ def busy() -> Answer:
     """Too many bytes are under way."""
     text = "too many requests are being read, come again"
     return Answer(status.RESOURCE_EXHAUSTED, 503, text, _RETRY_SECONDS)
+
+
+def unauthenticated(problem: Unauthenticated) -> Answer:
+    """The sender has not shown who it is."""
+    return Answer(status.UNAUTHENTICATED, 401, problem.reason, challenge=problem.challenge)
 
 
 def too_large(max_bytes: int) -> Answer:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -19,9 +20,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from collectors.component import Delivery, NeverTaken, Signal, TryLater
 from collectors.exporters.otlp_http import OtlpHttpConfig, OtlpHttpExporter
 from collectors.net.compression import decompress
+from collectors.net.http_client import HttpClient
 from collectors.net.otlp_json import to_protobuf
 from collectors.net.retry_after import LONGEST_SECONDS, retry_after_seconds
-from collectors.testing import batch
+from collectors.testing import batch, settings
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BATCH = batch(Signal.TRACES)
@@ -50,13 +52,18 @@ def says(
     return Backend(answer)
 
 
+def exporter_of(config: OtlpHttpConfig) -> OtlpHttpExporter:
+    client = HttpClient(config, settings(Path("/nowhere")))
+    return OtlpHttpExporter(config, client, lambda: NOW)
+
+
 def deliver(backend: Backend, config: dict[str, object] | None = None, times: int = 1) -> Delivery:
     async def main() -> Delivery:
         server = web.Server(backend.handle, auto_decompress=False)
         listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
         backend.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         values: dict[str, object] = {"endpoint": backend.url, **(config or {})}
-        exporter = OtlpHttpExporter(OtlpHttpConfig.model_validate(values), lambda: NOW)
+        exporter = exporter_of(OtlpHttpConfig.model_validate(values))
         await exporter.start()
         try:
             result = Delivery()
@@ -118,7 +125,7 @@ def test_a_signal_may_have_its_own_address() -> None:
 
     async def main() -> None:
         config = OtlpHttpConfig.model_validate({"logs_endpoint": "http://127.0.0.1:9/x"})
-        exporter = OtlpHttpExporter(config, lambda: NOW)
+        exporter = exporter_of(config)
         await exporter.start()
         with pytest.raises(NeverTaken, match="no endpoint for traces"):
             await exporter.deliver(BATCH)
