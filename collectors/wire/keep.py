@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +14,10 @@ from collectors.wire.scan import Scan
 
 _RESOURCE_TAG = b"\x0a"
 _CHILD_TAG = b"\x12"
+_NONE: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
-def keep(scanned: Scan, wanted: NDArray[np.bool_]) -> bytes:
+def keep(scanned: Scan, wanted: NDArray[np.bool_], edited: Mapping[int, bytes] = _NONE) -> bytes:
     """The request with those entries (spans, log records, metrics) that are `wanted`.
 
     Everything else of a scope and resource that still has an entry is copied as it stands,
@@ -21,16 +26,17 @@ def keep(scanned: Scan, wanted: NDArray[np.bool_]) -> bytes:
     Args:
         scanned: The request.
         wanted: One value per row of `scanned.entries`.
+        edited: New messages in place of wanted entries, by row.
 
     Returns:
         A valid request; `payload` itself where all entries are wanted, ``b""`` for none.
     """
-    if bool(wanted.all()):
+    if not edited and bool(wanted.all()):
         return scanned.payload
     kept = np.flatnonzero(wanted)
     resources: dict[int, list[bytes]] = {}
     for scope in np.unique(scanned.entries[kept, 3]).tolist():
-        body = _body(scanned, scope, wanted)
+        body = _body(scanned, scope, wanted, edited)
         resources.setdefault(int(scanned.scopes[scope, 3]), []).append(
             _CHILD_TAG + _varint(len(body)) + body
         )
@@ -42,10 +48,18 @@ def keep(scanned: Scan, wanted: NDArray[np.bool_]) -> bytes:
     return b"".join(parts)
 
 
-def _body(scanned: Scan, scope: int, wanted: NDArray[np.bool_]) -> bytes:
+def _body(
+    scanned: Scan, scope: int, wanted: NDArray[np.bool_], edited: Mapping[int, bytes]
+) -> bytes:
     mine = np.flatnonzero(scanned.entries[:, 3] == scope)
-    survivors = scanned.entries[mine[wanted[mine]]]
+    rows = mine[wanted[mine]]
+    survivors = scanned.entries[rows]
     head = _rest(scanned, scanned.scopes[scope], scanned.entries, scope)
+    if edited:
+        return head + b"".join(
+            delimited(edited[row]) if row in edited else scanned.payload[tag:end]
+            for row, (tag, end) in zip(rows.tolist(), survivors[:, [0, 2]].tolist(), strict=True)
+        )
     spots = np.ascontiguousarray(survivors[:, [0, 2]])
     out = np.empty(int((spots[:, 1] - spots[:, 0]).sum()), np.uint8)
     written = scanned.kernel.gather(scanned.payload, spots, out)
@@ -65,6 +79,11 @@ def _rest(scanned: Scan, parent: Longs, children: Longs, row: int) -> bytes:
         scanned.payload[start:end]
         for start, end in zip(starts[gaps].tolist(), ends[gaps].tolist(), strict=True)
     )
+
+
+def delimited(message: bytes, tag: bytes = _CHILD_TAG) -> bytes:
+    """`message` as a field: `tag`, length, message."""
+    return tag + _varint(len(message)) + message
 
 
 def _varint(value: int) -> bytes:

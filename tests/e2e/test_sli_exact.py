@@ -130,6 +130,9 @@ class Watcher(threading.Thread):
 @pytest.mark.slow
 def test_counters_equal_the_truth_however_often_the_daemon_is_killed(tmp_path: Path) -> None:
     config = (generate(tmp_path) / "collector" / "collector.yaml").read_text()
+    config = config.replace("sli, batch]", "sli, probabilistic_sampler, batch]")
+    sampler = "  probabilistic_sampler: {sampling_percentage: 10}\n  batch:"
+    config = config.replace("  batch:", sampler, 1)
     random, truth = Random(20261120), {"good": 0, "bad": 0}
     stopping = threading.Event()
     with running(tmp_path, config) as daemon:
@@ -161,6 +164,9 @@ def test_counters_equal_the_truth_however_often_the_daemon_is_killed(tmp_path: P
         assert until(daemon, truth) == truth
         assert truth["bad"] > 100
         assert counters(daemon, "agents-untouched") == {"good": 0, "bad": 0}
+        page = daemon.page()
+        assert 0.05 < page['fleetslo_sampling_ratio{pipeline="traces"}'] < 0.15
+        assert page['fleetslo_conservation_imbalance{signal="traces"}'] == 0
         assert daemon.end(signal.SIGTERM) == 0
         daemon.start()
         assert counters(daemon, "agents-tool-calls") == truth

@@ -129,6 +129,11 @@ class SpanMetrics:
         if words["durations"] == [_shape(self._of_durations), buckets]:
             self._durations.restore(parts["durations"])
 
+    def begin_again(self) -> None:
+        """Forget all series: what was counted before cannot be proven any more."""
+        self._calls.clear()
+        self._durations.clear()
+
     def _show(self, spans: Spans, groups: Groups, rows: Longs) -> None:
         """Offer the slowest traced spans of each group as exemplars."""
         traced = np.flatnonzero(spans.trace_ids.any(axis=1))

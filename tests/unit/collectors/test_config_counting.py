@@ -1,0 +1,102 @@
+"""What counts sees every item once: a configuration in which it does not is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectors.config.load import Text, load
+from collectors.config.registry import Registry
+from collectors.config.tree import Surroundings
+from slo.diagnostic import Diagnostic, Level
+
+HEAD = """\
+receivers:
+  otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}
+  otlp/b: {protocols: {http: {endpoint: "127.0.0.1:0"}}}
+processors:
+  sli/a: {slos: {one: {spans: {service: s}}, two: {spans: {service: s}}}}
+  sli/b: {slos: {two: {spans: {service: s}}}}
+  sli/c: {slos: {three: {spans: {service: s}}}}
+  probabilistic_sampler: {sampling_percentage: 1}
+connectors:
+  forward:
+  sli: {slos: {one: {spans: {service: s}}}}
+exporters: {debug: }
+service:
+  pipelines:
+"""
+
+
+def told(pipelines: str) -> list[Diagnostic]:
+    text = HEAD + "".join(f"    {line}\n" for line in pipelines.splitlines())
+    around = Surroundings({}, lambda path: path)
+    _, problems = load([Text("c.yaml", text)], around, Registry.installed())
+    return [of for of in problems if not of.text.endswith("is defined and not used")]
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "text"),
+    [
+        (
+            (
+                "traces/1: {receivers: [otlp], processors: [sli/a], exporters: [debug]}\n"
+                "traces/2: {receivers: [otlp], processors: [sli/a], exporters: [debug]}\n"
+            ),
+            "one is counted twice: what otlp takes meets sli/a in traces/1 and sli/a in traces/2",
+        ),
+        (
+            "traces: {receivers: [otlp], processors: [sli/a, sli/b], exporters: [debug]}\n",
+            "two is counted twice: what otlp takes meets sli/a in traces and sli/b in traces",
+        ),
+        (
+            (
+                "traces/1: {receivers: [otlp], processors: [sli/b], exporters: [forward]}\n"
+                "traces/2: {receivers: [forward], processors: [sli/a], exporters: [debug]}\n"
+            ),
+            "two is counted twice: what otlp takes meets sli/b in traces/1 and sli/a in traces/2",
+        ),
+        (
+            (
+                "traces: {receivers: [otlp], processors: [sli/a], exporters: [sli]}\n"
+                "metrics: {receivers: [sli], exporters: [debug]}\n"
+            ),
+            "one is counted twice: what otlp takes meets sli/a in traces and sli in traces",
+        ),
+    ],
+)
+def test_an_event_that_would_be_counted_twice_is_an_error(pipelines: str, text: str) -> None:
+    problems = told(pipelines)
+
+    assert text in [problem.text for problem in problems]
+    assert {problem.level for problem in problems} == {Level.ERROR}
+    assert all(problem.place for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "pipelines",
+    [
+        "traces: {receivers: [otlp], processors: [sli/a, sli/c], exporters: [debug]}\n",
+        (
+            "traces/1: {receivers: [otlp], processors: [sli/a], exporters: [debug]}\n"
+            "traces/2: {receivers: [otlp/b], processors: [sli/a], exporters: [debug]}\n"
+        ),
+        (
+            "traces/1: {receivers: [otlp], processors: [sli/b], exporters: [debug]}\n"
+            "traces/2: {receivers: [otlp], processors: [sli/c], exporters: [sli]}\n"
+            "metrics: {receivers: [sli], exporters: [debug]}\n"
+        ),
+    ],
+)
+def test_counting_different_things_or_different_senders_is_fine(pipelines: str) -> None:
+    assert told(pipelines) == []
+
+
+def test_counting_what_a_sampler_left_is_a_warning() -> None:
+    (problem,) = told(
+        "traces: {receivers: [otlp], processors: [probabilistic_sampler, sli/a], "
+        "exporters: [debug]}\n"
+    )
+
+    assert problem.level is Level.WARNING
+    assert problem.text == "sli/a counts only what probabilistic_sampler leaves"
+    assert problem.help == "put sli/a before probabilistic_sampler"
