@@ -24,24 +24,18 @@ def tiles(terms: Terms, intervals: Intervals) -> tuple[str, str]:
         return _averaged(terms, intervals, names.SLI_TOTAL), _averaged(
             terms, intervals, names.SLI_ERRORS
         )
-    total = terms.select(f"{names.SLI_TOTAL}:avg5m")
-    # Without the identity, which the rule adds: else both sides of `or` would be taken.
-    errors = f"({_gained(terms.errors)}) or 0 * sum without (slo_id) ({total})"
-    return checked(_gained(terms.total)), checked(errors)
+    # Zero where there was nothing before. Without the identity, which the rule adds: else both
+    # sides of `or` would be taken. From what is recorded: it costs no raw samples.
+    now = terms.select(f"{names.SLI_TOTAL}:rate5m")
+    nothing = f"0 * sum without (slo_id) ({now})"
+    errors = f"{_gained(terms.errors, nothing)} or {nothing}"
+    return checked(_gained(terms.total, nothing)), checked(errors)
 
 
-def tiles_of(window: Duration) -> str:
-    """The subquery's range and step that hold the tiles of `window`, each once.
-
-    Half a tile is left away at the start: Prometheus before 3.0 counts both ends of a range.
-    """
-    return f"{Duration(window.ms - FIVE_MINUTES.ms // 2).promql()}:{FIVE_MINUTES.promql()}"
-
-
-def _gained(template: str) -> str:
+def _gained(template: str, nothing: str) -> str:
     hour = template.replace("[$window]", "[1h]")
     before = template.replace("[$window]", "[55m] offset 5m")
-    return f"12 * {hour} - 11 * ({before} or 0 * {hour})"
+    return f"12 * {hour} - 11 * ({before} or {nothing})"
 
 
 def _averaged(terms: Terms, intervals: Intervals, series: str) -> str:
