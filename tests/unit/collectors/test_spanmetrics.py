@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from collectors.component import Batch, Context, Processor, Signal
 from collectors.connectors.spanmetrics import FACTORY, SpanMetricsConfig
+from collectors.connectors.spanmetrics.connector import SpanMetrics
 from collectors.testing import settings
 from collectors.testing.samples import text
 
@@ -237,6 +238,20 @@ def test_exemplars_are_the_slowest_spans_since_the_last_flush() -> None:
     assert {of.trace_id for of in found} == {b"t" * 16}
     assert found[0].time_unix_nano == WALL + 9 * MILLI
     assert not duration(flush(connector)).exemplars
+
+
+def test_when_the_past_cannot_be_proven_every_series_begins_anew() -> None:
+    connector = FACTORY.create(SpanMetricsConfig(), settings(Path("unused")))
+    assert isinstance(connector, SpanMetrics)
+    connector.step(batch([span(), span()]), no_output)
+
+    connector.begin_again()
+    connector.step(batch([span()], at_seconds=9), no_output)
+    request = flush(connector)
+
+    assert list(calls(request).values()) == [1]
+    assert duration(request).count == 1
+    assert duration(request).start_time_unix_nano == WALL + 9 * SECOND
 
 
 def test_other_buckets_begin_the_histogram_anew_and_leave_the_calls() -> None:

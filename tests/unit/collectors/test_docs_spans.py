@@ -1,0 +1,32 @@
+"""The configuration that the page for users shows can be copied."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from collectors.config.load import Text, load
+from collectors.config.registry import Kind, Registry
+from collectors.config.tree import Surroundings
+from collectors.connectors.spanmetrics import SpanMetricsConfig
+from collectors.processors.probabilistic_sampler import SamplerConfig
+
+PAGE = (Path(__file__).parents[3] / "docs" / "spans-and-sampling.md").read_text("utf-8")
+
+
+def test_the_example_is_a_configuration_without_a_warning() -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    around = Surroundings({}, lambda path: path)
+
+    loaded, problems = load([Text("docs", example)], around, Registry.installed())
+
+    assert problems == []
+    assert loaded is not None
+    assert (Kind.CONNECTORS, "spanmetrics") in loaded.components
+
+
+def test_every_key_is_told() -> None:
+    told = set(re.findall(r"`([a-z_]+)`", PAGE))
+
+    assert set(SpanMetricsConfig.model_fields) <= told
+    assert set(SamplerConfig.model_fields) <= told
