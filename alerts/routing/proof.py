@@ -48,7 +48,8 @@ class AmtoolProof:
         """Prove ``alertmanager/`` below `directory` against the rules beside it."""
         config = directory / CONFIG_PATH
         if not config.is_file():
-            return [Result("amtool", Verdict.SKIPPED, f"no {CONFIG_PATH}")]
+            # Left out by `--only`; one that is missing, the manifest tells.
+            return []
         try:
             routing = read(config.read_text("utf-8"))
         except ValueError as error:

@@ -70,9 +70,9 @@ def _drawn(directory: Path, boards: Sequence[Dashboard], phase: str, url: str | 
         about = f"Live data of {url}."
         return page(_all_filled(url.rstrip("/"), boards, int(time.time())), about)
     timeline = Timeline.until(int(time.time()) // _DAY_SECONDS * _DAY_SECONDS)
-    with replayed(metrics(), rules_below(directory), timeline, OWN_SERIES) as server:
+    with replayed(metrics(), rules_below(directory), timeline, OWN_SERIES) as story:
         about = f"Made-up data, at the end of the phase {phase}."
-        return page(_all_filled(server.url, boards, timeline.moments()[phase]), about)
+        return page(_all_filled(story.url, boards, timeline.moments()[phase]), about)
 
 
 def _all_filled(

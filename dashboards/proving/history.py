@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from dashboards.proving.phases import PHASES, Phase
+from dashboards.proving.phases import FAILURE, PHASES, Phase
 from dashboards.proving.scenario import Labels, Series
 
 COARSE_SECONDS: Final = 120
@@ -122,7 +122,8 @@ def _level(series: Series, phase: Phase) -> float:
 def _rate(series: Series, phase: Phase) -> float:
     if phase.lost and phase.lost == series.agent:
         return 0.0
-    rate = series.rate * (phase.flow if series.traffic else 1.0)
+    rate = series.rate
     for value in series.values:
         rate *= phase.factors.get(value, 1.0)
-    return rate
+    rate += series.failing * phase.factors.get(FAILURE, 1.0)
+    return rate * (phase.flow if series.traffic else 1.0)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboards.notation import Json, JsonValue, stable_id
-from dashboards.proving.phases import HEALTHY
+from dashboards.proving.phases import BURNING, HEALTHY
 from dashboards.proving.run import Shown
-from dashboards.query import quoted
 from slo.promql import parse, selected_metrics
 
 _ABOUT_ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -44,15 +43,15 @@ EXPECTED: Final = (
 """What somebody who looks at the dashboard in that phase has to see."""
 
 
-def problems(view: str, seen: Sequence[Shown], unproven: Collection[str] = ()) -> list[str]:
+def problems(view: str, seen: Sequence[Shown], own: Collection[str] = ()) -> list[str]:
     """Where `seen` is not what the story says.
 
     Args:
         view: Of the dashboard, which may be a team's part of it.
         seen: Every query in every phase.
-        unproven: SLOs that the story has no data for; panels on one of them may be empty.
+        own: SLOs whose events were made up: all of them fail in the burning phases.
     """
-    return [*_always(seen), *_in_health(seen, unproven), *_expected(view, seen)]
+    return [*_always(seen), *_in_health(seen), *_expected(view, seen), *_burning(view, seen, own)]
 
 
 def locked(seen: Sequence[Shown]) -> Json:
@@ -82,20 +81,18 @@ def _always(seen: Sequence[Shown]) -> Iterator[str]:
             yield f"{_where(shown)}: {fault}"
 
 
-def _in_health(seen: Sequence[Shown], unproven: Collection[str]) -> Iterator[str]:
+def _in_health(seen: Sequence[Shown]) -> Iterator[str]:
     for shown in seen:
         if shown.phase == HEALTHY:
-            if not shown.series and not _may_be_empty(shown, unproven):
+            if not shown.series and not _about_alerts(shown):
                 yield f"{_where(shown)}: no data: {shown.query}"
             if shown.verdict == "bad":
                 yield f"{_where(shown)}: bad at {shown.last} although all is well"
 
 
-def _may_be_empty(shown: Shown, unproven: Collection[str]) -> bool:
-    """It is about alerts, which are silent in health, or about an SLO without data."""
-    if selected_metrics(parse(shown.query)) & _ABOUT_ALERTS:
-        return True
-    return any(f"slo_id={quoted(slo_id)}" in shown.query for slo_id in unproven)
+def _about_alerts(shown: Shown) -> bool:
+    """It is about alerts, which are silent in health."""
+    return bool(selected_metrics(parse(shown.query)) & _ABOUT_ALERTS)
 
 
 def _expected(view: str, seen: Sequence[Shown]) -> Iterator[str]:
@@ -108,6 +105,19 @@ def _expected(view: str, seen: Sequence[Shown]) -> Iterator[str]:
                     wanted = " or ".join(expectation.verdicts)
                     is_now = f"{shown.verdict or 'not judged'} at {shown.last}"
                     yield f"{_where(shown)}: must be {wanted}, is {is_now}"
+
+
+def _burning(view: str, seen: Sequence[Shown], own: Collection[str]) -> Iterator[str]:
+    """An SLO's own row shows more errors in a burning phase than in health."""
+    rows = {stable_id(view, f"slo/{slo_id}/errors") for slo_id in own}
+    healthy = {
+        (shown.panel.identity, shown.ref): shown.last for shown in seen if shown.phase == HEALTHY
+    }
+    for shown in seen:
+        if shown.panel.identity in rows and shown.phase in BURNING and shown.ref == "w5m":
+            before = healthy.get((shown.panel.identity, shown.ref))
+            if before is None or shown.last is None or shown.last <= before:
+                yield f"{_where(shown)}: must be above {before}, is {shown.last}"
 
 
 def _where(shown: Shown) -> str:

@@ -38,15 +38,17 @@ class Phase:
     alerting: bool = False
 
 
+FAILURE: Final = "failure"
+"""The value of an attribute by which phases bend whatever fails."""
 HEALTHY: Final = "healthy"
 _FAILING: Final = {
-    "failure": 90.0,
+    FAILURE: 90.0,
     "timeout": 90.0,
     "missed": 400.0,
     "provider": 40.0,
     "rate_limit": 40.0,
 }
-_SLOWLY: Final = {"failure": 6.0, "timeout": 6.0, "missed": 4.0}
+_SLOWLY: Final = {FAILURE: 6.0, "timeout": 6.0, "missed": 4.0}
 
 PHASES: Final = (
     Phase(HEALTHY, 25 * _HOUR),
@@ -56,3 +58,5 @@ PHASES: Final = (
     Phase("agent-lost", _HOUR, lost=LOST_AGENT),
     Phase("no-traffic", _HOUR, flow=0.0),
 )
+BURNING: Final = frozenset(phase.name for phase in PHASES if phase.alerting)
+"""Phases in which budgets are being spent."""

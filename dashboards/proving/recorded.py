@@ -48,21 +48,6 @@ def rules_below(directory: Path) -> tuple[Rule, ...]:
     )
 
 
-def foreign(rules: Sequence[Rule], served: frozenset[str]) -> Mapping[str, frozenset[str]]:
-    """SLOs that read series which the story does not have: by id, the names of those.
-
-    Their panels cannot be proven here, because nobody but their owner knows such metrics.
-    """
-    recorded_names = {rule.record for rule in rules if rule.record}
-    found: dict[str, frozenset[str]] = {}
-    for rule in rules:
-        strange = _reads(rule) - served - recorded_names if rule.record else frozenset[str]()
-        if strange and "slo_id" in rule.labels:
-            slo_id = rule.labels["slo_id"]
-            found[slo_id] = found.get(slo_id, frozenset[str]()) | strange
-    return found
-
-
 def levels(rules: Sequence[Rule]) -> list[list[Rule]]:
     """Recording rules, each after those whose series it reads; rules in a circle come last."""
     left = [rule for rule in rules if rule.record]

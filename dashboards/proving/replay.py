@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from dashboards.proving.history import Timeline, exposition, samples
+from dashboards.proving.phases import HEALTHY
 from dashboards.proving.recorded import Families, Rule, alerts, levels, recorded
-from dashboards.proving.scenario import Labels, series_of
+from dashboards.proving.scenario import Labels, Series, series_of
+from dashboards.proving.users import own_events, silent, told
 from slo.catalog import MetricCatalog
-from slo.servers import Server, prometheus, require
+from slo.servers import prometheus, require
 
 
 class ReplayError(RuntimeError):
     """promtool refused the story; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Where the story is served.
+
+    Attributes:
+        own: SLOs that count what only their owner knows; their events were made up.
+    """
+
+    url: str
+    own: tuple[str, ...]
 
 
 @contextmanager
@@ -25,7 +40,7 @@ def replayed(
     rules: Sequence[Rule],
     timeline: Timeline,
     others: frozenset[str] = frozenset(),
-) -> Generator[Server]:
+) -> Generator[Replay]:
     """Serve the story until the block is left; nothing stays behind.
 
     Args:
@@ -44,14 +59,20 @@ def replayed(
         folder = Path(name)
         config = folder / "prometheus.yml"
         config.write_text("scrape_configs: []\n")
-        _backfill(folder, {**_gauges(others, timeline), **_fleet(catalog, timeline)})
+        fleet = _counted(series_of(catalog), timeline)
+        _backfill(folder, {**_gauges(others, timeline), **fleet})
         _backfill(folder, alerts(rules, timeline))
-        for level in levels(rules):
+        with prometheus(folder, config) as server:
+            own = own_events(rules, silent(server.url, rules, timeline.moments()[HEALTHY]))
+        _backfill(folder, _counted((each for slo in own for each in slo.series), timeline))
+        _backfill(folder, told(own, timeline))
+        not_run = [rule for slo in own for rule in slo.told]
+        for level in levels([rule for rule in rules if rule not in not_run]):
             with prometheus(folder, config) as server:
                 families = recorded(server.url, level, timeline)
             _backfill(folder, families)
         with prometheus(folder, config) as server:
-            yield server
+            yield Replay(server.url, tuple(slo.slo_id for slo in own))
 
 
 def _gauges(names: frozenset[str], timeline: Timeline) -> Families:
@@ -60,10 +81,10 @@ def _gauges(names: frozenset[str], timeline: Timeline) -> Families:
     return {name: [(labels, points)] for name in sorted(names) if not name.startswith("ALERTS")}
 
 
-def _fleet(catalog: MetricCatalog, timeline: Timeline) -> Families:
+def _counted(found: Iterable[Series], timeline: Timeline) -> Families:
     times = timeline.scrapes()
     families: Families = {}
-    for series in series_of(catalog):
+    for series in {(each.name, each.labels): each for each in found}.values():
         points = list(samples(series, timeline, times))
         families.setdefault(series.name, []).append((series.labels, points))
     return families

@@ -119,6 +119,7 @@ class Series:
         counts: It only grows.
         agent: The agent that reports it; empty for observers and the collector.
         traffic: It stands still when no traffic flows.
+        failing: Per second, a further part that grows where the story lets things fail.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Series:
     counts: bool
     agent: str
     traffic: bool
+    failing: float = 0.0
 
 
 def series_of(catalog: MetricCatalog) -> Iterator[Series]:

@@ -20,10 +20,11 @@ from dashboards.query import Prom, quoted
 from slo.exact import decimal
 from slo.model import AlertRule, Severity, Slo, Tier, TierForm
 from slo.names import error_ratio
+from slo.rules import windows_of
 
 _NO_SLO: Final = "No traffic in this window; the first value comes after five minutes of traffic."
 _FIVE_MINUTES: Final = frozenset({(300_000, "5m")})
-_COMMON_WINDOWS: Final = ("5m", "30m", "1h", "6h", "1d", "3d")
+_COMMON_WINDOWS: Final = ("5m", "1h", "6h", "1d", "3d")
 """Windows that are recorded for every SLO, whatever its policy."""
 _HEADER_CHARACTERS: Final = 80
 """Longer headers run out of a narrow window; the description has all words."""
@@ -164,12 +165,12 @@ def _burn_over(window: str) -> str:
 
 
 def _tier_windows(slo: Slo) -> frozenset[tuple[int, str]]:
-    """Windows that the SLO's alerts look at, 5 minutes always among them: milliseconds, text."""
-    windows = _FIVE_MINUTES
+    """Recorded windows of the SLO's alerts, 5 minutes always among them: milliseconds, text."""
+    windows, recorded = _FIVE_MINUTES, windows_of(slo)
     for tier in slo.alerting.tiers:
         if tier.form is TierForm.WINDOWS:
-            both = (tier.long, tier.short) if tier.short is not None else (tier.long,)
-            windows |= {(window.ms, window.promql()) for window in both}
+            both = {tier.long, tier.short or tier.long}
+            windows |= {(each.ms, each.promql()) for each in both if each in recorded}
     return windows
 
 

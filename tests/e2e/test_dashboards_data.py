@@ -28,14 +28,59 @@ pytestmark = [
 ]
 
 
+OWN = """\
+apiVersion: fleetslo/v1
+kind: SLO
+metadata: {name: checkout, service: shop, title: 'Checkout "fast" for 5 $dollars, für 漢字'}
+spec:
+  objective: 99.9
+  sli:
+    events:
+      bad: sum(rate(http_requests_total{job="shop",code=~"5.."}[$window]))
+      total: sum(rate(http_requests_total{job="shop"}[$window]))
+  by: [region]
+  owner: operations
+---
+apiVersion: fleetslo/v1
+kind: SLO
+metadata: {name: up, service: shop}
+spec:
+  objective: 99
+  sli: {gauge: {expr: shop_up, bad_when: "== 0"}}
+  owner: operations
+---
+apiVersion: fleetslo/v1
+kind: SLO
+metadata: {name: spans, service: shop}
+spec:
+  objective: 99
+  sli: {spans: {service: agent-worker, span_name: execute_tool}}
+  owner: operations
+---
+apiVersion: fleetslo/v1
+kind: SLO
+metadata: {name: billing, service: shop}
+spec:
+  objective: 99
+  sli:
+    events:
+      bad: sum(rate(mas_agent_loops_total{service_name="pay",gen_ai_agent_name="x"}[$window]))
+      total: sum(rate(mas_agent_loops_total{service_name="pay"}[$window]))
+  owner: operations
+"""
+"""On metrics that nobody knows but their owner, and on agents that the made-up fleet lacks."""
+
+
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree that the starter files give."""
+    """The tree that the starter files and SLOs of a user's own give."""
     folder = tmp_path_factory.mktemp("dashboards")
     for arguments in (
         ["init", str(folder / "specs")],
         ["generate", str(folder / "specs"), "--out", str(folder / "out")],
     ):
+        if arguments[0] == "generate":
+            (folder / "specs" / "slos" / "own.yaml").write_text(OWN, encoding="utf-8")
         command = [sys.executable, "-c", "from slo.cli import main; main()", *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -54,6 +99,29 @@ def test_every_panel_of_the_starter_project_shows_what_is_so(results: list[Resul
         for what in ("rules", "data")
         for view in ("executive", "on-call", "debug")
     }
+
+
+def test_slos_on_metrics_of_ones_own_are_proven_too(generated: Path, results: list[Result]) -> None:
+    lock = json.loads((generated / "grafana" / LOCK).read_text())
+    told = next(result.detail for result in results if result.name == "dashboard data: on-call")
+    rows = {panel["title"]: panel for panel in lock["on-call"].values()}
+
+    assert "shop-billing, shop-checkout, shop-spans, shop-up made up" in told
+    for name in ("billing", "checkout", "spans", "up"):
+        errors = rows[f"shop-{name}: error ratio against its alert thresholds"]["query w5m"]
+        assert errors["healthy"]["worst"] < errors["slow-burn"]["worst"]
+        assert errors["slow-burn"]["worst"] < errors["fast-burn"]["worst"]
+
+
+def test_a_tree_without_rules_or_without_dashboards_is_not_called_skipped(
+    generated: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(generated / "grafana", tmp_path / "grafana")
+    (alone, *_) = PROOF.run(tmp_path)
+
+    assert alone.verdict is Verdict.PASSED
+    assert "no rules" in alone.detail
+    assert list(PROOF.run(tmp_path / "nothing")) == []
 
 
 def test_the_lock_tells_what_each_query_returned(generated: Path, results: list[Result]) -> None:
