@@ -13,11 +13,6 @@ from typing import Final, Literal, Self
 from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from pydantic import model_validator
 
 from collectors.component import (
@@ -32,6 +27,7 @@ from collectors.component import (
 from collectors.net.compression import compress
 from collectors.net.fields import Url
 from collectors.net.http_client import HttpAnswer, HttpClient, HttpClientConfig
+from collectors.net.otlp_answer import partial_success
 from collectors.net.otlp_json import NotOtlpError, to_json
 from collectors.net.retry_after import retry_after_seconds
 
@@ -41,12 +37,6 @@ _RETRYABLE: Final = frozenset({408, 429, 502, 503, 504})  # 408: a proxy's word,
 _DIVISIBLE: Final = frozenset({400, 413})
 _LARGE_BYTES: Final = 64 * 1024
 _LONGEST_REASON: Final = 300
-
-_RESPONSES: Final = {
-    Signal.TRACES: ExportTraceServiceResponse,
-    Signal.METRICS: ExportMetricsServiceResponse,
-    Signal.LOGS: ExportLogsServiceResponse,
-}
 
 
 class OtlpHttpConfig(HttpClientConfig):
@@ -146,7 +136,7 @@ class OtlpHttpExporter:
     def _outcome(self, signal: Signal, answer: HttpAnswer) -> Delivery:
         code = answer.status
         if 200 <= code < 300:
-            return _partial_success(signal, answer.content_type, answer.body)
+            return partial_success(signal, answer.body, is_json=answer.content_type == _JSON)
         reason = f"{answer.url} answered {code}{_why(answer.content_type, answer.body)}"
         if code in _RETRYABLE:
             hint = retry_after_seconds(answer.headers.get("Retry-After"), self._wall())
@@ -156,26 +146,6 @@ class OtlpHttpExporter:
             msg = f"{reason}, it points to {answer.headers.get('Location', 'nowhere')!r}"
             raise TryLater(msg)
         raise NeverTaken(reason, divisible=code in _DIVISIBLE)
-
-
-def _partial_success(signal: Signal, content_type: str, answer: bytes) -> Delivery:
-    """What of the batch the far end will never take. An unreadable answer is a plain yes."""
-    message = _RESPONSES[signal]()
-    try:
-        if content_type == _JSON:
-            Parse(answer or b"{}", message, ignore_unknown_fields=True)
-        else:
-            message.ParseFromString(answer)
-    except (ParseError, DecodeError, ValueError):
-        return Delivery()
-    said = message.partial_success
-    if isinstance(message, ExportTraceServiceResponse):
-        rejected = message.partial_success.rejected_spans
-    elif isinstance(message, ExportMetricsServiceResponse):
-        rejected = message.partial_success.rejected_data_points
-    else:
-        rejected = message.partial_success.rejected_log_records
-    return Delivery(max(rejected, 0), said.error_message)
 
 
 def _why(content_type: str, answer: bytes) -> str:

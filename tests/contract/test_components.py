@@ -14,6 +14,18 @@ import aiohttp
 import grpc.aio
 import pytest
 from aiohttp import web
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsPartialSuccess,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 
 from collectors.component import (
     Batch,
@@ -30,6 +42,7 @@ from collectors.component import (
 from collectors.config.registry import Kind, Registry
 from collectors.net.compression import decompress
 from collectors.net.otlp_json import to_protobuf
+from collectors.net.status import retry_info
 from collectors.receivers.otlp import OtlpReceiver
 from collectors.testing import (
     Door,
@@ -197,6 +210,68 @@ def otlp_http(raw: dict[str, object]) -> Check:
     return check
 
 
+ACCEPTED = {
+    Signal.TRACES: lambda count: ExportTraceServiceResponse(
+        partial_success=ExportTracePartialSuccess(rejected_spans=count)
+    ),
+    Signal.METRICS: lambda count: ExportMetricsServiceResponse(
+        partial_success=ExportMetricsPartialSuccess(rejected_data_points=count)
+    ),
+    Signal.LOGS: lambda count: ExportLogsServiceResponse(
+        partial_success=ExportLogsPartialSuccess(rejected_log_records=count)
+    ),
+}
+
+
+@dataclass
+class MoodyGrpcServer(grpc.GenericRpcHandler):
+    """The same over gRPC."""
+
+    lot: random.Random = field(default_factory=lambda: random.Random(11))
+    items: int = 0
+
+    def received(self) -> int:
+        return self.items
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        signal = next(s for s, name in SERVICES.items() if name in handler_call_details.method)
+
+        async def export(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            count = inspect(signal, body).items
+            mood = self.lot.choice(["take", "take", "part", "later", "never", "down"])
+            if mood == "later":
+                hint = retry_info(self.lot.choice([0, 1, 1e9])).SerializeToString()
+                await context.abort(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED, "", (("google.rpc.retryinfo-bin", hint),)
+                )
+            if mood == "never":
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "")
+            if mood == "down":
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "")
+            rejected = self.lot.randint(0, count) if mood == "part" else 0
+            self.items += count - rejected
+            return ACCEPTED[signal](rejected).SerializeToString()
+
+        return grpc.unary_unary_rpc_method_handler(export)
+
+
+async def otlp_grpc(data: Path) -> None:
+    far = MoodyGrpcServer()
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((far,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    factory = factory_of(Kind.EXPORTERS, "otlp_grpc")
+    assert isinstance(factory, ExporterFactory)
+    config = factory.config.model_validate({"endpoint": f"http://127.0.0.1:{port}"})
+    try:
+        await check_exporter(lambda: factory.create(config, settings(data)), far, SIGNALS)
+    finally:
+        await server.stop(0)
+
+
 @dataclass
 class Lines:
     """The items in a file of OTLP JSON lines."""
@@ -325,6 +400,7 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             conserves=False,
         ),
     ],
+    (Kind.EXPORTERS, "otlp_grpc"): [otlp_grpc],
     (Kind.EXPORTERS, "otlp_http"): [
         otlp_http({}),
         otlp_http({"encoding": "json", "compression": "zstd"}),
