@@ -1,12 +1,12 @@
-"""Run the benchmarks by name, or all of them: `python -m benchmarks [ingest|compile]...`."""
+"""Run the benchmarks by name, or all of them: `python -m benchmarks [ingest|compile|rules]...`."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import compile_slos, ingest
+from benchmarks import compile_slos, ingest, rule_cost
 
-BENCHMARKS = {"ingest": ingest.main, "compile": compile_slos.main}
+BENCHMARKS = {"ingest": ingest.main, "compile": compile_slos.main, "rules": rule_cost.main}
 
 
 def main(names: list[str]) -> int:

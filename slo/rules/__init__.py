@@ -1,5 +1,6 @@
 """Recording rules and alerts, composed from a resolved project."""
 
 from slo.rules.compile import OWN_SERVICE, compile_project
+from slo.rules.terms import windows_of
 
-__all__ = ["OWN_SERVICE", "compile_project"]
+__all__ = ["OWN_SERVICE", "compile_project", "windows_of"]

@@ -12,7 +12,7 @@ from slo import names
 from slo.exact import Duration, decimal
 from slo.model import AlertRule, Settings, Severity, Slo, Tier, TierForm
 from slo.policy import gate_seconds
-from slo.rules.terms import FIVE_MINUTES, SLOW_FROM, Terms, checked
+from slo.rules.terms import FIVE_MINUTES, SLOW_FROM, Terms, checked, tiles_of
 from slo.rules.words import budget_id, burn_words, idle_words, links, lost_words
 
 IDLE: Final = "SLOTrafficStopped"
@@ -59,12 +59,12 @@ def _bad_events(terms: Terms, tier: Tier, settings: Settings) -> str:
     now = terms.select(f"{names.SLI_ERRORS}:rate5m")
     if tier.form is TierForm.SUSTAINED or tier.long <= FIVE_MINUTES:
         return f"{now} * {gate_seconds(tier)}"
-    window = tier.long.promql()
     if tier.long >= SLOW_FROM:
         tiles = terms.select(f"{names.SLI_ERRORS}:avg5m")
-        return f"sum_over_time({tiles}[{window}:5m]) * {decimal(FIVE_MINUTES.total_seconds)}"
+        counted = decimal(FIVE_MINUTES.total_seconds)
+        return f"sum_over_time({tiles}[{tiles_of(tier.long)}]) * {counted}"
     step = decimal(settings.intervals.fast.total_seconds)
-    return f"sum_over_time({now}[{window}]) * {step}"
+    return f"sum_over_time({now}[{tier.long.promql()}]) * {step}"
 
 
 def _burn_alert(terms: Terms, tier: Tier, settings: Settings) -> AlertRule:

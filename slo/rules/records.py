@@ -14,17 +14,15 @@ from slo.exact import Duration, decimal
 from slo.model import Intervals, RecordRule, Rolling, Slo
 from slo.rules.calendar import since_start
 from slo.rules.terms import FIVE_MINUTES, RAW_UP_TO, SLOW_FROM, Terms, checked
+from slo.rules.tiles import tiles
 
-_DASHBOARD_WINDOWS: Final = tuple(
-    Duration.parse(window) for window in ("5m", "30m", "1h", "6h", "1d", "3d")
-)
 _BURN_WINDOW: Final = Duration.parse("1h")
 """`slo:burn_rate:ratio` is the burn over this window: as soon as it is told, it is steady."""
 
 
 def fast_records(terms: Terms, intervals: Intervals) -> tuple[RecordRule, ...]:
     """What is evaluated often: the event rates and the windows below a day."""
-    windows = [window for window in windows_of(terms.slo) if window < SLOW_FROM]
+    windows = [window for window in terms.windows if window < SLOW_FROM]
     return (
         *_rates(terms, intervals),
         *(_ratio(terms, window) for window in windows),
@@ -34,7 +32,7 @@ def fast_records(terms: Terms, intervals: Intervals) -> tuple[RecordRule, ...]:
 
 def slow_records(terms: Terms) -> tuple[RecordRule, ...]:
     """What moves slowly: windows of days, the period, the budget, and what is told of the SLO."""
-    windows = [window for window in windows_of(terms.slo) if window >= SLOW_FROM]
+    windows = [window for window in terms.windows if window >= SLOW_FROM]
     return (
         *(_ratio(terms, window) for window in windows),
         _period_error(terms),
@@ -44,36 +42,15 @@ def slow_records(terms: Terms) -> tuple[RecordRule, ...]:
     )
 
 
-def windows_of(slo: Slo) -> tuple[Duration, ...]:
-    """The windows that are recorded: those of the tiers, of the dashboards, and the period."""
-    tiers = slo.alerting.tiers
-    windows = {*_DASHBOARD_WINDOWS, *(tier.long for tier in tiers)}
-    windows |= {tier.short for tier in tiers if tier.short is not None}
-    if isinstance(slo.window, Rolling):
-        windows.add(slo.window.length)
-    return tuple(sorted(windows))
-
-
 def _rates(terms: Terms, intervals: Intervals) -> tuple[RecordRule, ...]:
-    """Event rates, and their means over tiles of 5 minutes that neither overlap nor gape.
-
-    The tile is shorter by half an interval, so that the evaluation at its start, which
-    belongs to the tile before, is not counted twice.
-    """
-    total, errors = f"{names.SLI_TOTAL}:rate5m", f"{names.SLI_ERRORS}:rate5m"
-    tile = Duration(FIVE_MINUTES.ms - intervals.fast.ms // 2).promql()
+    """Event rates, and what each tile of 5 minutes holds."""
     identity = {"slo_id": terms.slo.slo_id}
+    total, errors = tiles(terms, intervals)
     return (
-        RecordRule(total, checked(terms.raw_total(FIVE_MINUTES)), identity),
-        RecordRule(errors, checked(terms.raw_errors(FIVE_MINUTES)), identity),
-        *(
-            RecordRule(
-                f"{series}:avg5m",
-                checked(f"avg_over_time({terms.select(f'{series}:rate5m')}[{tile}])"),
-                identity,
-            )
-            for series in (names.SLI_TOTAL, names.SLI_ERRORS)
-        ),
+        RecordRule(f"{names.SLI_TOTAL}:rate5m", checked(terms.raw_total(FIVE_MINUTES)), identity),
+        RecordRule(f"{names.SLI_ERRORS}:rate5m", checked(terms.raw_errors(FIVE_MINUTES)), identity),
+        RecordRule(f"{names.SLI_TOTAL}:avg5m", total, identity),
+        RecordRule(f"{names.SLI_ERRORS}:avg5m", errors, identity),
     )
 
 
@@ -86,25 +63,18 @@ def _ratio(terms: Terms, window: Duration) -> RecordRule:
     if window <= RAW_UP_TO:
         expr = f"({terms.raw_errors(window)}) / ({terms.raw_total(window)} > 0)"
         return RecordRule(record, checked(expr), identity)
-    return RecordRule(record, _derived(terms, window), identity)
-
-
-def _derived(terms: Terms, window: Duration) -> str:
-    """Events weighted over `window`, from recorded series."""
-    of, steps = ("avg5m", ":5m") if window >= SLOW_FROM else ("rate5m", "")
-    errors, total = (
-        f"sum_over_time({terms.select(f'{series}:{of}')}[{window.promql()}{steps}])"
-        for series in (names.SLI_ERRORS, names.SLI_TOTAL)
-    )
-    return checked(f"{errors} / ({total} > 0)")
+    return RecordRule(record, checked(terms.derived(window)), identity)
 
 
 def _period_error(terms: Terms) -> RecordRule:
     """The error ratio of the SLO's own window, by a name that does not tell its length."""
     window, identity = terms.slo.window, {"slo_id": terms.slo.slo_id}
     if isinstance(window, Rolling):
-        recorded = terms.select(names.error_ratio(window.length.promql()))
-        return RecordRule(names.PERIOD_ERROR, checked(recorded), identity)
+        length = window.length
+        expr = terms.derived(length)
+        if length in terms.windows:
+            expr = terms.select(names.error_ratio(length.promql()))
+        return RecordRule(names.PERIOD_ERROR, checked(expr), identity)
     errors, total = (
         f"sum_over_time({since_start(terms.select(f'{series}:avg5m'), window)})"
         for series in (names.SLI_ERRORS, names.SLI_TOTAL)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import promql_parser as pp
@@ -19,6 +21,9 @@ RAW_UP_TO: Final = Duration.parse("1h")
 is most of the detection time of a fast tier."""
 SLOW_FROM: Final = Duration.parse("1d")
 """Windows from this on are sums of 5-minute tiles, evaluated in the slow group."""
+_SHOWN: Final = tuple(Duration.parse(window) for window in ("5m", "1h", "6h", "1d", "3d"))
+"""Windows that are recorded for every SLO, whatever its policy: dashboards show them."""
+_IDENTITY: Final = re.compile(r'(?<=\{slo_id=")[^"\\]*')
 
 
 def checked(expr: str) -> str:
@@ -27,8 +32,42 @@ def checked(expr: str) -> str:
     Raises:
         PromqlError: It does not parse: what was composed is wrong.
     """
-    parse(expr)
+    _parsed(_IDENTITY.sub("", expr))
     return expr
+
+
+@lru_cache(maxsize=1024)
+def _parsed(form: str) -> None:
+    """Parse a form once: most expressions of two SLOs differ in their ids only."""
+    parse(form)
+
+
+def windows_of(slo: Slo) -> tuple[Duration, ...]:
+    """The windows that are recorded: those of dashboards, and those that decide when a tier fires.
+
+    A tier over more than an hour is told by its long window; its short one only ends the
+    alert. It is derived from recorded rates where it is read, and costs no series.
+    """
+    windows = set(_SHOWN)
+    for tier in slo.alerting.tiers:
+        windows.add(tier.long)
+        short = tier.short
+        if short is not None and (short <= FIVE_MINUTES or tier.long <= RAW_UP_TO):
+            windows.add(short)
+    return tuple(sorted(windows))
+
+
+def reads_raw(slo: Slo, window: Duration) -> bool:
+    """Whether the error ratio over `window` is read from raw series, and trails by nothing."""
+    return window <= RAW_UP_TO and window in windows_of(slo)
+
+
+def tiles_of(window: Duration) -> str:
+    """The subquery's range and step that hold the tiles of `window`, each once.
+
+    Half a tile is left away at the start: Prometheus before 3.0 counts both ends of a range.
+    """
+    return f"{Duration(window.ms - FIVE_MINUTES.ms // 2).promql()}:{FIVE_MINUTES.promql()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +78,18 @@ class Terms:
         slo: Whose terms these are.
         errors: Its errors template, in parentheses where an operator would tear it apart.
         total: Its total template, likewise.
+        windows: The windows whose error ratio is recorded, ascending.
     """
 
     slo: Slo
     errors: str
     total: str
+    windows: tuple[Duration, ...]
 
     @classmethod
     def of(cls, slo: Slo) -> Terms:
         """Read the templates of `slo` once."""
-        return cls(slo, _closed(slo.sli.errors), _closed(slo.sli.total))
+        return cls(slo, _closed(slo.sli.errors), _closed(slo.sli.total), windows_of(slo))
 
     def select(self, series: str) -> str:
         """The recorded `series` of this SLO: ``slo:objective:ratio{slo_id="..."}``."""
@@ -59,8 +100,27 @@ class Terms:
         return bind(self.total, window)
 
     def raw_errors(self, window: Duration) -> str:
-        """Bad events per second; zero where there are events but no series of errors yet."""
-        return f"{bind(self.errors, window)} or 0 * {self.raw_total(window)}"
+        """Bad events per second; zero where there are events but no series of errors yet.
+
+        Over more than 5 minutes the zero comes from the recorded total: it costs one sample
+        and not all of the window. The identity, which the rule adds, is taken off, or both
+        sides of `or` would be there.
+        """
+        zero = self.raw_total(window)
+        if window > FIVE_MINUTES:
+            zero = f"sum without (slo_id) ({self.select(f'{names.SLI_TOTAL}:rate5m')})"
+        return f"{bind(self.errors, window)} or 0 * {zero}"
+
+    def derived(self, window: Duration) -> str:
+        """The error ratio over `window` from recorded rates, weighted by events."""
+        of, span = "rate5m", window.promql()
+        if window >= SLOW_FROM:
+            of, span = "avg5m", tiles_of(window)
+        errors, total = (
+            f"sum_over_time({self.select(f'{series}:{of}')}[{span}])"
+            for series in (names.SLI_ERRORS, names.SLI_TOTAL)
+        )
+        return f"{errors} / ({total} > 0)"
 
     @property
     def same_budget(self) -> str:
@@ -72,8 +132,11 @@ class Terms:
         return checked(f"\n{self.same_budget} ".join(conditions))
 
     def ratio_above(self, window: Duration, threshold: Ratio) -> str:
-        """The recorded error ratio over `window` is above `threshold`."""
-        series = self.select(names.error_ratio(window.promql()))
+        """The error ratio over `window`, recorded or derived, is above `threshold`."""
+        if window in self.windows:
+            series = self.select(names.error_ratio(window.promql()))
+        else:
+            series = self.derived(window)
         return f"{series} > {threshold.promql()}"
 
 

@@ -18,8 +18,7 @@ from slo.emit.proving.linear import Raw
 from slo.emit.yaml import Value
 from slo.exact import decimal
 from slo.model import Slo
-from slo.rules.records import windows_of
-from slo.rules.terms import FIVE_MINUTES, RAW_UP_TO
+from slo.rules.terms import FIVE_MINUTES, reads_raw, windows_of
 
 GROUPS: Final = ("first", "second")
 """Values of the `by` labels: the budget under test, and a busy one beside it."""
@@ -126,7 +125,7 @@ class Feed:
             f"{names.SLI_ERRORS}:rate5m": [phase.rate * phase.bad for phase in phases],
         }
         for window in windows_of(self._slo):
-            if FIVE_MINUTES < window <= RAW_UP_TO:
+            if window > FIVE_MINUTES and reads_raw(self._slo, window):
                 ratios = [phase.bad if phase.rate else None for phase in phases]
                 shown[names.error_ratio(window.promql())] = list(ratios)
         return [

@@ -20,7 +20,7 @@ from slo.exact import Duration
 from slo.model import AlertRule, Slo, Tier, TierForm
 from slo.policy import gate_seconds
 from slo.rules.burn import IDLE
-from slo.rules.terms import RAW_UP_TO, SLOW_FROM
+from slo.rules.terms import SLOW_FROM, reads_raw
 
 _MINUTE: Final = 60
 _WINDOW: Final = 300
@@ -252,7 +252,7 @@ def _fire_seconds(subject: Subject, tier: Tier) -> Fraction:
 def _lag(subject: Subject, tier: Tier) -> int:
     """What sampling, steps and sums of smoothed rates add at most."""
     lag = 2 * subject.step
-    if tier.long > RAW_UP_TO:
+    if not reads_raw(subject.slo, tier.long):
         lag += _WINDOW
     if tier.long >= SLOW_FROM:
         lag += _WINDOW
@@ -261,9 +261,9 @@ def _lag(subject: Subject, tier: Tier) -> int:
 
 def _reset_seconds(subject: Subject, tier: Tier) -> Fraction:
     """Seconds after which `tier` is silent again when all events are good again."""
-    window = (tier.short or tier.long).total_seconds
-    smoothed = _WINDOW if (tier.short or tier.long) > RAW_UP_TO else 0
-    return window + smoothed + tier.keep_firing_for.total_seconds + 2 * subject.step
+    window = tier.short or tier.long
+    smoothed = 0 if reads_raw(subject.slo, window) else _WINDOW
+    return window.total_seconds + smoothed + tier.keep_firing_for.total_seconds + 2 * subject.step
 
 
 def _traffic(tier: Tier) -> Fraction:

@@ -181,7 +181,7 @@ MUTANTS = {
                                                  "slo_id": "fleet-action-success"}),
     "silence when the targets are gone": without(names.SIGNAL_LOST),
     "a lost signal told at once": of_alert(names.SIGNAL_LOST, hold=Duration(0)),
-    "no half-hour ratio": without("slo:sli_error:ratio_rate30m"),
+    "no ratio of six hours": without("slo:sli_error:ratio_rate6h"),
     "one tier less": without("slow"),
 }  # fmt: skip
 

@@ -61,8 +61,8 @@ BOARD = "grafana/dashboards/on-call.json"
 ROUTES = "alertmanager/alertmanager.yml"
 BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a record is gone": (
-        in_file(RULES, "record: slo:sli_error:ratio_rate30m", "record: slo:other:ratio"),
-        "reads slo:sli_error:ratio_rate30m, which nothing records",
+        in_file(RULES, "record: slo:sli_error:ratio_rate6h", "record: slo:other:ratio"),
+        "reads slo:sli_error:ratio_rate6h, which nothing records",
     ),
     "an SLO is not described": (in_file(RULES, "record: slo_info", "record: x"), "has no slo_info"),
     "an SLO is not watched": (in_file(RULES, "SLOSignalLost", "Other"), "has no SLOSignalLost"),

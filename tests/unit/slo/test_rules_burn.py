@@ -44,7 +44,7 @@ def test_every_term_is_matched_on_the_budget_so_that_a_busy_agent_opens_no_gate(
 def test_days_are_counted_in_tiles() -> None:
     rule = tier_rule(make_slo(), "drift")
 
-    assert f"sum_over_time(slo:sli_errors:avg5m{ID}[3d:5m]) * 300 >= 10" in rule.expr
+    assert f"sum_over_time(slo:sli_errors:avg5m{ID}[2d23h57m30s:5m]) * 300 >= 10" in rule.expr
 
 
 def test_a_held_tier_asks_for_a_pace_so_that_its_hold_is_not_prolonged() -> None:

@@ -11,8 +11,7 @@ import pytest
 from slo.exact import Duration
 from slo.model import Calendar, Intervals, RecordRule, Rolling, Settings, Slo
 from slo.policy import PolicyName, PolicyOptions
-from slo.rules import compile_project
-from slo.rules.records import windows_of
+from slo.rules import compile_project, windows_of
 from tests.rule_projects import make_project, make_slo
 
 ID = '{slo_id="fleet-action-success"}'
@@ -53,17 +52,28 @@ def test_a_sum_of_terms_is_not_torn_apart_by_what_is_put_around_it() -> None:
 def test_a_tile_of_five_minutes_counts_every_evaluation_once(fast: str, tile: str) -> None:
     settings = Settings(intervals=Intervals(fast=Duration.parse(fast)))
 
-    rules = recorded(make_slo(), settings)
+    gauge = make_slo(errors="sum(up == bool 0)", total="count(up)")
+    rules = recorded(gauge, settings)
 
     assert rules["slo:sli_total:avg5m"].expr == f"avg_over_time(slo:sli_total:rate5m{ID}[{tile}])"
+
+
+def test_a_tile_of_counters_is_what_they_gained_since_the_tile_before() -> None:
+    rules = recorded(make_slo())
+
+    assert rules["slo:sli_total:avg5m"].expr == (
+        "12 * sum(rate(actions_total[1h]))"
+        " - 11 * (sum(rate(actions_total[55m] offset 5m))"
+        f" or 0 * sum without (slo_id) (slo:sli_total:rate5m{ID}))"
+    )
 
 
 def test_short_windows_read_raw_series_and_long_ones_never_do() -> None:
     for record, rule in recorded(make_slo()).items():
         raw = "actions_total" in rule.expr
         assert raw == (
-            record in {"slo:sli_total:rate5m", "slo:sli_errors:rate5m"}
-            or record.endswith(("ratio_rate30m", "ratio_rate1h"))
+            record.startswith(("slo:sli_total:", "slo:sli_errors:"))
+            or record == "slo:sli_error:ratio_rate1h"
         )
 
 
@@ -74,14 +84,15 @@ def test_hours_are_sums_of_rates_and_days_are_sums_of_tiles() -> None:
         f"sum_over_time(slo:sli_errors:rate5m{ID}[6h])"
         f" / (sum_over_time(slo:sli_total:rate5m{ID}[6h]) > 0)"
     )
-    assert rules["slo:sli_error:ratio_rate30d"].expr == (
-        f"sum_over_time(slo:sli_errors:avg5m{ID}[30d:5m])"
-        f" / (sum_over_time(slo:sli_total:avg5m{ID}[30d:5m]) > 0)"
+    assert rules["slo:period_error:ratio"].expr == (
+        f"sum_over_time(slo:sli_errors:avg5m{ID}[29d23h57m30s:5m])"
+        f" / (sum_over_time(slo:sli_total:avg5m{ID}[29d23h57m30s:5m]) > 0)"
     )
 
 
 def test_no_ratio_divides_by_zero_traffic() -> None:
-    ratios = [rule.expr for name, rule in recorded(make_slo()).items() if "ratio_rate" in name]
+    rules = recorded(make_slo()).items()
+    ratios = [rule.expr for name, rule in rules if "ratio_rate" in name or "period" in name]
 
     assert ratios
     assert all(expr.endswith("> 0)") for expr in ratios)
@@ -102,10 +113,39 @@ def test_only_windows_that_somebody_reads_are_recorded() -> None:
     literal = make_slo(policy=PolicyName.FLEET_SUSTAINED)
     windowed = make_slo(policy=PolicyName.FLEET_SUSTAINED, options=PolicyOptions(form="windowed"))
 
-    shown = ["5m", "30m", "1h", "6h", "1d", "3d", "30d"]
+    shown = ["5m", "1h", "6h", "1d", "3d"]
     assert [window.promql() for window in windows_of(literal)] == shown
-    assert {window.promql() for window in windows_of(sre)} - set(shown) == {"2h"}
+    assert [window.promql() for window in windows_of(sre)] == shown
     assert {window.promql() for window in windows_of(windowed)} - set(shown) == {"15m"}
+
+
+@pytest.mark.parametrize("policy", list(PolicyName))
+@pytest.mark.parametrize("window", ["7d", "28d", "30d", "90d", Calendar("month", "UTC")])
+def test_an_slo_has_at_most_twenty_rules_and_sixteen_recorded_series(
+    policy: PolicyName, window: str | Calendar
+) -> None:
+    slo = make_slo(objective="99.9", policy=policy, window=window)
+    compiled = compile_project(make_project(slo))
+
+    ours = [g for file in compiled.rule_files for g in file.groups if g.name.startswith("fleet-")]
+
+    assert sum(len(group.rules) for group in ours) <= 20
+    assert len(recorded(slo)) - ("slo:calendar_start:timestamp" in recorded(slo)) <= 16
+
+
+def test_a_window_that_is_its_own_period_is_summed_once() -> None:
+    rules = recorded(make_slo(window="3d"))
+
+    assert rules["slo:period_error:ratio"].expr == f"slo:sli_error:ratio_rate3d{ID}"
+
+
+def test_a_short_window_behind_a_long_one_stands_in_its_alert() -> None:
+    compiled = compile_project(make_project(make_slo()))
+    tiers = {rule.labels.get("slo_tier"): rule.expr for rule in compiled.alert_rules()}
+
+    assert "sum_over_time(slo:sli_errors:rate5m" in tiers["slow"]
+    assert "[30m]) / (sum_over_time(" in tiers["slow"]
+    assert "[2h]) / (sum_over_time(" in tiers["trend"]
 
 
 def test_every_series_carries_the_identity_and_nothing_that_may_change() -> None:
@@ -144,7 +184,7 @@ def test_every_expression_parses(
     expressions = [
         rule.expr for file in compiled.rule_files for group in file.groups for rule in group.rules
     ]
-    assert len(expressions) > 15
+    assert len(expressions) > 13
     for expr in expressions:
         pp.parse(expr)
 
