@@ -1,0 +1,1 @@
+"""Burn alerts slow agents down: a signed, audited recommendation per class of agents."""
