@@ -4,6 +4,7 @@ from collectors.graph.codec import DeadWords, InboxWords, OutboxWords, Unreadabl
 from collectors.graph.control import (
     Configured,
     Control,
+    Restart,
     Skip,
     Tick,
     control_entry,
@@ -27,6 +28,7 @@ __all__ = [
     "Output",
     "Pipeline",
     "PipelineMeter",
+    "Restart",
     "Skip",
     "StepFailed",
     "Tick",

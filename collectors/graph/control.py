@@ -32,7 +32,14 @@ class Skip:
     offset: int
 
 
-Control = Tick | Configured | Skip
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """What was counted before cannot be proven: all totals begin at zero here."""
+
+    reason: str
+
+
+Control = Tick | Configured | Skip | Restart
 
 
 def control_entry(control: Control, steady_ns: int, wall_ns: int) -> Entry:
@@ -45,6 +52,8 @@ def control_entry(control: Control, steady_ns: int, wall_ns: int) -> Entry:
             words = {"control": "configured", "fingerprint": fingerprint, "version": version}
         case Skip(offset):
             words = {"control": "skip", "offset": offset}
+        case Restart(reason):
+            words = {"control": "restart", "why": reason}
     meta = json.dumps(words, separators=(",", ":")).encode()
     return Entry(Kind.CONTROL, None, 0, steady_ns, wall_ns, meta, b"")
 
@@ -59,6 +68,8 @@ def read_control(meta: bytes) -> Control:
             return Configured(fingerprint, version)
         case {"control": "skip", "offset": int(offset)}:
             return Skip(offset)
+        case {"control": "restart", "why": str(reason)}:
+            return Restart(reason)
         case _:
             msg = f"unknown control record: {meta[:80]!r}"
             raise Unreadable(msg)

@@ -6,12 +6,16 @@ place in it is, with the record's offset, the output's identity.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collectors.component import Batch, Emit, Processor, Signal
+from collectors.cumulative import Cumulative
 from collectors.graph.ledger import Ledger
 from collectors.graph.topology import Node, Wiring, order
+
+_log = logging.getLogger(__name__)
 
 LEDGER = "ledger/"
 PROCESSOR = "processor/"
@@ -130,6 +134,43 @@ class Graph:
         for name, pipeline in self._pipelines.items():
             if LEDGER + name in state:
                 pipeline.ledger.decode(state[LEDGER + name])
+
+    def take_over(self, state: Mapping[str, bytes]) -> dict[str, int]:
+        """Continue from the `state` of a graph that may have been configured otherwise.
+
+        A component that cannot read what it finds begins anew. What is held in `state` and
+        in no component afterwards is booked as lost.
+
+        Returns:
+            Items lost so, by pipeline; those that are no more included.
+        """
+        for key, processor in self._components():
+            if key not in state:
+                continue
+            fresh = processor.snapshot()
+            try:
+                processor.restore(state[key])
+            except Exception:  # noqa: BLE001 - whatever a component says of bytes that are not its own
+                _log.exception("%s cannot read its earlier state and begins anew", key)
+                processor.restore(fresh)
+        lost: dict[str, int] = {}
+        for key in sorted(key for key in state if key.startswith(LEDGER)):
+            name, ledger = key.removeprefix(LEDGER), Ledger()
+            ledger.decode(state[key])
+            held = self.held_items(name) if name in self._pipelines else 0
+            missing = max(0, ledger.imbalance(held))
+            ledger.lost += missing
+            if missing:
+                lost[name] = missing
+            if name in self._pipelines:
+                self._pipelines[name].ledger.decode(ledger.encode())
+        return lost
+
+    def begin_again(self) -> None:
+        """Let every counter begin at zero: see `Cumulative`."""
+        for _, processor in self._components():
+            if isinstance(processor, Cumulative):
+                processor.begin_again()
 
     def _components(self) -> list[tuple[str, Processor]]:
         # An id stands once in a pipeline, so its state finds it wherever it is moved.

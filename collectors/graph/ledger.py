@@ -29,6 +29,7 @@ class Ledger:
         sampled_out: Dropped by a sampler's decision.
         filtered: Dropped by a filter's condition.
         aggregated: Became part of another item.
+        lost: Held by a processor whose state could not be taken over.
     """
 
     entered: int = 0
@@ -37,10 +38,11 @@ class Ledger:
     sampled_out: int = 0
     filtered: int = 0
     aggregated: int = 0
+    lost: int = 0
 
     def imbalance(self, held: int) -> int:
         """Items that are unaccounted for, 0 by contract: entered and made, less the rest."""
-        gone = self.sampled_out + self.filtered + self.aggregated
+        gone = self.sampled_out + self.filtered + self.aggregated + self.lost
         return self.entered + self.made - self.out - gone - held
 
     def encode(self) -> bytes:

@@ -13,6 +13,7 @@ from collectors.log.mark import Mark
 from collectors.log.reader import Reader
 from collectors.log.record import SIGNALS, Entry, Kind, Record, Totals, total_of
 from collectors.log.segment import NewerFormat
+from collectors.log.skim import Note, skim
 from collectors.log.store import LogFailed, LogFull, Store, StoreSettings
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "LogHooks",
     "Mark",
     "NewerFormat",
+    "Note",
     "OsFileSystem",
     "Reader",
     "Record",
@@ -36,6 +38,7 @@ __all__ = [
     "StoreSettings",
     "Totals",
     "read_whole",
+    "skim",
     "total_of",
     "write_atomically",
 ]

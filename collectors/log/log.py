@@ -222,15 +222,19 @@ class Log:
         """See `Store.mark`; raises OSError."""
         self._store.mark()
 
-    def close(self) -> None:
-        """Write what is pending, stop the writer, let go of the directory. Safe twice."""
+    def close(self) -> bool:
+        """Write what is pending, stop the writer, let go of the directory. Safe twice.
+
+        Returns:
+            Whether everything that was appended is known to be on the disk.
+        """
         with self._gather:
             if self._closing:
-                return
+                return False
             self._closing = True
             self._gather.notify()
         self._thread.join()
-        self._store.close()
+        return self._store.close()
 
     def _write(self) -> None:
         while group := self._next_group():

@@ -99,6 +99,7 @@ class Store:
             raise
         self._segments: list[Segment] = list(found.segments)
         self._tail: _Tail | None = None
+        self._gave_up = False
         self._sequence = found.last_sequence
         self.next_offset = found.next_offset
         self.totals: Totals = found.totals
@@ -197,12 +198,20 @@ class Store:
         """Promise, outside the segments, that the log has reached its end; raises OSError."""
         write_mark(self._files, self.directory, Mark(self.next_offset, self.totals, self.steady_ns))
 
-    def close(self) -> None:
-        """Mark the end, give back the room that was reserved, and let go of the directory."""
-        with contextlib.suppress(OSError):
+    def close(self) -> bool:
+        """Mark the end, give back the room that was reserved, and let go of the directory.
+
+        Returns:
+            Whether everything that was appended is known to be on the disk.
+        """
+        try:
             self._seal_tail()
             self.mark()
-        self._lock.close()
+        except OSError:
+            return False
+        finally:
+            self._lock.close()
+        return not self._gave_up
 
     def _encode(self, entries: Sequence[Entry], tail: _Tail) -> tuple[list[Record], bytes]:
         records: list[Record] = []
@@ -270,6 +279,7 @@ class Store:
     def _give_up_tail(self) -> None:
         """Write no more to a segment of which the disk no longer tells the truth."""
         if self._tail is not None:
+            self._gave_up = self._gave_up or not self._settings.sync
             self._retire(self._tail, self._tail.capacity)
 
     def _segment(self, tail: _Tail, length: int) -> Segment:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from collectors.component import Extension, Host, Receiver
+from collectors.log import Incomplete, LogFailed
 from collectors.net.serve import PageServer
 from collectors.service.books import Books
 from collectors.service.budget import Budget
@@ -76,34 +77,43 @@ class Assembly:
         self._around = around
         self._maker = Maker(around.plan, around.meter)
         self.components = self._maker.make()
+        self._empty_views = {n: view.snapshot() for n, view in self.components.views.items()}
         around.clock.resume(around.storage.inbox.steady_ns)
         around.books.open_inbox(around.storage.inbox.totals)
         self._abandon = threading.Event()
-        self._saved = around.storage.state.load_cursors()
+        self._saved = around.storage.cursors
         self._keeper = self._make_keeper()
         self._budget = self._make_budget()
-        self._engine = self._make_engine(self._make_stepper())
-        self._courier = self._make_courier()
-        self._admission = self._make_admission()
-        self._door = Door(self._admission)
+        self._known = Known()
+        self._engine: Engine | None = None
+        self._courier: Courier | None = None
+        self._door: Door | None = None
         self._receivers: list[Receiver] = []
         self._extensions: list[Extension] = []
         self.server: PageServer | None = None
-        self._watch()
 
     async def start(self) -> None:
-        """Start in order; whoever calls stops what was started if this raises."""
+        """Start in order; whoever calls stops what was started if this raises.
+
+        What is asked from outside answers first: a large backlog takes its time to be
+        looked through, and that happens in a thread.
+        """
         for extension in self.components.extensions.values():
             self._extensions.append(extension)
             await extension.start(self._around.host)
         for view in self.components.views.values():
             await view.start()
-        await self._courier.start()
-        self._engine.start()
         await self._serve_metrics()
+        engine = self._engine = self._make_engine(await asyncio.to_thread(self._look_through))
+        courier = self._courier = self._make_courier(engine)
+        self._watch(courier)
+        await courier.start()
+        engine.start()
+        admission = self._make_admission()
+        self._door = Door(admission)
         for name, plan in self._around.plan.receivers.items():
             gates = self.components.gates.get(name, ())
-            intake = ReceiverIntake(self._door, name, gates, self._admission)
+            intake = ReceiverIntake(self._door, name, gates, admission)
             receiver = plan.create(self._maker.settings(name), intake)
             self._receivers.append(receiver)
             await receiver.start()
@@ -111,14 +121,13 @@ class Assembly:
     async def stop(self, grace_seconds: float) -> None:
         """Stop in reverse: no more in, the graph to its end, out what goes out in time."""
         await asyncio.gather(*(_quietly(receiver.stop()) for receiver in self._receivers))
-        self._door.close()
-        await self._door.idle()
-        self._engine.drain()
-        if not await asyncio.to_thread(self._engine.join, _JOIN_SECONDS):
-            self._abandon.set()
-            self._engine.abandon()
-            await asyncio.to_thread(self._engine.join, _JOIN_SECONDS)
-        await self._courier.stop(grace_seconds)
+        if self._door is not None:
+            self._door.close()
+            await self._door.idle()
+        if self._engine is not None:
+            await self._finish(self._engine)
+        if self._courier is not None:
+            await self._courier.stop(grace_seconds)
         for view in self.components.views.values():
             await _quietly(view.stop())
         if self.server is not None:
@@ -126,6 +135,21 @@ class Assembly:
         for extension in reversed(self._extensions):
             await _quietly(extension.stop())
         await asyncio.to_thread(self._around.storage.close)
+
+    async def _finish(self, engine: Engine) -> None:
+        """Let the graph come to the end of the inbox, unless the disk takes nothing."""
+        engine.drain()
+        if not await asyncio.to_thread(engine.join, _JOIN_SECONDS):
+            self._abandon.set()
+            engine.abandon()
+            await asyncio.to_thread(engine.join, _JOIN_SECONDS)
+
+    def _look_through(self) -> Stepper:
+        """Read what the process before left; takes as long as there is much of it."""
+        storage = self._around.storage
+        stepper = self._make_stepper()
+        known_requests(storage.inbox, self._known, self._around.clock)
+        return stepper
 
     async def _serve_metrics(self) -> None:
         telemetry = self._around.plan.telemetry
@@ -172,6 +196,7 @@ class Assembly:
         parts = StepperParts(
             graph=self.components.graph,
             views=self.components.views,
+            empty_views=self._empty_views,
             meters=self.components.meters,
             dead=storage.dead,
             replay=storage.inbox.reader,
@@ -199,12 +224,29 @@ class Assembly:
                 clock=around.clock,
                 fingerprint=around.plan.fingerprint,
                 version=around.version,
+                unproven=self._unproven(),
+                proven=self._proven,
                 ready=partial(around.ready, self.components),
                 crashed=around.crashed,
             )
         )
 
-    def _make_courier(self) -> Courier:
+    def _unproven(self) -> str:
+        if self._around.storage.lost_tail:
+            return "the machine went down, and with durability: os it may have lost records"
+        return self._keeper.unproven
+
+    def _proven(self) -> None:
+        """The graph was told that its past cannot be proven: from here on it can."""
+        storage = self._around.storage
+        try:
+            storage.inbox.sync_now()
+        except (Incomplete, LogFailed) as error:
+            _log.warning("all counters will begin at zero once more: %s", error)
+        else:
+            storage.save_boot(is_clean=False)
+
+    def _make_courier(self, engine: Engine) -> Courier:
         around, storage = self._around, self._around.storage
         return Courier(
             CourierParts(
@@ -222,23 +264,22 @@ class Assembly:
                 mailbox=around.mailbox,
                 draw=around.draw,
                 crashed=around.crashed,
+                is_settled=engine.is_settled,
             )
         )
 
     def _make_admission(self) -> Admission:
         around = self._around
-        known = Known()
-        known_requests(around.storage.inbox, known, around.clock)
         return Admission(
             inbox=around.storage.inbox,
             budget=self._budget,
-            known=known,
+            known=self._known,
             clock=around.clock,
             meter=around.meter,
             mailbox=around.mailbox,
         )
 
-    def _watch(self) -> None:
+    def _watch(self, courier: Courier) -> None:
         around, storage = self._around, self._around.storage
         watched = Watched(
             books=around.books,
@@ -246,7 +287,7 @@ class Assembly:
             clock=around.clock,
             graph=self.components.graph,
             logs=(storage.inbox, storage.outbox, storage.dead),
-            destinations=self._courier.destinations,
+            destinations=courier.destinations,
         )
         SelfMetrics(around.meter, watched)
 

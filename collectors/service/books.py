@@ -2,9 +2,12 @@
 
 Three identities hold at any time:
 
-- at the inbox, accepted = read + unread,
-- per pipeline, entered + made = out + sampled_out + filtered + aggregated + held,
-- per destination, queued = delivered + dead-lettered + buffered.
+- at the inbox, accepted = read + unread + lost,
+- per pipeline, entered + made = out + sampled_out + filtered + aggregated + held + lost,
+- per destination, queued = delivered + dead-lettered + buffered + lost.
+
+Lost is what a damaged disk took after it was promised: 0 in any other case, counted from
+the running totals of the logs, and told.
 
 The left sides are counted where items come in, the right ones where they go.
 """
@@ -34,6 +37,7 @@ class Progress:
         offset: Next inbox record.
         read: Items that it read, as it counted them.
         passed: Running totals of the inbox at its place in it.
+        lost: Items that it could not read, as those totals say.
         pipelines: Items unaccounted for, and items held, by pipeline.
         queued: Items given to each destination.
     """
@@ -41,6 +45,7 @@ class Progress:
     offset: int = 0
     read: Totals = (0, 0, 0)
     passed: Totals = (0, 0, 0)
+    lost: Totals = (0, 0, 0)
     pipelines: Mapping[str, tuple[Signal, int, int]] = field(
         default_factory=dict[str, tuple[Signal, int, int]]
     )
@@ -56,6 +61,7 @@ class _Account:
     delivered: Counts = field(default_factory=no_counts)
     dead_lettered: Counts = field(default_factory=no_counts)
     buffered: Counts = field(default_factory=no_counts)
+    lost: Counts = field(default_factory=no_counts)
     records: int = 0
     counted: bool = False
 
@@ -116,12 +122,15 @@ class Books:
                     account.buffered[signal] += items
                     account.records += 1
 
-    def open_account(self, destination: str, delivered: Counts, dead_lettered: Counts) -> None:
+    def open_account(
+        self, destination: str, delivered: Counts, dead_lettered: Counts, lost: Counts
+    ) -> None:
         """Begin with what was saved; the account counts once `recount` was called."""
         with self._lock:
             account = self._accounts.setdefault(destination, _Account())
             account.delivered = dict(delivered)
             account.dead_lettered = dict(dead_lettered)
+            account.lost = dict(lost)
 
     def recount(self, destination: str, records: Iterable[tuple[Signal, int]]) -> None:
         """Take note of what the outbox held for `destination` at start."""
@@ -142,18 +151,34 @@ class Books:
         with self._lock:
             self._accounts[destination].dead_lettered[signal] += items
 
-    def done(self, destination: str, signal: Signal, items: int) -> None:
-        """A record of so many items no longer waits."""
+    def done(self, destination: str, signal: Signal, items: int, records: int) -> None:
+        """So many items, of so many records, no longer wait."""
         with self._lock:
             account = self._accounts[destination]
             account.buffered[signal] -= items
-            account.records -= 1
+            account.records -= records
 
-    def saved(self, destination: str) -> tuple[Counts, Counts]:
-        """Delivered and dead-lettered items, to be saved with the cursor."""
+    def shortfall(self, destination: str, signal: Signal) -> int:
+        """Items that `destination` was given and that are nowhere, if its account counts."""
         with self._lock:
             account = self._accounts[destination]
-            return dict(account.delivered), dict(account.dead_lettered)
+            queued = self._progress.queued.get(destination, {}).get(signal, 0)
+            return queued - _gone(account, signal) - account.buffered[signal]
+
+    def lost(self, destination: str, signal: Signal, items: int, *, waited: bool = False) -> None:
+        """`items` for `destination` were damaged on the disk; `waited`: they count as buffered."""
+        with self._lock:
+            account = self._accounts[destination]
+            account.lost[signal] += items
+            if waited:
+                account.buffered[signal] -= items
+                account.records = account.records if any(account.buffered.values()) else 0
+
+    def saved(self, destination: str) -> tuple[Counts, Counts, Counts]:
+        """Delivered, dead-lettered and lost items, to be saved with the cursor."""
+        with self._lock:
+            account = self._accounts[destination]
+            return dict(account.delivered), dict(account.dead_lettered), dict(account.lost)
 
     def waiting(self, destination: str) -> tuple[int, Counts]:
         """Records and items that wait for `destination`."""
@@ -170,9 +195,8 @@ class Books:
         """Draw the balance of one signal, all counts taken at one moment."""
         with self._lock:
             unread = total_of(self._appended, signal) - total_of(self._progress.passed, signal)
-            imbalance = abs(
-                total_of(self._accepted, signal) - total_of(self._progress.read, signal) - unread
-            )
+            read = total_of(self._progress.read, signal) + total_of(self._progress.lost, signal)
+            imbalance = abs(total_of(self._accepted, signal) - read - unread)
             buffered = unread
             for other, difference, held in self._progress.pipelines.values():
                 if other is signal:
@@ -182,6 +206,10 @@ class Books:
                 buffered += account.buffered[signal]
                 if account.counted:
                     queued = self._progress.queued.get(name, {}).get(signal, 0)
-                    gone = account.delivered[signal] + account.dead_lettered[signal]
+                    gone = _gone(account, signal)
                     imbalance += abs(queued - gone - account.buffered[signal])
             return Balance(imbalance, buffered)
+
+
+def _gone(account: _Account, signal: Signal) -> int:
+    return account.delivered[signal] + account.dead_lettered[signal] + account.lost[signal]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from collectors.component import Exporter, Meter, Signal
-from collectors.graph import OutboxWords
-from collectors.log import Log
+from collectors.graph import OutboxWords, Unreadable
+from collectors.log import SIGNALS, Log, skim
+from collectors.service import names
 from collectors.service.books import Books, no_counts
 from collectors.service.budget import Budget
 from collectors.service.clock import Clock
@@ -25,6 +26,9 @@ _log = logging.getLogger(__name__)
 SAVE_SECONDS = 1.0
 """How much delivered work may be done again after the process was killed."""
 
+STRANDED_ROUNDS = 3
+"""How many rounds of saving the books must say the same before it is believed."""
+
 _NONE: frozenset[int] = frozenset()
 
 
@@ -34,6 +38,7 @@ class CourierParts:
 
     Attributes:
         saved: Where each destination stood, those that are configured no more included.
+        is_settled: Whether everything that the graph gave out is in the outbox.
     """
 
     exporters: Mapping[str, Exporter]
@@ -50,6 +55,7 @@ class CourierParts:
     mailbox: Mailbox
     draw: Callable[[], float]
     crashed: Callable[[BaseException], None]
+    is_settled: Callable[[], bool]
 
 
 class Courier:
@@ -70,6 +76,7 @@ class Courier:
         self._is_counted = False
         self._tasks: list[asyncio.Task[None]] = []
         self._versions: dict[str, int] = {}
+        self._stranded: tuple[object, int] = (None, 0)
         self._is_started = False
 
     async def start(self) -> None:
@@ -110,8 +117,10 @@ class Courier:
         parts = self._parts
         saved = parts.saved.get(name)
         if saved is None:
-            saved = SavedCursor(parts.outbox.first_offset, (), no_counts(), no_counts())
-        parts.books.open_account(name, saved.delivered, saved.dead_lettered)
+            saved = SavedCursor(
+                parts.outbox.first_offset, (), no_counts(), no_counts(), no_counts()
+            )
+        parts.books.open_account(name, saved.delivered, saved.dead_lettered, saved.lost)
         return Destination(
             DestinationParts(
                 name=name,
@@ -148,6 +157,7 @@ class Courier:
         while True:
             await asyncio.sleep(SAVE_SECONDS)
             await self._save()
+            self._book_stranded()
 
     async def _save(self) -> None:
         """Save the cursors if one has moved, then let go of what all have passed."""
@@ -167,28 +177,59 @@ class Courier:
 
     def _saved(self, destination: Destination) -> SavedCursor:
         low, done = destination.cursor.saved()
-        delivered, dead_lettered = self._parts.books.saved(destination.name)
-        return SavedCursor(low, done, delivered, dead_lettered)
+        return SavedCursor(low, done, *self._parts.books.saved(destination.name))
 
     async def _recount(self) -> None:
         """Count what the outbox held at start, so that the books begin from what is there."""
         found = await asyncio.to_thread(self._count)
         for name, records in found.items():
             self._parts.books.recount(name, records)
+            self._book_lost(name, waited=False)
         self._is_counted = True
 
     def _count(self) -> dict[str, list[tuple[Signal, int]]]:
         outbox, end = self._parts.outbox, self._end_at_start
         waiting = {name: (low, frozenset(done)) for name, (low, done) in self._at_start.items()}
         found: dict[str, list[tuple[Signal, int]]] = {name: [] for name in waiting}
-        reader = outbox.reader(min((low for low, _ in waiting.values()), default=end))
-        while reader.offset < end and (records := reader.read()):
-            for record in records:
-                if record.offset >= end or record.signal is None:
-                    continue
-                for name in OutboxWords.decode(record.meta).destinations:
-                    low, done = waiting.get(name, (end, _NONE))
-                    if record.offset >= low and record.offset not in done:
-                        found[name].append((record.signal, record.items))
-        reader.close()
+        for note in skim(outbox, min((low for low, _ in waiting.values()), default=end), end):
+            if note.signal is None:
+                continue
+            try:
+                destinations = OutboxWords.decode(note.meta).destinations
+            except Unreadable:
+                continue
+            for name in destinations:
+                low, done = waiting.get(name, (end, _NONE))
+                if note.offset >= low and note.offset not in done:
+                    found[name].append((note.signal, note.items))
         return found
+
+    def _book_stranded(self) -> None:
+        """Book as lost what waits though the outbox was passed to its end: it was damaged.
+
+        What is on its way into the outbox looks the same for a moment, so it must look so
+        several times.
+        """
+        waiting = {d.name: self._parts.books.waiting(d.name)[1] for d in self.destinations}
+        seen = (self._parts.outbox.end, waiting)
+        is_quiet = self._is_drained() and self._parts.is_settled()
+        if not is_quiet or not any(any(counts.values()) for counts in waiting.values()):
+            self._stranded = (None, 0)
+            return
+        before, times = self._stranded
+        self._stranded = (seen, times + 1 if seen == before else 1)
+        if self._is_counted and self._stranded[1] > STRANDED_ROUNDS:
+            for destination in self.destinations:
+                self._book_lost(destination.name, waited=True)
+
+    def _book_lost(self, name: str, *, waited: bool) -> None:
+        """Book as lost what a destination was given and a damaged outbox no longer holds."""
+        books = self._parts.books
+        for signal in SIGNALS:
+            items = books.waiting(name)[1][signal] if waited else books.shortfall(name, signal)
+            if items <= 0:
+                continue
+            books.lost(name, signal, items, waited=waited)
+            labels = {"signal": signal, "exporter": name, "outcome": "lost"}
+            self._parts.meter.add(names.ITEMS, items, **labels)
+            _log.error("%s: %d %s were lost to damage of the outbox", name, items, signal)

@@ -55,12 +55,24 @@ class DestinationParts:
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a group so far: booked when all of it is settled, with its records.
+
+    Until then it all counts as waiting, because after a kill it is sent again as a whole.
+    """
+
+    delivered: int = 0
+    dead_lettered: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """A part of a group, made of whole records or of a part of one."""
 
     batch: Batch
     records: Sequence[Queued]
+    outcome: _Outcome
 
 
 class Destination:
@@ -118,10 +130,14 @@ class Destination:
                 await self._parts.pause(_RETRY_SECONDS)
 
     async def _send(self, group: Group) -> None:
-        await self._settle(_Piece(group.batch, group.records))
+        outcome = _Outcome()
+        await self._settle(_Piece(group.batch, group.records, outcome))
+        signal, books = group.batch.signal, self._parts.books
         for item in group.records:
             self._parts.cursor.finish(item.offset)
-            self._parts.books.done(self.name, item.batch.signal, item.batch.items)
+        books.delivered(self.name, signal, outcome.delivered)
+        books.dead_lettered(self.name, signal, outcome.dead_lettered)
+        books.done(self.name, signal, group.batch.items, len(group.records))
         self.queue.wake()
 
     async def _settle(self, piece: _Piece) -> None:
@@ -176,7 +192,7 @@ class Destination:
             _log.warning("%s: accepted, with a warning: %s", self.name, delivery.message)
         parts = self._parts
         delivered = batch.items - rejected
-        parts.books.delivered(self.name, batch.signal, delivered)
+        piece.outcome.delivered += delivered
         self._count(piece, "delivered", delivered)
         parts.meter.add(names.exporter_counter("sent", batch.signal), delivered, exporter=self.name)
 
@@ -218,7 +234,7 @@ class Destination:
             else:
                 break
         _log.warning("%s: %d %s to dead letters: %s", self.name, count, batch.signal, reason)
-        parts.books.dead_lettered(self.name, batch.signal, count)
+        piece.outcome.dead_lettered += count
         self._count(piece, "dead_lettered", count)
         parts.meter.add(
             names.exporter_counter("send_failed", batch.signal), count, exporter=self.name
@@ -269,7 +285,7 @@ def _halves(piece: _Piece) -> Sequence[_Piece]:
     if len(records) > 1:
         middle = len(records) // 2
         return [
-            _Piece(merge([record.batch for record in part]), part)
+            _Piece(merge([record.batch for record in part]), part, piece.outcome)
             for part in (records[:middle], records[middle:])
         ]
     batch = piece.batch
@@ -278,7 +294,10 @@ def _halves(piece: _Piece) -> Sequence[_Piece]:
         if cut is None:
             return ()
         return [
-            _Piece(replace(batch, payload=half, items=inspect(batch.signal, half).items), records)
+            replace(
+                piece,
+                batch=replace(batch, payload=half, items=inspect(batch.signal, half).items),
+            )
             for half in cut
         ]
     except Malformed:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collectors.graph import Configured, Graph, Tick, control_entry
+from collectors.graph import Configured, Control, Graph, Restart, Tick, control_entry
 from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader, Record
 from collectors.service.budget import Budget
 from collectors.service.clock import Clock
@@ -37,6 +37,8 @@ class EngineParts:
     """What the engine works with.
 
     Attributes:
+        unproven: Why the counters' past cannot be proven, as far as is known at start.
+        proven: Called once the graph was told so, durably.
         ready: Called once, when the inbox as found at start is through.
         crashed: Called if the engine ends by a bug of ours.
     """
@@ -51,6 +53,8 @@ class EngineParts:
     clock: Clock
     fingerprint: str
     version: str
+    unproven: str
+    proven: Callable[[], None]
     ready: Callable[[], None]
     crashed: Callable[[BaseException], None]
 
@@ -64,9 +68,12 @@ class Engine:
         self._draining = threading.Event()
         self._abandon = threading.Event()
         self._press = Press(parts.outbox, self._abandon)
-        self._caught_up_at = parts.inbox.end
+        self._found_end, self._found_totals = parts.inbox.end, parts.inbox.totals
+        self._caught_up_at = self._found_end
         self._is_ready = False
         self._tick_wanted = False
+        self._unproven = parts.unproven
+        self._restart_wanted = False
         self._saved_at = 0.0
         self._thread = threading.Thread(target=self._run, name="graph", daemon=True)
 
@@ -76,6 +83,10 @@ class Engine:
             self._append_control(Configured(self._parts.fingerprint, self._parts.version))
         self._parts.inbox.listen(self._wake.set)
         self._thread.start()
+
+    def is_settled(self) -> bool:
+        """Whether everything that was given out is in the outbox, for now."""
+        return self._press.is_idle
 
     def drain(self) -> None:
         """Go on to the end of the inbox, save, and end; returns at once."""
@@ -121,18 +132,17 @@ class Engine:
         if records:
             entries: list[Entry] = []
             for record in records:
-                if record.kind is Kind.CONTROL and record.offset >= self._caught_up_at:
+                if record.kind is Kind.CONTROL and record.offset >= self._found_end:
                     self._tick_wanted = False
                 entries += stepper.step(record)
             stepper.publish(reader.offset)
             self._press.put(entries)
             self._parts.budget.settle(self._promised_bytes(records))
         if not self._is_ready and reader.offset >= self._caught_up_at:
-            self._is_ready = True
-            stepper.show_totals()
-            self._parts.ready()
+            self._caught_up(reader.offset)
         elif records and self._is_ready:
             stepper.show_totals()
+        self._restart_if_unproven()
         self._tick_if_due()
         if time.monotonic() - self._saved_at >= SNAPSHOT_SECONDS:
             self._press.flush()
@@ -143,12 +153,44 @@ class Engine:
             self._wake.wait(self._patience_seconds())
         return not self._abandon.is_set()
 
+    def _caught_up(self, offset: int) -> None:
+        """The replay is through; ready, unless the counters have yet to begin at zero."""
+        stepper = self._parts.stepper
+        stepper.expect(self._found_end, self._found_totals)
+        stepper.publish(offset)
+        self._restart_if_unproven()
+        if self._unproven or not stepper.is_proven or offset < self._caught_up_at:
+            return
+        self._is_ready = True
+        stepper.show_totals()
+        self._parts.ready()
+
+    def _restart_if_unproven(self) -> None:
+        """Let the counters begin at zero where something is missing from their past."""
+        stepper = self._parts.stepper
+        if self._restart_wanted and stepper.is_proven:
+            self._restart_wanted = False
+        if self._restart_wanted or (stepper.is_proven and not self._unproven):
+            return
+        if not self._is_ready and stepper.offset < self._found_end:
+            return
+        reason = self._unproven or "records of the inbox are damaged or missing"
+        self._restart_wanted = self._append_control(Restart(reason))
+        if not self._restart_wanted:
+            return
+        _log.error("all counters begin at zero: %s", reason)
+        if not self._is_ready:
+            self._caught_up_at = self._parts.inbox.end
+        if self._unproven:
+            self._unproven = ""
+            self._parts.proven()
+
     def _promised_bytes(self, records: list[Record]) -> int:
         """Bytes of those records for which admission has reserved room in this process."""
         return sum(
             record.size_bytes
             for record in records
-            if record.kind is Kind.DATA and record.offset >= self._caught_up_at
+            if record.kind is Kind.DATA and record.offset >= self._found_end
         )
 
     def _patience_seconds(self) -> float:
@@ -170,7 +212,7 @@ class Engine:
         if deadline is not None and deadline <= self._parts.clock.steady_ns():
             self._tick_wanted = self._append_control(Tick())
 
-    def _append_control(self, control: Tick | Configured) -> bool:
+    def _append_control(self, control: Control) -> bool:
         clock = self._parts.clock
         entry = control_entry(control, clock.steady_ns(), clock.wall_ns())
         try:

@@ -5,21 +5,34 @@ The order is: the outbox is on disk, then the snapshot, then the inbox may be tr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from collectors.component import View
 from collectors.graph import DeadWords, Graph, OutboxWords, Unreadable
-from collectors.log import Kind, Log, Mark
+from collectors.log import Kind, Log, Mark, skim
 from collectors.service.books import Counts, no_counts
 from collectors.service.clock import Clock
 from collectors.service.dead import GRAPH
 from collectors.service.state import Identity, SavedCursor, Snapshot, StateFiles
 from collectors.service.stepper import Beginning, DeadIdentity, Stepper
 
+_log = logging.getLogger(__name__)
+
 GRAPH_STATE = "graph/"
 VIEW_STATE = "view/"
 NO_OUTPUT: Identity = (-1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class UpTo:
+    """All outputs up to one: what the outbox holds, where nothing tells it apart."""
+
+    last: Identity
+
+    def __contains__(self, identity: object) -> bool:
+        return isinstance(identity, tuple) and identity <= self.last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +66,7 @@ class Keeper:
         self._saved_offset = snapshot.inbox.end if snapshot is not None else -1
         self._outbox_end = snapshot.outbox.end if snapshot is not None else 0
         self.is_new_configuration = snapshot is None or snapshot.fingerprint != parts.fingerprint
+        self.unproven = ""
 
     @property
     def trimmable_outbox(self) -> int:
@@ -71,24 +85,28 @@ class Keeper:
             return self._begin_anew(skips, cursors)
         parts = self._parts
         state = snapshot.state
-        parts.graph.restore(_below(GRAPH_STATE, state))
+        for pipeline, items in parts.graph.take_over(_below(GRAPH_STATE, state)).items():
+            _log.error("%d items that %s held have no processor any more", items, pipeline)
         for name, view in parts.views.items():
             if VIEW_STATE + name in state:
-                view.restore(state[VIEW_STATE + name])
+                self._restore_view(name, view, state[VIEW_STATE + name])
         queued = {name: dict(counts) for name, counts in snapshot.queued.items()}
+        known: set[Identity] = set()
+        _add(queued, self._outbox_counts(snapshot.outbox.end, known))
         last = max(parts.last, snapshot.last)
         if self.is_new_configuration:
             # What was made since under another configuration cannot be told from what will
             # be made now: it stays, and everything is made again. Duplicates, never loss.
-            _add(queued, self._outbox_counts(snapshot.outbox.end))
+            known.clear()
             last = NO_OUTPUT
         return Beginning(
             offset=snapshot.inbox.end,
             read=snapshot.read,
             passed=snapshot.inbox.totals,
+            lost=snapshot.lost,
             queued=queued,
             last=last,
-            counts_known=True,
+            known=known,
             dead=self._dead_since(snapshot.dead_end, snapshot.inbox.end),
             skips=skips,
         )
@@ -98,15 +116,22 @@ class Keeper:
         inbox = self._parts.inbox
         segments = inbox.segments()
         totals = segments[0].totals if segments else inbox.totals
+        if inbox.first_offset:
+            self.unproven = "the snapshot is gone, and so is the beginning of the inbox"
         queued: dict[str, Counts] = {}
-        _add(queued, self._outbox_counts(self._parts.outbox.first_offset, cursors))
+        _add(queued, self._outbox_counts(self._parts.outbox.first_offset, None, cursors))
+        for name, saved in cursors.items():
+            _add(queued, {name: saved.delivered})
+            _add(queued, {name: saved.dead_lettered})
+            _add(queued, {name: saved.lost})
         return Beginning(
             offset=inbox.first_offset,
             read=totals,
             passed=totals,
+            lost=(0, 0, 0),
             queued=queued,
             last=self._parts.last,
-            counts_known=False,
+            known=UpTo(self._parts.last),
             dead=self._dead_since(self._parts.dead.first_offset, inbox.first_offset),
             skips=skips,
         )
@@ -125,6 +150,7 @@ class Keeper:
             outbox=Mark(outbox.end, outbox.totals, outbox.steady_ns),
             dead_end=dead.end,
             read=stepper.read,
+            lost=stepper.lost,
             last=stepper.last,
             queued=stepper.queued,
             fingerprint=parts.fingerprint,
@@ -142,36 +168,55 @@ class Keeper:
         begun_before_ns = self._parts.clock.wall_ns() - retain_ns
         return self._parts.inbox.trim(self.saved_offset, begun_before_ns)
 
+    def _restore_view(self, name: str, view: View, state: bytes) -> None:
+        fresh = view.snapshot()
+        try:
+            view.restore(state)
+        except Exception:  # noqa: BLE001 - whatever a component says of bytes that are not its own
+            _log.exception("%s cannot read its earlier state and begins anew", name)
+            view.restore(fresh)
+            self.unproven = f"{name} could not read its state"
+
     def _outbox_counts(
-        self, start: int, cursors: Mapping[str, SavedCursor] | None = None
+        self,
+        start: int,
+        known: set[Identity] | None,
+        cursors: Mapping[str, SavedCursor] | None = None,
     ) -> dict[str, Counts]:
-        """What the outbox holds from `start` on; with cursors, less what is done."""
+        """What the outbox holds from `start` on; with cursors, less what is done.
+
+        The identities of the outputs are put into `known`.
+        """
         counts: dict[str, Counts] = {}
-        reader = self._parts.outbox.reader(start)
-        while records := reader.read():
-            for record in records:
-                if record.signal is None:
+        gone = {n: (c.low, frozenset(c.done)) for n, c in (cursors or {}).items()}
+        for note in skim(self._parts.outbox, start):
+            if note.signal is None:
+                continue
+            try:
+                words = OutboxWords.decode(note.meta)
+            except Unreadable:
+                continue
+            if known is not None:
+                known.add((words.origin, words.index))
+            for name in words.destinations:
+                low, done = gone.get(name, (0, frozenset[int]()))
+                if note.offset < low or note.offset in done:
                     continue
-                for name in OutboxWords.decode(record.meta).destinations:
-                    saved = cursors.get(name) if cursors is not None else None
-                    if saved and (record.offset < saved.low or record.offset in saved.done):
-                        continue
-                    counts.setdefault(name, no_counts())[record.signal] += record.items
-        reader.close()
+                counts.setdefault(name, no_counts())[note.signal] += note.items
         return counts
 
     def _dead_since(self, start: int, inbox_offset: int) -> frozenset[DeadIdentity]:
         """Dead letters of the graph, of inbox records that will be replayed."""
         found: set[DeadIdentity] = set()
-        reader = self._parts.dead.reader(start)
-        while records := reader.read():
-            for record in records:
-                if record.kind is not Kind.DATA:
-                    continue
-                words = DeadWords.decode(record.meta)
-                if words.stage == GRAPH and words.origin >= inbox_offset:
-                    found.add((words.origin, words.index, words.destination))
-        reader.close()
+        for note in skim(self._parts.dead, start):
+            if note.kind is not Kind.DATA:
+                continue
+            try:
+                words = DeadWords.decode(note.meta)
+            except Unreadable:
+                continue
+            if words.stage == GRAPH and words.origin >= inbox_offset:
+                found.add((words.origin, words.index, words.destination))
         return frozenset(found)
 
 

@@ -122,9 +122,7 @@ _OURS = [
         ("signal",),
         LAG_EDGES_SECONDS,
     ),
-    _counter(
-        AHEAD, "Items whose time was more than a second in the future.", "signal"
-    ),
+    _counter(AHEAD, "Items whose time was more than a second in the future.", "signal"),
     _gauge(SAMPLING, "Items that left a pipeline per item that entered it.", "pipeline"),
     _gauge(DISK_BUDGET, "Bytes that all logs together may take."),
     _counter(STEP_FAILURES, "Records on which a component raised.", "component"),

@@ -33,6 +33,11 @@ class Press:
         self._durable = 0
         self._failure: LogFailed | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything handed over is durable; from any thread, and soon out of date."""
+        return not self._entries or (self._finished.is_set() and self._failure is None)
+
     def put(self, entries: Sequence[Entry]) -> None:
         """Hand over a group; waits for the one before.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from collectors.graph import InboxWords, Skip, Unreadable, control_entry
-from collectors.log import Kind, Log
+from collectors.log import Kind, Log, skim
 from collectors.service.clock import Clock
 from collectors.service.duplicates import WINDOW_SECONDS, Known
 from collectors.service.marker import MOST_DEATHS
@@ -37,18 +37,15 @@ def deaths(storage: Storage, clock: Clock) -> frozenset[int]:
 def known_requests(inbox: Log, known: Known, clock: Clock) -> None:
     """Remember the requests of the last ten minutes before the daemon went down."""
     since = clock.steady_ns() - WINDOW_SECONDS * 1_000_000_000
-    reader = inbox.reader(_begin(inbox, since))
-    while records := reader.read():
-        for record in records:
-            if record.kind is not Kind.DATA or record.steady_ns < since:
-                continue
-            try:
-                words = InboxWords.decode(record.meta)
-            except Unreadable:
-                continue
-            if words.digest:
-                known.add(words.digest, record.steady_ns)
-    reader.close()
+    for note in skim(inbox, _begin(inbox, since)):
+        if note.kind is not Kind.DATA or note.steady_ns < since:
+            continue
+        try:
+            words = InboxWords.decode(note.meta)
+        except Unreadable:
+            continue
+        if words.digest:
+            known.add(words.digest, note.steady_ns)
 
 
 def _begin(inbox: Log, since_ns: int) -> int:

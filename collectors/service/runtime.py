@@ -21,7 +21,7 @@ from collectors.service.components import Components
 from collectors.service.meter import SelfMeter
 from collectors.service.plan import ServicePlan
 from collectors.service.selfmetrics import begin_at_zero
-from collectors.service.storage import INBOX, Storage, open_storage
+from collectors.service.storage import INBOX, Storage, boot_identity, open_storage
 from collectors.service.wakeup import Mailbox
 
 _log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Service:
         files: FileSystem | None = None,
         clock: Clock | None = None,
         draw: Callable[[], float] = random.random,
+        boot: Callable[[], str] = boot_identity,
     ) -> None:
         """Prepare to run `plan`; nothing is touched yet.
 
@@ -48,12 +49,14 @@ class Service:
             files: The disk.
             clock: Steady and wall time.
             draw: A number from 0 to 1, by lot, for the waits between attempts.
+            boot: Tells one boot of the machine from another.
         """
         self._plan = plan
         self._version = version
         self._files: FileSystem = files or OsFileSystem()
         self._clock = clock or SystemClock()
         self._draw = draw
+        self._boot = boot
         self.meter = SelfMeter()
         self.books = Books()
         self._storage: Storage | None = None
@@ -84,7 +87,7 @@ class Service:
         """
         begin_at_zero(self.meter, self._plan)
         storage = await asyncio.to_thread(
-            open_storage, self._plan.storage, self._files, self._hooks
+            open_storage, self._plan.storage, self._files, self._hooks, self._boot
         )
         try:
             assembly = self._assemble(storage)

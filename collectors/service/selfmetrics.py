@@ -20,8 +20,8 @@ from collectors.service.delivery import Destination
 from collectors.service.meter import CONTENT_TYPE, SelfMeter, exposition
 from collectors.service.plan import ServicePlan
 
-INTAKE_OUTCOMES = ("accepted", "duplicate", "refused", "rejected")
-DELIVERY_OUTCOMES = ("delivered", "dead_lettered")
+INTAKE_OUTCOMES = ("accepted", "duplicate", "refused", "rejected", "lost")
+DELIVERY_OUTCOMES = ("delivered", "dead_lettered", "lost")
 PIPELINE_OUTCOMES = tuple(sorted(COUNTED - {"made"}))
 
 

@@ -25,6 +25,7 @@ _MAGIC = b"FSLOSTA\x01"
 _SNAPSHOT = "snapshot"
 _CURSORS = "cursors"
 _DEATHS = "deaths"
+_BOOT = "boot"
 _WORDS = "words"
 _STATE = "state/"
 
@@ -41,6 +42,7 @@ class Snapshot:
         outbox: The outbox when everything up to this place was in it.
         dead_end: End of the dead letters then.
         read: Items read, as the graph counted them.
+        lost: Items that it could not read.
         last: The last output that is in the outbox.
         queued: Items given to each destination.
         fingerprint: Under which configuration and software.
@@ -51,6 +53,7 @@ class Snapshot:
     outbox: Mark
     dead_end: int
     read: Totals
+    lost: Totals
     last: Identity
     queued: dict[str, Counts]
     fingerprint: str
@@ -70,6 +73,26 @@ class SavedCursor:
     done: tuple[int, ...]
     delivered: Counts
     dead_lettered: Counts
+    lost: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Under which boot of the machine the logs were last written, and how.
+
+    Attributes:
+        boot: Differs from boot to boot.
+        is_clean: Everything was synced when the daemon ended.
+        was_synced: An acknowledgement stood for the disk.
+    """
+
+    boot: str
+    is_clean: bool
+    was_synced: bool
+
+    def may_have_lost(self, now: str) -> bool:
+        """Whether a machine that is now in boot `now` may have lost what was acknowledged."""
+        return not (self.is_clean or self.was_synced or self.boot == now)
 
 
 class StateFiles:
@@ -92,6 +115,7 @@ class StateFiles:
             "outbox": _mark_words(snapshot.outbox),
             "dead_end": snapshot.dead_end,
             "read": snapshot.read,
+            "lost": snapshot.lost,
             "last": snapshot.last,
             "queued": snapshot.queued,
             "fingerprint": snapshot.fingerprint,
@@ -113,6 +137,7 @@ class StateFiles:
                 outbox=_mark(words["outbox"]),
                 dead_end=words["dead_end"],
                 read=_totals(words["read"]),
+                lost=_totals(words.get("lost", (0, 0, 0))),
                 last=(words["last"][0], words["last"][1]),
                 queued={name: _counts(counts) for name, counts in words["queued"].items()},
                 fingerprint=words["fingerprint"],
@@ -134,6 +159,7 @@ class StateFiles:
                 "done": cursor.done,
                 "delivered": cursor.delivered,
                 "dead_lettered": cursor.dead_lettered,
+                "lost": cursor.lost,
             }
             for name, cursor in cursors.items()
         }
@@ -151,6 +177,7 @@ class StateFiles:
                     tuple(words["done"]),
                     _counts(words["delivered"]),
                     _counts(words["dead_lettered"]),
+                    _counts(words.get("lost", {})),
                 )
                 for name, words in json.loads(data).items()
             }
@@ -169,6 +196,18 @@ class StateFiles:
             return {}
         words = cast("dict[str, int]", json.loads(data))
         return {int(offset): count for offset, count in words.items()}
+
+    def save_boot(self, boot: Boot) -> None:
+        """Save under which boot the logs are written; raises OSError."""
+        self._write(_BOOT, json.dumps([boot.boot, boot.is_clean, boot.was_synced]).encode())
+
+    def load_boot(self) -> Boot | None:
+        """What was saved last; None if there is nothing that can be read."""
+        data = self._read(_BOOT)
+        if data is None:
+            return None
+        boot, is_clean, was_synced = json.loads(data)
+        return Boot(str(boot), bool(is_clean), bool(was_synced))
 
     def _write(self, name: str, data: bytes) -> None:
         checksum = extend(0, data).to_bytes(4, "little")

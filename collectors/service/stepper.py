@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from collectors.component import Batch, Context, Meter, Signal, View
@@ -21,6 +21,7 @@ from collectors.graph import (
     OutboxWords,
     Output,
     PipelineMeter,
+    Restart,
     StepFailed,
     Tick,
     Total,
@@ -28,7 +29,18 @@ from collectors.graph import (
     Unrouted,
     read_control,
 )
-from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader, Record, Totals
+from collectors.log import (
+    SIGNALS,
+    Entry,
+    Incomplete,
+    Kind,
+    Log,
+    LogFailed,
+    Reader,
+    Record,
+    Totals,
+    total_of,
+)
 from collectors.log.record import advance, raise_to
 from collectors.service import names
 from collectors.service.books import Books, Counts, Progress, no_counts
@@ -53,10 +65,11 @@ class Beginning:
         offset: Next inbox record.
         read: Items read before it.
         passed: Running totals of the inbox there.
-        queued: Items given to each destination before it.
-        last: The last output that is in the outbox already; those up to it are not
-            appended again.
-        counts_known: Whether `queued` leaves them out, so that replay counts them.
+        lost: Items before it that could not be read.
+        queued: Items given to each destination, by what the outbox holds.
+        last: The last output that is in the outbox already: up to there the graph repeats
+            itself.
+        known: The outputs that are in the outbox already and are not appended again.
         dead: Dead letters of the graph that are listed already.
         skips: Inbox offsets that ended the process too often.
     """
@@ -64,9 +77,10 @@ class Beginning:
     offset: int
     read: Totals
     passed: Totals
+    lost: Totals
     queued: Mapping[str, Counts]
     last: Identity
-    counts_known: bool
+    known: Container[Identity]
     dead: frozenset[DeadIdentity]
     skips: frozenset[int]
 
@@ -76,12 +90,14 @@ class StepperParts:
     """What the stepper works with.
 
     Attributes:
+        empty_views: The state of each view that was shown nothing.
         meters: Of the pipelines' processors: silent while the graph repeats itself.
         abandon: Set once the daemon must end though the disk takes nothing.
     """
 
     graph: Graph
     views: Mapping[str, View]
+    empty_views: Mapping[str, bytes]
     meters: Sequence[PipelineMeter]
     dead: Log
     replay: Callable[[int], Reader]
@@ -101,6 +117,8 @@ class Stepper:
         self.offset = beginning.offset
         self.read = beginning.read
         self.passed = beginning.passed
+        self.lost = beginning.lost
+        self.lost_at = self.restarted_at = -1
         self.queued = {name: dict(counts) for name, counts in beginning.queued.items()}
         self.last = beginning.last
         self.tick_failed_at = -3600.0
@@ -123,6 +141,7 @@ class Stepper:
         repeats = record.offset <= self._beginning.last[0]
         for meter in self._parts.meters:
             meter.silent = repeats
+        self._miss(record.offset, record.signal, record.total - record.items)
         self.passed = raise_to(self.passed, record.signal, record.total)
         if record.kind is Kind.DATA:
             self.read = advance(self.read, record.signal, record.items)
@@ -130,6 +149,17 @@ class Stepper:
         self.offset = record.offset + 1
         self._parts.marker.leave()
         return entries
+
+    def expect(self, offset: int, totals: Totals) -> None:
+        """Everything before `offset` was read, and came to `totals`; what did not is lost."""
+        for signal in SIGNALS:
+            self._miss(offset, signal, total_of(totals, signal))
+            self.passed = raise_to(self.passed, signal, total_of(totals, signal))
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the counters have seen everything since they last began at zero."""
+        return self.lost_at <= self.restarted_at
 
     def publish(self, offset: int) -> None:
         """Tell the books how far the graph is, behind what could not be read before `offset`."""
@@ -144,7 +174,7 @@ class Stepper:
             for name, pipeline in graph.pipelines.items()
         }
         queued = {name: dict(counts) for name, counts in self.queued.items()}
-        progress = Progress(self.offset, self.read, self.passed, pipelines, queued)
+        progress = Progress(self.offset, self.read, self.passed, self.lost, pipelines, queued)
         self._parts.books.publish(progress, self._given)
         self._given = {}
 
@@ -179,8 +209,7 @@ class Stepper:
     def _run(self, record: Record) -> list[Output]:
         graph = self._parts.graph
         if record.kind is Kind.CONTROL:
-            is_tick = isinstance(read_control(record.meta), Tick)
-            return graph.tick(record.steady_ns) if is_tick else []
+            return self._obey(record)
         if record.offset in self._beginning.skips:
             msg = f"it ended the process {MOST_DEATHS} times"
             raise Unreadable(msg)
@@ -197,6 +226,30 @@ class Stepper:
             record.wall_ns,
         )
         return graph.step(words.receiver, batch)
+
+    def _obey(self, record: Record) -> list[Output]:
+        """Do what a control record says."""
+        match read_control(record.meta):
+            case Tick() if record.offset not in self._beginning.skips:
+                return self._parts.graph.tick(record.steady_ns)
+            case Restart():
+                self._parts.graph.begin_again()
+                if record.offset > self.restarted_at:
+                    self.restarted_at = record.offset
+                    for name, view in self._parts.views.items():
+                        view.restore(self._parts.empty_views[name])
+            case _:
+                pass
+        return []
+
+    def _miss(self, offset: int, signal: Signal | None, before: int) -> None:
+        """Book what lies between what was read and running total `before` as lost."""
+        missing = before - total_of(self.passed, signal)
+        if missing > 0:
+            self.lost = advance(self.lost, signal, missing)
+            self.lost_at = offset
+            _log.error("%d %s before inbox record %d cannot be read", missing, signal, offset)
+            self._count(signal or Signal.TRACES, missing, "lost", "", "")
 
     def _undo(self, failing: int) -> None:
         """Bring the graph back to where it was before record `failing`."""
@@ -255,7 +308,7 @@ class Stepper:
         entries: list[Entry] = []
         for index, output in enumerate(outputs):
             identity = (record.offset, index)
-            is_known = identity <= self._beginning.last
+            is_known = identity in self._beginning.known
             for name in output.destinations:
                 if name in self._parts.views:
                     self._apply(name, output, identity)
@@ -264,11 +317,10 @@ class Stepper:
             )
             if not names_of_exporters:
                 continue
-            if not is_known or self._beginning.counts_known:
-                self._queue(names_of_exporters, output.batch)
             if is_known:
                 continue
-            self.last = identity
+            self._queue(names_of_exporters, output.batch)
+            self.last = max(self.last, identity)
             for name in names_of_exporters:
                 pair = (output.batch.signal, output.batch.items)
                 self._given.setdefault(name, []).append(pair)

@@ -6,8 +6,9 @@ then their offsets must not be given to others.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from collectors.service.budget import budget_bytes, segment_bytes
 from collectors.service.keeper import last_identity
 from collectors.service.marker import Marker
 from collectors.service.plan import Durability, StorageSettings
-from collectors.service.state import Identity, Snapshot, StateFiles
+from collectors.service.state import Boot, Identity, SavedCursor, Snapshot, StateFiles
 
 INBOX, OUTBOX, DEAD, STATE = "inbox", "outbox", "dead_letters", "state"
 LOGS = (INBOX, OUTBOX, DEAD)
@@ -38,8 +39,10 @@ class Storage:
     """The open data directory.
 
     Attributes:
+        cursors: Where each destination stood when that was saved last.
         budget_bytes: What the logs may take together.
         last: The last output that the outbox holds.
+        lost_tail: Whether the machine may have lost what was acknowledged last.
     """
 
     owned: Owned
@@ -49,19 +52,35 @@ class Storage:
     state: StateFiles
     marker: Marker
     snapshot: Snapshot | None
+    cursors: Mapping[str, SavedCursor]
     budget_bytes: int
     last: Identity
+    boot: str
+    is_synced: bool
+    lost_tail: bool
+
+    def save_boot(self, *, is_clean: bool) -> None:
+        """Save under which boot the logs are written; a failure is told at the next start."""
+        with contextlib.suppress(OSError):
+            self.state.save_boot(Boot(self.boot, is_clean, self.is_synced))
 
     def close(self) -> None:
         """Close everything; what was appended is on disk. Safe twice."""
+        saved = self.state.load_boot()
+        is_clean = saved is not None and saved.boot == self.boot  # else a loss is yet to be told
         for log in (self.inbox, self.outbox, self.dead):
-            log.close()
+            is_clean = log.close() and is_clean
+        if is_clean:
+            self.save_boot(is_clean=True)
         self.marker.close()
         self.owned.close()
 
 
 def open_storage(
-    settings: StorageSettings, files: FileSystem, hooks: Callable[[str], LogHooks]
+    settings: StorageSettings,
+    files: FileSystem,
+    hooks: Callable[[str], LogHooks],
+    boot: Callable[[], str],
 ) -> Storage:
     """Own and recover the data directory.
 
@@ -69,6 +88,7 @@ def open_storage(
         settings: Where and how.
         files: The disk.
         hooks: Who is told of what the log of a name does.
+        boot: Tells under which boot of the machine this is.
 
     Raises:
         StartError: It is in use, not writable, or of a later version.
@@ -80,7 +100,7 @@ def open_storage(
         files.make_directory(directory)
         owned = files.lock(directory / "lock")
         state = StateFiles(files, directory / STATE)
-        snapshot = state.load_snapshot()
+        snapshot, cursors, before = state.load_snapshot(), state.load_cursors(), state.load_boot()
         budget = budget_bytes(settings.max_size_bytes, _free_bytes(directory), _held(directory))
         store = StoreSettings(
             segment_bytes=segment_bytes(settings.segment_bytes, budget),
@@ -93,11 +113,11 @@ def open_storage(
             opened.append(log)
             return log
 
-        outbox = opening(OUTBOX, snapshot.outbox if snapshot else None)
+        outbox = opening(OUTBOX, _outbox_floor(snapshot, cursors))
         last = last_identity(outbox)
         inbox = opening(INBOX, _inbox_floor(snapshot, last))
         dead = opening(DEAD, None, sync=True)
-        return Storage(
+        storage = Storage(
             owned=owned,
             inbox=inbox,
             outbox=outbox,
@@ -105,9 +125,16 @@ def open_storage(
             state=state,
             marker=Marker(state.directory / "working"),
             snapshot=snapshot,
+            cursors=cursors,
             budget_bytes=budget,
             last=last,
+            boot=boot(),
+            is_synced=store.sync,
+            lost_tail=before is not None and before.may_have_lost(boot()),
         )
+        if not storage.lost_tail:  # else once the graph was told
+            storage.save_boot(is_clean=False)
+        return storage  # noqa: TRY300 - what comes before may fail as well
     except (OSError, Locked, NewerFormat) as error:
         for log in opened:
             log.close()
@@ -115,6 +142,21 @@ def open_storage(
             owned.close()
         msg = f"data directory {directory}: {error}"
         raise StartError(msg) from error
+
+
+def boot_identity() -> str:
+    """Differs from boot to boot of this machine; empty where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _outbox_floor(snapshot: Snapshot | None, cursors: Mapping[str, SavedCursor]) -> Mark:
+    """An end that the outbox had: no cursor may stand above records that are to come."""
+    mark = snapshot.outbox if snapshot is not None else Mark()
+    passed = max((max((c.low, *(at + 1 for at in c.done))) for c in cursors.values()), default=0)
+    return Mark(max(mark.end, passed), mark.totals, mark.steady_ns)
 
 
 def _inbox_floor(snapshot: Snapshot | None, last: Identity) -> Mark:

@@ -90,6 +90,7 @@ class World:
         parts = StepperParts(
             graph=self.graph,
             views={},
+            empty_views={},
             meters=[PipelineMeter(ledger, NoMeter()) for ledger in ledgers.values()],
             dead=self.dead,
             replay=self.inbox.reader,

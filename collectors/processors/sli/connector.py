@@ -41,8 +41,9 @@ class SliConnector:
         del out
         self._tally.add(self._counter.count(batch.payload))
         self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
-        if self._due_ns is None:
+        if not self._began_wall_ns:
             self._began_wall_ns = batch.wall_ns
+        if self._due_ns is None:
             self._due_ns = batch.steady_ns + self._interval_ns
 
     def tick(self, steady_ns: int, out: Emit) -> None:
@@ -78,6 +79,11 @@ class SliConnector:
         self._due_ns = words["due"]
         self._began_wall_ns = words["began"]
         self._wall_less_steady_ns = words["wall"]
+
+    def begin_again(self) -> None:
+        """See `Cumulative.begin_again`: the next span gives the new start time."""
+        self._tally.begin_again()
+        self._began_wall_ns = 0
 
     def _request(self, wall_ns: int) -> tuple[ExportMetricsServiceRequest, int]:
         request = ExportMetricsServiceRequest()

@@ -40,6 +40,11 @@ class SliProcessor(Stateless):
         self._tally.decode(state)
         self._show()
 
+    def begin_again(self) -> None:
+        """See `Cumulative.begin_again`."""
+        self._tally.begin_again()
+        self._show()
+
     def _show(self) -> None:
         for slo, outcome, total in self._tally.totals():
             self._meter.set(SLI_EVENTS, total, slo_id=slo, outcome=outcome)

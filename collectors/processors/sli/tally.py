@@ -44,6 +44,10 @@ class Tally:
         self._totals = {slo: [0, 0] for slo in self._slos}
         self._totals |= {slo: [int(good), int(bad)] for slo, (good, bad) in words.items()}
 
+    def begin_again(self) -> None:
+        """Set every total to zero."""
+        self.take({})
+
     def encode(self) -> bytes:
         """All state, as bytes."""
         return json.dumps(self.words()).encode()

@@ -66,7 +66,7 @@ async def bench(
     outbox = Log(Store(OsFileSystem(), directory / "outbox", StoreSettings(1 << 16)))
     dead = Log(Store(OsFileSystem(), directory / "dead", StoreSettings(1 << 16)))
     books, clock = Books(), ManualClock()
-    books.open_account("d", no_counts(), no_counts())
+    books.open_account("d", no_counts(), no_counts(), no_counts())
     waits: list[float] = []
     full = [False]
     crashes: list[BaseException] = []
@@ -108,7 +108,7 @@ async def bench(
 
 def accounts(of: Bench) -> tuple[int, int, int]:
     """Delivered, dead-lettered and waiting spans."""
-    delivered, dead = of.books.saved("d")
+    delivered, dead, _ = of.books.saved("d")
     _, waiting = of.books.waiting("d")
     return delivered[Signal.TRACES], dead[Signal.TRACES], waiting[Signal.TRACES]
 
