@@ -11,9 +11,9 @@ import zlib
 from typing import Final, TypeAlias, cast
 
 from collectors.exporters.prometheus.config import PrometheusConfig
-from collectors.exporters.prometheus.kinds import Kind
 from collectors.exporters.prometheus.state import Family, Info, Series, State
-from collectors.exporters.prometheus.values import (
+from collectors.prom.kinds import Kind
+from collectors.prom.values import (
     Exemplar,
     Exponential,
     Histogram,

@@ -2,46 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from fnmatch import fnmatchcase
-from typing import Annotated, Final
-
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from collectors.component import Config
 from collectors.net.fields import SECOND, Address, Nanoseconds, Positive, differs
 from collectors.net.tls import ServerTlsConfig
-
-_NAME: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
-_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def _namespace(value: str) -> str:
-    if value and not _NAME.fullmatch(value):
-        msg = f"must be letters, digits, underscores and colons, got {value!r}"
-        raise ValueError(msg)
-    return value
-
-
-def _labels(value: dict[str, str]) -> dict[str, str]:
-    for name in value:
-        if not _LABEL.fullmatch(name) or name.startswith("__"):
-            msg = f"must have names of letters, digits and underscores, got {name!r}"
-            raise ValueError(msg)
-    return value
-
-
-class ResourceLabelsConfig(Config):
-    """Which resource attributes become labels of every series; patterns with ``*`` and ``?``."""
-
-    included: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-
-    def wants(self, key: str) -> bool:
-        """Whether the attribute `key` becomes a label."""
-        return any(fnmatchcase(key, pattern) for pattern in self.included) and not any(
-            fnmatchcase(key, pattern) for pattern in self.excluded
-        )
+from collectors.prom.naming import ConstLabels, Namespace, ResourceLabelsConfig
 
 
 class PrometheusConfig(Config):
@@ -62,10 +28,8 @@ class PrometheusConfig(Config):
 
     endpoint: Address = "127.0.0.1:8889"
     tls: ServerTlsConfig | None = None
-    namespace: Annotated[str, AfterValidator(_namespace)] = ""
-    const_labels: Annotated[dict[str, str], AfterValidator(_labels)] = Field(
-        default_factory=dict[str, str]
-    )
+    namespace: Namespace = ""
+    const_labels: ConstLabels = Field(default_factory=dict[str, str])
     send_timestamps: bool = False
     metric_expiration: Nanoseconds = 300 * SECOND
     enable_open_metrics: bool = False

@@ -17,9 +17,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ScopeMetrics
 
 from collectors.component import Batch
-from collectors.exporters.prometheus import labels
 from collectors.exporters.prometheus.config import PrometheusConfig
-from collectors.exporters.prometheus.kinds import (
+from collectors.prom import labels
+from collectors.prom.kinds import (
     Described,
     Kind,
     Point,
@@ -27,10 +27,10 @@ from collectors.exporters.prometheus.kinds import (
     series_names,
     value_of,
 )
-from collectors.exporters.prometheus.values import Value
+from collectors.prom.labels import TARGET_INFO
+from collectors.prom.values import Value
 from slo.catalog.naming import Instrument, prometheus_name, unit_words
 
-TARGET_INFO: Final = "target_info"
 _NO_RECORDED_VALUE: Final = 1  # DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
 _PURGES_PER_EXPIRATION: Final = 10
 _RESERVED: Final = {Kind.HISTOGRAM: "le", Kind.SUMMARY: "quantile"}

@@ -39,7 +39,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from collectors.component import Batch, Context, Signal
 from collectors.exporters.prometheus import PrometheusConfig, PrometheusView
-from collectors.exporters.prometheus.render import bound_text
+from collectors.prom.samples import bound_text
 from collectors.testing import MemoryMeter, settings
 from collectors.testing.samples import text
 from slo import servers

@@ -16,8 +16,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 
-from collectors.exporters.prometheus import values
-from collectors.exporters.prometheus.values import Value
+from collectors.prom import values
+from collectors.prom.values import Value
 from slo.catalog.naming import Instrument
 
 _DELTA: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA

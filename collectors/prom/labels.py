@@ -16,11 +16,12 @@ from typing import Final, TypeAlias
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from collectors.exporters.prometheus.config import ResourceLabelsConfig
+from collectors.prom.naming import ResourceLabelsConfig
 from slo.catalog.naming import prometheus_label
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
+TARGET_INFO: Final = "target_info"
 _IDENTITY: Final = frozenset({"service.name", "service.namespace", "service.instance.id"})
 _ALLOWED: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_ALLOWED: Final = re.compile(r"[^A-Za-z0-9_]")

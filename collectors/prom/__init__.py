@@ -1,0 +1,1 @@
+"""How Prometheus sees OTLP metrics: names, labels, kinds and values; for every component."""
