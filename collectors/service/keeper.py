@@ -5,6 +5,7 @@ The order is: the outbox is on disk, then the snapshot, then the inbox may be tr
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,14 +65,14 @@ class Keeper:
         self._parts = parts
         snapshot = parts.snapshot
         self._saved_offset = snapshot.inbox.end if snapshot is not None else -1
-        self._outbox_end = snapshot.outbox.end if snapshot is not None else 0
+        self._known_from = snapshot.known_from if snapshot is not None else 0
         self.is_new_configuration = snapshot is None or snapshot.fingerprint != parts.fingerprint
         self.unproven = ""
 
     @property
     def trimmable_outbox(self) -> int:
         """Outbox records below this offset are not needed to know what is in it."""
-        return self._outbox_end
+        return self._known_from
 
     @property
     def saved_offset(self) -> int:
@@ -93,6 +94,9 @@ class Keeper:
         queued = {name: dict(counts) for name, counts in snapshot.queued.items()}
         known: set[Identity] = set()
         _add(queued, self._outbox_counts(snapshot.outbox.end, known))
+        for note in skim(parts.outbox, snapshot.known_from, snapshot.outbox.end):
+            with contextlib.suppress(Unreadable):
+                known.add(_identity(OutboxWords.decode(note.meta)))
         last = max(parts.last, snapshot.last)
         if self.is_new_configuration:
             # What was made since under another configuration cannot be told from what will
@@ -145,9 +149,12 @@ class Keeper:
         parts = self._parts
         state = {GRAPH_STATE + name: data for name, data in parts.graph.snapshot().items()}
         state |= {VIEW_STATE + name: view.snapshot() for name, view in parts.views.items()}
+        if stepper.offset > stepper.repeats_until:
+            self._known_from = outbox.end
         snapshot = Snapshot(
             inbox=Mark(stepper.offset, stepper.passed, parts.inbox.steady_ns),
             outbox=Mark(outbox.end, outbox.totals, outbox.steady_ns),
+            known_from=self._known_from,
             dead_end=dead.end,
             read=stepper.read,
             lost=stepper.lost,
@@ -158,7 +165,6 @@ class Keeper:
         )
         parts.files.save_snapshot(snapshot)
         self._saved_offset = snapshot.inbox.end
-        self._outbox_end = snapshot.outbox.end
         self.is_new_configuration = False
         stepper.keep_base()
 
@@ -197,7 +203,7 @@ class Keeper:
             except Unreadable:
                 continue
             if known is not None:
-                known.add((words.origin, words.index))
+                known.add(_identity(words))
             for name in words.destinations:
                 low, done = gone.get(name, (0, frozenset[int]()))
                 if note.offset < low or note.offset in done:
@@ -236,6 +242,10 @@ def last_identity(outbox: Log) -> Identity:
         if last != NO_OUTPUT:
             return last
     return NO_OUTPUT
+
+
+def _identity(words: OutboxWords) -> Identity:
+    return words.origin, words.index
 
 
 def _below(prefix: str, state: Mapping[str, bytes]) -> dict[str, bytes]:

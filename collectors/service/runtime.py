@@ -168,6 +168,13 @@ async def run(plan: ServicePlan, *, stop: asyncio.Event, version: str = "") -> N
     """
     service = Service(plan, version=version)
     await service.start()
+    _log.info(
+        "ready: receivers %s, exporters %s, own metrics %s, data in %s",
+        ", ".join(sorted(plan.receivers)),
+        ", ".join(sorted(plan.exporters)),
+        f"http://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "off",
+        plan.storage.directory,
+    )
     stopping = asyncio.create_task(stop.wait())
     crashing = asyncio.create_task(service.crashed())
     try:

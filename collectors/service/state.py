@@ -40,6 +40,7 @@ class Snapshot:
     Attributes:
         inbox: The inbox up to this place.
         outbox: The outbox when everything up to this place was in it.
+        known_from: Outbox records below it are of inbox records before this place.
         dead_end: End of the dead letters then.
         read: Items read, as the graph counted them.
         lost: Items that it could not read.
@@ -51,6 +52,7 @@ class Snapshot:
 
     inbox: Mark
     outbox: Mark
+    known_from: int
     dead_end: int
     read: Totals
     lost: Totals
@@ -113,6 +115,7 @@ class StateFiles:
         words = {
             "inbox": _mark_words(snapshot.inbox),
             "outbox": _mark_words(snapshot.outbox),
+            "known_from": snapshot.known_from,
             "dead_end": snapshot.dead_end,
             "read": snapshot.read,
             "lost": snapshot.lost,
@@ -135,6 +138,7 @@ class StateFiles:
             return Snapshot(
                 inbox=_mark(words["inbox"]),
                 outbox=_mark(words["outbox"]),
+                known_from=words.get("known_from", words["outbox"]["end"]),
                 dead_end=words["dead_end"],
                 read=_totals(words["read"]),
                 lost=_totals(words.get("lost", (0, 0, 0))),

@@ -138,7 +138,7 @@ class Stepper:
             Abandoned: A dead letter could not be written and the daemon must end.
         """
         self._parts.marker.enter(record.offset)
-        repeats = record.offset <= self._beginning.last[0]
+        repeats = record.offset <= self.repeats_until
         for meter in self._parts.meters:
             meter.silent = repeats
         self._miss(record.offset, record.signal, record.total - record.items)
@@ -155,6 +155,11 @@ class Stepper:
         for signal in SIGNALS:
             self._miss(offset, signal, total_of(totals, signal))
             self.passed = raise_to(self.passed, signal, total_of(totals, signal))
+
+    @property
+    def repeats_until(self) -> int:
+        """The last inbox record of which outputs were in the outbox already at start."""
+        return self._beginning.last[0]
 
     @property
     def is_proven(self) -> bool:
