@@ -23,7 +23,7 @@ from slo.ask import MAX_POINTS, Prometheus, Series
 from slo.exact import Duration
 from slo.model import AlertRule, RecordRule, RuleGroup
 from slo.replay.firing import Firing, alert_labels, in_order, merged, states
-from slo.replay.levels import Timed, levels, reads
+from slo.replay.levels import Timed, inlined, levels, reads
 from slo.replay.series import Samples, write
 from slo.servers import Server, prometheus, require
 
@@ -178,7 +178,7 @@ class Replay:
             UnreachableError: `source` gave no usable answer.
             RefusedError: A rule's expression is refused.
         """
-        groups = tuple(groups)
+        groups = tuple(groups) if source is None else inlined(groups)
         self._see(_lookback(self.story, groups))
         found = levels(groups, wanted, self._done)
         story = self.story if since is None else replace(self.story, start=since)

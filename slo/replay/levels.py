@@ -6,8 +6,8 @@ raw series and those of the levels before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from slo.exact import Duration
 from slo.model import AlertRule, RecordRule, RuleGroup
@@ -58,6 +58,39 @@ def levels(
         found.append(ready)
         left = [timed for timed in left if timed not in ready]
     return tuple(found)
+
+
+def inlined(groups: Iterable[RuleGroup]) -> tuple[RuleGroup, ...]:
+    """`groups` with no recording rule that reads both raw and recorded series.
+
+    What such a rule reads of another one at the same moment is put in its place, so that
+    whoever holds the raw series can evaluate it without the recorded ones.
+    """
+    groups = tuple(groups)
+    known = {_selector(timed.rule): timed.rule.expr for timed in _distinct(groups)}
+    recorded = {timed.rule.record for timed in _distinct(groups)}
+    return tuple(
+        replace(group, rules=tuple(_inlined(rule, known, recorded) for rule in group.rules))
+        for group in groups
+    )
+
+
+def _inlined(
+    rule: RecordRule | AlertRule, known: Mapping[str, str], recorded: Collection[str]
+) -> RecordRule | AlertRule:
+    read = reads(rule.expr)
+    if isinstance(rule, AlertRule) or read <= set(recorded) or not read & set(recorded):
+        return rule
+    expr = rule.expr
+    for selector, put in known.items():
+        expr = expr.replace(selector, f"({put})")
+    return replace(rule, expr=expr)
+
+
+def _selector(rule: RecordRule) -> str:
+    """How rules of the compiler select what `rule` records."""
+    matchers = ",".join(f'{key}="{text}"' for key, text in sorted(rule.labels.items()))
+    return f"{rule.record}{{{matchers}}}"
 
 
 def reads(expr: str) -> frozenset[str]:

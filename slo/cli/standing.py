@@ -1,0 +1,125 @@
+"""How every SLO stands, as Prometheus tells it: budget left, burn, when it ends, what fires."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from slo import names
+from slo.ask import Prometheus, Series
+from slo.exact import Duration
+
+_USUAL: Final = {"week": 7, "month": 30, "quarter": 91, "year": 365}
+_DAY_SECONDS: Final = 86_400
+_OWN: Final = frozenset({"__name__", "slo_id"})
+Group = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One budget.
+
+    Attributes:
+        by: Its `by` labels; external labels of the server too, where it adds some.
+        left: Share of the budget that is left, below 0 when overspent; None: not known.
+        burn: Budgets per period at the pace of the last hour; None: not known.
+        ends_in: Seconds until it is spent at that pace; None: not at this pace, or unknown.
+        firing: Tiers and names of what fires, most severe first.
+    """
+
+    slo_id: str
+    by: Mapping[str, str]
+    objective: str
+    window: str
+    team: str
+    left: float | None
+    burn: float | None
+    ends_in: float | None
+    firing: tuple[str, ...]
+
+
+def standings(server: Prometheus) -> list[Standing]:
+    """Every budget that `server` records, the least left first.
+
+    Raises:
+        UnreachableError: No usable answer.
+        RefusedError: The server refuses a query.
+    """
+    told = {series.labels.get("slo_id", ""): series.labels for series in server.instant(names.INFO)}
+    left = _numbers(server.instant(names.BUDGET_REMAINING))
+    burn = _numbers(server.instant(names.BURN_RATE))
+    firing = server.instant('ALERTS{alertstate="firing",slo_id!=""}')
+    groups = {*left, *burn}
+    groups |= {(slo_id, ()) for slo_id in told if slo_id not in {group[0] for group in groups}}
+    found = [
+        _standing(group, told.get(group[0], {}), left.get(group), burn.get(group), firing)
+        for group in groups
+    ]
+    return sorted(found, key=lambda one: (_order(one.left), one.slo_id, sorted(one.by.items())))
+
+
+def _standing(
+    group: Group,
+    told: Mapping[str, str],
+    left: float | None,
+    burn: float | None,
+    firing: list[Series],
+) -> Standing:
+    slo_id, by = group
+    ends = None
+    period = _seconds(told.get("window", ""))
+    if left is not None and burn is not None and period is not None and burn > 0:
+        ends = max(left, 0.0) * period / burn
+    return Standing(
+        slo_id=slo_id,
+        by=dict(by),
+        objective=told.get("objective", ""),
+        window=told.get("window", ""),
+        team=told.get("team", ""),
+        left=left,
+        burn=burn,
+        ends_in=ends,
+        firing=_alerts(slo_id, dict(by), firing),
+    )
+
+
+def _alerts(slo_id: str, by: Mapping[str, str], firing: list[Series]) -> tuple[str, ...]:
+    ours = [
+        series.labels
+        for series in firing
+        if series.labels.get("slo_id") == slo_id
+        and all(series.labels.get(key, text) == text for key, text in by.items())
+    ]
+    ours.sort(key=lambda labels: (labels.get("severity", ""), labels.get("slo_tier", "")))
+    return tuple(
+        f"{labels.get('severity', '')}: {labels.get('slo_tier') or labels.get('alertname', '')}"
+        for labels in ours
+    )
+
+
+def _numbers(found: list[Series]) -> dict[Group, float]:
+    """Finite values by budget; NaN is not known."""
+    return {
+        (series.labels.get("slo_id", ""), _by(series.labels)): series.value
+        for series in found
+        if math.isfinite(series.value)
+    }
+
+
+def _by(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, text) for key, text in labels.items() if key not in _OWN))
+
+
+def _seconds(window: str) -> float | None:
+    if window in _USUAL:
+        return float(_USUAL[window] * _DAY_SECONDS)
+    try:
+        return float(Duration.parse(window).total_seconds)
+    except ValueError:
+        return None
+
+
+def _order(left: float | None) -> float:
+    return math.inf if left is None else left
