@@ -172,7 +172,7 @@ async def run(plan: ServicePlan, *, stop: asyncio.Event, version: str = "") -> N
         "ready: receivers %s, exporters %s, own metrics %s, data in %s",
         ", ".join(sorted(plan.receivers)),
         ", ".join(sorted(plan.exporters)),
-        f"http://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "off",
+        f"{plan.telemetry.metrics_host}:{service.metrics_port}" if service.metrics_port else "off",
         plan.storage.directory,
     )
     stopping = asyncio.create_task(stop.wait())
