@@ -1,12 +1,17 @@
-"""Run the benchmarks by name, or all of them: `python -m benchmarks [ingest|compile|rules]...`."""
+"""Run the benchmarks by name, or all of them: `python -m benchmarks [NAME]...`."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import compile_slos, ingest, rule_cost
+from benchmarks import compile_slos, ingest, rule_cost, wire
 
-BENCHMARKS = {"ingest": ingest.main, "compile": compile_slos.main, "rules": rule_cost.main}
+BENCHMARKS = {
+    "ingest": ingest.main,
+    "wire": wire.main,
+    "compile": compile_slos.main,
+    "rules": rule_cost.main,
+}
 
 
 def main(names: list[str]) -> int:

@@ -165,7 +165,8 @@ def _coded(scanned: Scan, spots: Longs) -> Coded:
     code = np.empty(len(spots), np.int32)
     first = np.empty(len(spots), np.int64)
     distinct = scanned.kernel.codes(scanned.payload, spots, code, first) if len(spots) else 0
-    values = tuple(scanned.payload[slice(*spots[row].tolist())] for row in first[:distinct])
+    places: list[tuple[int, int]] = spots[first[:distinct]].tolist()
+    values = tuple(scanned.payload[start:end] for start, end in places)
     return Coded(code, values)
 
 
