@@ -367,6 +367,15 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
     (Kind.PROCESSORS, "memory_limiter"): [
         processor(Kind.PROCESSORS, "memory_limiter", {"limit_mib": 4096})
     ],
+    (Kind.PROCESSORS, "filter"): [
+        processor(Kind.PROCESSORS, "filter", raw, conserves=False)
+        for raw in (
+            {"traces": {"span": ['name == "step 1"']}},
+            {"metrics": {"metric": ["type == METRIC_DATA_TYPE_GAUGE"]}},
+            {"metrics": {"datapoint": ['attributes["series"] == "1"']}},
+            {"logs": {"log_record": ['IsMatch(body, "2$")']}},
+        )
+    ],
     (Kind.PROCESSORS, "probabilistic_sampler"): [
         processor(Kind.PROCESSORS, "probabilistic_sampler", raw, conserves=False)
         for raw in (
