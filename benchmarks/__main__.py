@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import compile_slos, ingest, rule_cost, wire
+from benchmarks import compile_slos, ingest, rule_cost, truth, wire
 
 BENCHMARKS = {
     "ingest": ingest.main,
     "wire": wire.main,
     "compile": compile_slos.main,
     "rules": rule_cost.main,
+    "truth": truth.main,
 }
 
 

@@ -65,7 +65,7 @@ def states(
             if active.fired is not None:
                 found.append((active.since, active.fired, time, active.fired_value))
             active = None
-        if active is not None and active.fired is None and time - active.since >= hold:
+        if active is not None and active.fired is None and _lasted(active.since, time) >= hold:
             active.fired, active.fired_value = time, active.value
     if active is not None and active.fired is not None:
         found.append((active.since, active.fired, None, active.fired_value))
@@ -78,7 +78,12 @@ def _kept(active: _Active, time: float, keep: float) -> bool:
         return False
     if active.kept_since is None:
         active.kept_since = time
-    return time - active.kept_since < keep
+    return _lasted(active.kept_since, time) < keep
+
+
+def _lasted(start: float, end: float) -> float:
+    """Seconds between two evaluations, free of what floats add to whole milliseconds."""
+    return round((end - start) * 1000) / 1000
 
 
 def alert_labels(rule: AlertRule, result: Mapping[str, str]) -> dict[str, str]:
