@@ -1,0 +1,1 @@
+"""What happened: alerts of one cause as one incident, and the week in numbers."""

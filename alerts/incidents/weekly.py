@@ -1,0 +1,173 @@
+"""The week in numbers: agents' errors, what changed, what the SLOs spent. Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from alerts.incidents.correlate import Incident
+from alerts.incidents.past import Episode, Event
+from alerts.runbooks.text import bullets, document, table
+from slo import names
+from slo.ask import Prometheus, Series
+
+WEEK_SECONDS: Final = 7 * 86_400.0
+_AGENT: Final = "gen_ai_agent_name"
+_FAILED: Final = 'mas_agent_actions_total{mas_action_outcome=~"failure|timeout"}'
+_BY: Final = "slo_id"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWeek:
+    """One class of agents: how much it did, how much of that failed, and the week before."""
+
+    agent: str
+    actions: float
+    failed: float | None
+    before: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWeek:
+    """One budget: what share of events was bad, and what is left of it.
+
+    Attributes:
+        spent: Share of the budget that went in this week; below 0 where it grew back.
+    """
+
+    budget: str
+    objective: float | None
+    bad: float | None
+    left: float | None
+    spent: float | None
+
+
+def agents(prometheus: Prometheus, until: float) -> list[AgentWeek]:
+    """Every class of agents that did something, those that failed most first."""
+    total = _by_agent(prometheus, "increase(mas_agent_actions_total[7d])", until)
+    now = _share_failed(prometheus, until)
+    before = _share_failed(prometheus, until - WEEK_SECONDS)
+    found = [
+        AgentWeek(agent, actions, now.get(agent), before.get(agent))
+        for agent, actions in total.items()
+        if actions >= 0.5
+    ]
+    return sorted(found, key=lambda each: (-(each.failed or 0.0), each.agent))
+
+
+def budgets(prometheus: Prometheus, until: float) -> list[BudgetWeek]:
+    """Every budget, those with the least left first."""
+    objective = _by_budget(prometheus.instant(f"max by ({_BY}) ({names.OBJECTIVE})", until))
+    left = _by_budget(prometheus.instant(names.BUDGET_REMAINING, until))
+    before = _by_budget(prometheus.instant(f"{names.BUDGET_REMAINING} offset 7d", until))
+    # Summed over evaluations, so that each event weighs the same on a quiet day and a busy one.
+    bad = _by_budget(
+        prometheus.instant(
+            f"sum_over_time({names.SLI_ERRORS}:rate5m[7d])"
+            f" / (sum_over_time({names.SLI_TOTAL}:rate5m[7d]) > 0)",
+            until,
+        )
+    )
+    found = [
+        BudgetWeek(
+            budget,
+            objective.get(budget.partition(" ")[0]),
+            bad.get(budget),
+            left.get(budget),
+            before[budget] - left[budget] if budget in before and budget in left else None,
+        )
+        for budget in sorted({*left, *bad})
+    ]
+    return sorted(found, key=lambda each: (each.left is None, each.left or 0.0, each.budget))
+
+
+def markdown(
+    until: float,
+    week: tuple[Sequence[AgentWeek], Sequence[BudgetWeek]],
+    changes: Sequence[Event],
+    fired: tuple[Sequence[Episode], Sequence[Incident]],
+) -> str:
+    """The report of the seven days before `until`."""
+    of_agents, of_budgets = week
+    episodes, incidents = fired
+    pages = sum(each.labels.get("severity") == "page" for each in episodes)
+    return document(
+        (
+            f"# Week {_day(until - WEEK_SECONDS)} to {_day(until)}",
+            f"{pages} pages and {len(episodes) - pages} tickets in {len(incidents)} incidents.",
+            "## Error rates of agents",
+            table(
+                ("Agent", "Actions", "Failed", "Week before"),
+                (
+                    (a.agent, f"{a.actions:,.0f}", _percent(a.failed), _percent(a.before))
+                    for a in of_agents
+                ),
+            )
+            or "No agent did anything.",
+            "## What the SLOs spent",
+            table(
+                ("Budget", "Objective", "Bad events", "Spent this week", "Left"),
+                (
+                    (
+                        b.budget,
+                        _percent(b.objective),
+                        _percent(b.bad),
+                        _percent(b.spent),
+                        _percent(b.left),
+                    )
+                    for b in of_budgets
+                ),
+            )
+            or "No SLO is recorded.",
+            "## What changed",
+            bullets(f"{_moment(each.at)} {each.kind}: {each.text}" for each in changes)
+            or "No policy, version or deployment changed.",
+            "## Incidents",
+            bullets(_told(each) for each in incidents) or "None.",
+        )
+    )
+
+
+def _share_failed(prometheus: Prometheus, at: float) -> dict[str, float]:
+    total = _by_agent(prometheus, "increase(mas_agent_actions_total[7d])", at)
+    failed = _by_agent(prometheus, f"increase({_FAILED}[7d])", at)
+    return {agent: failed.get(agent, 0.0) / n for agent, n in total.items() if n > 0}
+
+
+def _by_agent(prometheus: Prometheus, expr: str, at: float) -> dict[str, float]:
+    found = prometheus.instant(f"sum by ({_AGENT}) ({expr})", at)
+    return {series.labels.get(_AGENT, "-"): series.value for series in found}
+
+
+def _by_budget(found: Iterable[Series]) -> dict[str, float]:
+    """The values by SLO id, followed by what else tells budgets of one SLO apart."""
+    return {_budget(series): series.value for series in found if series.value == series.value}
+
+
+def _budget(series: Series) -> str:
+    rest = (
+        text
+        for name, text in sorted(series.labels.items())
+        if name not in {"__name__", _BY} and text
+    )
+    return " ".join((series.labels.get(_BY, "-"), *rest))
+
+
+def _told(incident: Incident) -> str:
+    pages = sum(each.labels.get("severity") == "page" for each in incident.episodes)
+    counts = f"{len(incident.episodes)} alerts, {pages} pages"
+    return f"{_moment(incident.starts)} {incident.name}: {counts}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share * 100:.3g} %"
+
+
+def _day(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
