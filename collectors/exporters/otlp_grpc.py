@@ -27,7 +27,7 @@ from collectors.component import (
     TryLater,
 )
 from collectors.net.auth import ClientAuthConfig, ClientAuthenticator, client_authenticator
-from collectors.net.fields import SECOND, DestinationConfig, Headers, Nanoseconds
+from collectors.net.fields import SECOND, DestinationConfig, Headers, Nanoseconds, differs
 from collectors.net.otlp_answer import partial_success
 from collectors.net.retry_after import LONGEST_SECONDS
 from collectors.net.tls import GrpcClientTlsConfig, grpc_client_credentials
@@ -95,6 +95,7 @@ class OtlpGrpcConfig(DestinationConfig):
     Attributes:
         endpoint: ``host:port``; ``http://`` before it means no TLS.
         compression: gRPC for Python has no other.
+        tenant_header: Carries the tenant, where a request has one.
         wait_for_ready: Wait for a connection until `timeout`, where there is none.
     """
 
@@ -104,6 +105,7 @@ class OtlpGrpcConfig(DestinationConfig):
     headers: Headers = Field(default_factory=dict[str, SecretStr])
     tls: GrpcClientTlsConfig = GrpcClientTlsConfig()
     auth: ClientAuthConfig | None = None
+    tenant_header: str = Field(default="", json_schema_extra=differs("(there are no tenants)"))
     keepalive: KeepaliveConfig | None = None
     balancer_name: Literal["round_robin", "pick_first"] = "round_robin"
     wait_for_ready: bool = False
@@ -231,6 +233,8 @@ class OtlpGrpcExporter:
         }
         if self._authenticator is not None:
             pairs.update(self._authenticator.credentials(batch.context))
+        if self._config.tenant_header and batch.context.tenant:
+            pairs[self._config.tenant_header.lower()] = batch.context.tenant
         return tuple(pairs.items())
 
     def _failure(self, error: grpc.aio.AioRpcError) -> TryLater | NeverTaken:

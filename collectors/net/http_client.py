@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr
 
 from collectors.component import Context, Settings, StartError, TryLater
 from collectors.net.auth import ClientAuthConfig, ClientAuthenticator, client_authenticator
-from collectors.net.fields import SECOND, DestinationConfig, Headers, Nanoseconds
+from collectors.net.fields import SECOND, DestinationConfig, Headers, Nanoseconds, differs
 from collectors.net.tls import ClientTlsConfig, client_context
 from collectors.net.watch import UnusableError, Watched
 
@@ -30,12 +30,14 @@ class HttpClientConfig(DestinationConfig):
         headers: Sent with every request.
         tls: Where the endpoint is ``https://``.
         auth: Who says what we show.
+        tenant_header: Carries the tenant, where a request has one.
     """
 
     timeout: Annotated[Nanoseconds, Field(gt=0)] = 30 * SECOND
     headers: Headers = Field(default_factory=dict[str, SecretStr])
     tls: ClientTlsConfig = ClientTlsConfig()
     auth: ClientAuthConfig | None = None
+    tenant_header: str = Field(default="", json_schema_extra=differs("(there are no tenants)"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,20 @@ class HttpAnswer:
 class HttpClient:
     """Posts bodies, and keeps connections between them."""
 
-    def __init__(self, config: HttpClientConfig, settings: Settings) -> None:
+    def __init__(
+        self, config: HttpClientConfig, settings: Settings, *, connections: int | None = None
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            config: Where to and how.
+            settings: Of the exporter.
+            connections: At a time; None is as many as it has consumers.
+
+        Raises:
+            StartError: The authenticator is none.
+        """
+        self._connections = connections or config.sending_queue.num_consumers
         self._component_id = settings.component_id
         self._config = config
         self._authenticator: ClientAuthenticator | None = client_authenticator(
@@ -81,8 +96,7 @@ class HttpClient:
             raise StartError(msg) from error
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=self._config.sending_queue.num_consumers,
-                keepalive_timeout=_KEEPALIVE_SECONDS,
+                limit=self._connections, keepalive_timeout=_KEEPALIVE_SECONDS
             ),
             timeout=aiohttp.ClientTimeout(total=self._config.timeout / SECOND),
             headers={
@@ -111,12 +125,14 @@ class HttpClient:
             raise TryLater(msg)
         # A large body is handed over in pieces, so that one does not hold up all others.
         data = io.BytesIO(body) if len(body) >= _LARGE_BYTES else body
-        credentials = self._authenticator.credentials(context) if self._authenticator else {}
+        own = dict(self._authenticator.credentials(context)) if self._authenticator else {}
+        if self._config.tenant_header and context.tenant:
+            own[self._config.tenant_header] = context.tenant
         try:
             async with self._session.post(
                 url,
                 data=data,
-                headers={**headers, **credentials},
+                headers={**headers, **own},
                 allow_redirects=False,
                 # Connections are kept by context: with a new certificate come new ones.
                 ssl=self._context.current(),

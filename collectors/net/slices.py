@@ -66,6 +66,11 @@ def delimited(number: int, value: bytes) -> bytes:
     return _encode(number << 3 | _LENGTH) + _encode(len(value)) + value
 
 
+def number(field: int, value: int) -> bytes:
+    """A field that holds a number from 0 to 2^64 - 1."""
+    return _encode(field << 3 | _VARINT) + _encode(value)
+
+
 def _varint(message: bytes, position: int) -> tuple[int, int]:
     value = 0
     for index in range(_LONGEST_VARINT):

@@ -57,11 +57,15 @@ def target(resource: Resource, wanted: ResourceLabelsConfig) -> Target:
         identity["job"] = f"{namespace}/{name}" if namespace else name
     if instance := values.get("service.instance.id"):
         identity["instance"] = instance
-    others = [item for item in resource.attributes if item.key not in _IDENTITY]
-    details = label_values(others)
+    details = resource_labels(resource)
     promoted = label_values(item for item in resource.attributes if wanted.wants(item.key))
     info = render({**details, **identity}) if identity and details else ""
     return Target(identity, promoted, info)
+
+
+def resource_labels(resource: Resource) -> dict[str, str]:
+    """The attributes of a resource as labels, without those that `job` and `instance` say."""
+    return label_values(item for item in resource.attributes if item.key not in _IDENTITY)
 
 
 def scope_labels(scope: InstrumentationScope) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import cramjam
 import grpc.aio
 import pytest
 from aiohttp import web
@@ -42,6 +43,7 @@ from collectors.component import (
 from collectors.config.registry import Kind, Registry
 from collectors.net.compression import decompress
 from collectors.net.otlp_json import to_protobuf
+from collectors.net.slices import slices
 from collectors.net.status import retry_info
 from collectors.receivers.otlp import OtlpReceiver
 from collectors.testing import (
@@ -337,6 +339,41 @@ def prometheus(raw: dict[str, object]) -> Check:
     return check
 
 
+@dataclass
+class MoodySamples:
+    """A remote write server that takes, puts off and refuses by lot; knows what it has taken."""
+
+    lot: random.Random = field(default_factory=lambda: random.Random(13))
+    taken: set[bytes] = field(default_factory=set)
+
+    def received(self) -> int:
+        return len(self.taken)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = bytes(cramjam.snappy.decompress_raw(await request.read()))
+        status = self.lot.choice([200, 204, 429, 503])
+        if status < 300:
+            # A sample of the series that every request carries anew counts for none.
+            found = [one.whole for one in slices(body) if b"target_info" not in one.whole]
+            self.taken.update(found)
+        return web.Response(status=status, headers={"Retry-After": self.lot.choice(["0", "x"])})
+
+
+async def remote_write(data: Path) -> None:
+    far = MoodySamples()
+    server = web.Server(far.handle, auto_decompress=False)
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    factory = factory_of(Kind.EXPORTERS, "prometheus_remote_write")
+    assert isinstance(factory, ExporterFactory)
+    config = factory.config.model_validate({"endpoint": f"http://127.0.0.1:{port}/api/v1/write"})
+    try:
+        await check_exporter(lambda: factory.create(config, settings(data)), far, (Signal.METRICS,))
+    finally:
+        listener.close()
+        await server.shutdown()
+
+
 # ---------------------------------------------------------------- extensions
 
 
@@ -422,6 +459,7 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
         prometheus({"metric_expiration": "2s"}),
         prometheus({"max_series": 2, "without_scope_info": False}),
     ],
+    (Kind.EXPORTERS, "prometheus_remote_write"): [remote_write],
     (Kind.EXTENSIONS, "basicauth"): [
         extension("basicauth", {"htpasswd": {"inline": "ann:secret"}}),
         extension("basicauth", {"client_auth": {"username": "ann", "password": "secret"}}),
