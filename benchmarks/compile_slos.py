@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 SIZES = (100, 1000)
+RULES_ONLY = 10_000
 SLO = """apiVersion: fleetslo/v1
 kind: SLO
 metadata: {{name: slo-{number}, service: service-{service}}}
@@ -44,7 +45,7 @@ def sloctl(*arguments: str) -> float:
 
 def main() -> None:
     print(f"compile: sloctl --help {sloctl('--help'):.2f} CPU s")
-    for size in SIZES:
+    for size in (*SIZES, RULES_ONLY):
         with tempfile.TemporaryDirectory() as name:
             source = Path(name) / "slos"
             source.mkdir()
@@ -53,6 +54,8 @@ def main() -> None:
                 (source / f"{number}.yaml").write_text(
                     SLO.format(number=number, service=number % 20)
                 )
-            whole = sloctl("generate", str(source), "--out", f"{name}/out")
             rules = sloctl("generate", str(source), "--out", f"{name}/rules", "--only", "rules")
-            print(f"  {size:5} SLOs: everything {whole:.2f} CPU s, rules only {rules:.2f} CPU s")
+            print(f"  {size:5} SLOs: rules only {rules:.2f} CPU s")
+            if size < RULES_ONLY:
+                whole = sloctl("generate", str(source), "--out", f"{name}/out")
+                print(f"  {size:5} SLOs: everything {whole:.2f} CPU s")

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 _UNITS_MS: Final = {
@@ -27,6 +28,7 @@ _DURATION: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def decimal(value: Fraction) -> str:
     """Print `value` as a plain decimal.
 
@@ -137,11 +139,16 @@ class Duration:
 
     def promql(self) -> str:
         """The shortest spelling without weeks and years: ``4m45s``, ``30d``."""
-        if self.ms == 0:
-            return "0s"
-        rest, parts = self.ms, []
-        for unit in ("d", "h", "m", "s", "ms"):
-            count, rest = divmod(rest, _UNITS_MS[unit])
-            if count:
-                parts.append(f"{count}{unit}")
-        return "".join(parts)
+        return _spelled(self.ms)
+
+
+@lru_cache(maxsize=4096)
+def _spelled(ms: int) -> str:
+    if ms == 0:
+        return "0s"
+    rest, parts = ms, []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, _UNITS_MS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from slo.cli.building import Built, built, checked, stops
+from slo.cli.building import Built, built, checked, stops, uncollected
 from slo.cli.clock import at, now_option
 from slo.cli.plugins import generators
 from slo.cli.reading import read_paths
@@ -81,7 +81,8 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     wrote and this one does not is removed.
     """
     del flavor  # the expressions are the same in every flavor; one is supported so far
-    found = _build(state, paths, only, now, strict=strict)
+    with uncollected():
+        found = _build(state, paths, only, now, strict=strict)
     if found is None:
         return PROBLEMS
     files, words = found

@@ -7,8 +7,9 @@ the order they come in. Any text comes back from a YAML reader as it was.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final, TypeAlias, TypeGuard
 
 Value: TypeAlias = "str | int | Sequence[Value] | Mapping[str, Value]"
 
@@ -24,38 +25,48 @@ _ESCAPED: Final = re.compile(f'[\\\\"\n]|{_NEEDS_ESCAPES.pattern}')
 
 def dump(value: Value, comment: str = "") -> str:
     """The document of `value`, under `comment`, each of whose lines gets its ``#``."""
-    head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
-    return head + "\n".join(_block(value, "")) + "\n"
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    _block(value, "", "", lines)
+    return "\n".join(lines) + "\n"
 
 
-def _block(value: Value, indent: str) -> Iterator[str]:
-    """The lines of `value`, each already indented."""
-    if isinstance(value, Mapping) and value:
+def _block(value: Value, first: str, indent: str, lines: list[str]) -> None:
+    """Add the lines of `value`: the first begins with `first`, all others with `indent`."""
+    if isinstance(value, str):
+        lines.append(first + _text(value, indent))
+    elif _is_mapping(value) and value:
         for key, item in value.items():
-            yield from _entry(f"{indent}{_line(key)}:", item, indent)
-    elif isinstance(value, Sequence) and not isinstance(value, str) and value:
+            _entry(f"{first}{_key(key)}:", item, indent, lines)
+            first = indent
+    elif isinstance(value, Sequence) and value:
         for item in value:
-            yield from _item(item, indent)
+            _block(item, f"{first}- ", f"{indent}  ", lines)
+            first = indent
     else:
-        yield indent + _inline(value, indent)
+        lines.append(first + _inline(value, indent))
 
 
-def _entry(head: str, item: Value, indent: str) -> Iterator[str]:
-    if isinstance(item, Mapping) and item:
-        yield head
-        yield from _block(item, f"{indent}  ")
-    elif isinstance(item, Sequence) and not isinstance(item, str) and item:
-        yield head
-        yield from _block(item, indent)
+def _entry(head: str, item: Value, indent: str, lines: list[str]) -> None:
+    if isinstance(item, str):
+        lines.append(f"{head} {_text(item, f'{indent}  ')}")
+    elif _is_mapping(item) and item:
+        lines.append(head)
+        _block(item, f"{indent}  ", f"{indent}  ", lines)
+    elif isinstance(item, Sequence) and item:
+        lines.append(head)
+        _block(item, indent, indent, lines)
     else:
-        yield f"{head} {_inline(item, f'{indent}  ')}"
+        lines.append(f"{head} {_inline(item, f'{indent}  ')}")
 
 
-def _item(item: Value, indent: str) -> Iterator[str]:
-    lines = _block(item, f"{indent}  ")
-    first = next(lines)
-    yield f"{indent}- {first[len(indent) + 2 :]}"
-    yield from lines
+def _is_mapping(value: Value) -> TypeGuard[Mapping[str, Value]]:
+    """Concrete first: asking for an abstract type is most of the time of a large document."""
+    return isinstance(value, dict) or isinstance(value, Mapping)  # noqa: SIM101 - as said
+
+
+@lru_cache(maxsize=1024)
+def _key(text: str) -> str:
+    return _line(text)
 
 
 def _inline(value: Value, indent: str) -> str:

@@ -7,6 +7,7 @@ that nobody writes, and `compact` puts ``$window`` back.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import promql_parser as pp
@@ -59,9 +60,15 @@ def parse(text: str) -> pp.Expr:
         msg = "the expression is empty"
         raise PromqlError(msg)
     try:
-        return pp.parse(_MARK.sub(_STAND_IN, text))
+        return _tree(_MARK.sub(_STAND_IN, text))
     except ValueError as error:
         raise _located(text, str(error)) from None
+
+
+@lru_cache(maxsize=512)
+def _tree(text: str) -> pp.Expr:
+    """The tree of `text`: nobody can change one, and the same text is asked for again and again."""
+    return pp.parse(text)
 
 
 def compact(expr: pp.Expr) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from slo import names
@@ -107,14 +108,9 @@ class Feed:
         series = dict.fromkeys(raw for events in used for raw in events.growth)
         found: list[Value] = []
         for raw in series:
-            pieces: list[tuple[int, Fraction | None]] = []
-            for phase in phases:
-                bad = phase.bad / self.worst
-                growth = kinds.good.growth.get(raw, Fraction(0)) * (1 - bad)
-                growth += kinds.bad.growth.get(raw, Fraction(0)) * bad
-                pieces.append((phase.seconds, None if phase.gone else growth * phase.rate))
-            name = metric(raw.metric, dict(raw.labels))
-            found.append({"series": name, "values": _counter(pieces, step)})
+            good, bad = (each.growth.get(raw, Fraction(0)) for each in (kinds.good, kinds.bad))
+            values = _grown(good, bad, self.worst, tuple(phases), step)
+            found.append({"series": _named(raw), "values": values})
         return found
 
     def _recorded(self, phases: Sequence[Phase], group: str, step: int) -> list[Value]:
@@ -141,6 +137,31 @@ class Feed:
             }
             for name, levels in shown.items()
         ]
+
+
+@lru_cache(maxsize=256)
+def _named(raw: Raw) -> str:
+    """The series in Prometheus' notation; the tests of an SLO name the same few."""
+    return metric(raw.metric, dict(raw.labels))
+
+
+@lru_cache(maxsize=4096)
+def _grown(
+    good: Fraction, bad: Fraction, worst: Fraction, phases: tuple[Phase, ...], step: int
+) -> str:
+    """A counter that grows by `good` for each good event, and by `bad` for each of the others.
+
+    `worst` is the share of those that count as bad. Many SLOs have the same numbers, and
+    exact ones take their time.
+    """
+    more = (bad - good) / worst
+    return _counter(
+        (
+            (phase.seconds, None if phase.gone else (good + more * phase.bad) * phase.rate)
+            for phase in phases
+        ),
+        step,
+    )
 
 
 def _counter(pieces: Iterable[tuple[int, Fraction | None]], step: int) -> str:
@@ -176,5 +197,6 @@ def _nothing(seconds: int, step: int) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    if "\\" in text or '"' in text or "\n" in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'

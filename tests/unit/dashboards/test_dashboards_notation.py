@@ -6,7 +6,7 @@ import promql_parser as pp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.notation import JsonValue, pruned, shortened, stable_id, text
+from dashboards.notation import JsonValue, shortened, stable_id, text
 from dashboards.query import any_of, quoted
 
 values = st.recursive(
@@ -24,15 +24,15 @@ def holds_none(value: JsonValue) -> bool:
 
 @given(value=values)
 def test_no_key_is_written_for_nothing(value: JsonValue) -> None:
-    assert not holds_none(pruned(value))
+    assert not holds_none(json.loads(text(value)))
 
 
 def test_a_null_that_means_infinity_stays() -> None:
     step: JsonValue = {"color": "#0072B2", "value": None}
     bounds: JsonValue = {"from": None, "to": 1, "result": {"text": "kept", "index": None}}
 
-    assert pruned([step]) == [step]
-    assert pruned(bounds) == {"from": None, "to": 1, "result": {"text": "kept"}}
+    assert json.loads(text([step])) == [step]
+    assert json.loads(text(bounds)) == {"from": None, "to": 1, "result": {"text": "kept"}}
 
 
 @given(value=st.dictionaries(st.text(min_size=1), st.integers(), max_size=8))
@@ -41,6 +41,22 @@ def test_the_same_content_is_the_same_bytes(value: dict[str, int]) -> None:
 
     assert text(value) == text(backwards)
     assert json.loads(text(value)) == value
+
+
+def without_nulls(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        bounded = set(value) in ({"color", "value"}, {"from", "result", "to"})
+        kept = {k: v for k, v in value.items() if v is not None or bounded}
+        return {key: without_nulls(inner) for key, inner in kept.items()}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+@given(value=values)
+def test_the_layout_is_that_of_the_standard_library(value: JsonValue) -> None:
+    plain = without_nulls(value)
+
+    written = json.dumps(plain, sort_keys=True, indent=2, ensure_ascii=False)
+    assert text(value) == f"{written}\n"
 
 
 @given(view=st.text(), key=st.text())
