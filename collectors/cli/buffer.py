@@ -1,6 +1,7 @@
-"""`collector buffer`: reads the logs of a data directory, and changes nothing in them.
+"""`collector buffer`: what lies in the logs of a data directory.
 
-It may look while the daemon runs: no lock is taken, and nothing is repaired.
+`ls`, `verify` and `cat` may look while the daemon runs: no lock is taken, and nothing is
+changed. `repair` and `requeue` (in `mend`) need the directory for themselves.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import click
 
+from collectors.cli.mend import repair, requeue, tell_letters
 from collectors.component import Signal
 from collectors.log.disk import OsFile, OsFileSystem
 from collectors.log.mark import read_mark
-from collectors.log.record import Kind, Record, raise_to, total_of
+from collectors.log.record import SIGNALS, Kind, Record, Totals, raise_to, total_of
+from collectors.log.repair import note_of
 from collectors.log.segment import (
     SEGMENT_HEADER_BYTES,
     Frame,
@@ -28,6 +31,7 @@ from collectors.log.segment import (
     frames,
 )
 from collectors.net.otlp_json import NotOtlpError, to_json
+from collectors.service.storage import DEAD
 
 _directory = click.argument(
     "directory", type=click.Path(exists=True, file_okay=False, path_type=Path)
@@ -39,10 +43,15 @@ def buffer() -> None:
     """Look into the logs of a data directory: inbox, outbox, dead letters."""
 
 
+buffer.add_command(repair)
+buffer.add_command(requeue)
+
+
 @buffer.command()
 @_directory
-def ls(directory: Path) -> None:
-    """List logs and segments: offsets, times, items, bytes."""
+@click.option("--letters", is_flag=True, help="Every dead letter, one a line.")
+def ls(directory: Path, letters: bool) -> None:
+    """List logs and segments: offsets, times, items, bytes; dead letters with their reason."""
     for log in _logs(directory):
         click.echo(f"{log.name}:")
         for path, name in _segments(log):
@@ -53,6 +62,8 @@ def ls(directory: Path) -> None:
                 f"  {path.name}  offsets {name.base}..{told.next_offset}  "
                 f"{told.bytes} bytes  from {first}  {items or 'empty'}"
             )
+        if log.name == DEAD:
+            tell_letters(list(_records(log)), each=letters)
 
 
 @buffer.command()
@@ -170,8 +181,7 @@ def _look(path: Path, name: SegmentName) -> _Told:
 def _problems(log: Path) -> Iterator[str]:
     """What is wrong with a log; a torn tail of the last segment is not: nobody relies on it."""
     promised = read_mark(OsFileSystem(), log).end  # first: a live daemon only moves it on
-    totals = None
-    expected: int | None = None
+    check = _Check()
     for path, name in _segments(log):
         try:
             header = _header(path)
@@ -180,25 +190,53 @@ def _problems(log: Path) -> Iterator[str]:
             continue
         except FileNotFoundError:
             continue  # trimmed by the daemon meanwhile
-        if header is None:
-            yield f"{path.name}: the header is damaged"
-        if expected is not None and name.base > expected:
-            yield f"{path.name}: records {expected} to {name.base - 1} before it are missing"
-        if totals is None and header is not None:
-            totals = header.totals
-        expected = name.base
+        for problem in check.segment(name, header):
+            yield f"{path.name}: {problem}"
         for frame in _frames(path, name):
-            record = frame.record
-            if frame.gap or record.offset > expected:
-                yield f"{path.name}: damaged before record {record.offset}"
-            if record.signal is not None and totals is not None:
-                lost = record.total - record.items - total_of(totals, record.signal)
-                if lost > 0:
-                    yield f"{path.name}: {lost} items of {record.signal} are missing"
-                totals = raise_to(totals, record.signal, record.total)
-            expected = record.offset + 1
-    if expected is not None and promised > expected:
-        yield f"records {expected} to {promised - 1} at the end are damaged or missing"
+            for problem in check.frame(frame):
+                yield f"{path.name}: {problem}"
+    if check.expected is not None and promised > check.expected:
+        yield f"records {check.expected} to {promised - 1} at the end are damaged or missing"
+
+
+class _Check:
+    """Follows offsets and running totals through a log."""
+
+    def __init__(self) -> None:
+        self.expected: int | None = None
+        self._totals: Totals | None = None
+
+    def segment(self, name: SegmentName, header: SegmentHeader | None) -> Iterator[str]:
+        """Go on with a segment."""
+        if header is None:
+            yield "the header is damaged"
+        elif self._totals is None:
+            self._totals = header.totals
+        if self.expected is not None and name.base > self.expected:
+            yield f"records {self.expected} to {name.base - 1} before it are missing"
+        self.expected = name.base
+
+    def frame(self, frame: Frame) -> Iterator[str]:
+        """Go on with a record; one that a repair left stands for what is gone."""
+        record = frame.record
+        known = note_of(record.meta) if record.kind is Kind.CONTROL else None
+        if known is not None:
+            self._pass(known[1])
+        elif frame.gap or record.offset > (self.expected or 0):
+            yield f"damaged before record {record.offset}"
+        self.expected = known[0] if known else record.offset + 1
+        if record.signal is None or self._totals is None:
+            return
+        lost = record.total - record.items - total_of(self._totals, record.signal)
+        if lost > 0:
+            yield f"{lost} items of {record.signal} are missing"
+        self._totals = raise_to(self._totals, record.signal, record.total)
+
+    def _pass(self, items: Totals) -> None:
+        for kind, count in zip(SIGNALS, items, strict=True):
+            if self._totals is not None:
+                total = total_of(self._totals, kind) + count
+                self._totals = raise_to(self._totals, kind, total)
 
 
 def _header(path: Path) -> SegmentHeader | None:

@@ -96,6 +96,7 @@ def storage(loaded: Loaded) -> StorageSettings:
         max_size_bytes=config.max_size,
         durability=Durability(config.durability),
         retain_seconds=config.retain / SECOND,
+        dead_max_age_seconds=config.dead_letters_max_age / SECOND,
     )
 
 

@@ -58,6 +58,8 @@ class FileStorageConfig(Config):
         durability: ``fsync``: an acknowledged request is on the disk. ``os``: it is with
             the operating system, and lost if the machine, not the daemon, goes down.
         retain: How long finished segments stay after they were processed.
+        dead_letters_max_age: After how long dead letters are let go, by whole segments,
+            counted and told; 0 keeps them until they are requeued.
     """
 
     directory: Path = Field(
@@ -71,6 +73,7 @@ class FileStorageConfig(Config):
         default="fsync", json_schema_extra=differs("os (fsync: false)")
     )
     retain: Nanoseconds = Field(default=3600 * SECOND, json_schema_extra=differs("0s"))
+    dead_letters_max_age: Nanoseconds = Field(default=0, json_schema_extra=differs("(none)"))
 
 
 class FileStorage:

@@ -23,21 +23,31 @@ class Unreadable(ValueError):  # noqa: N818 - said of bytes, as `Malformed` is
 
 @dataclass(frozen=True, slots=True)
 class InboxWords:
-    """Beside a request in the inbox: which receiver took it, from whom, and its hash."""
+    """Beside a request in the inbox: which receiver took it, from whom, and its hash.
+
+    Attributes:
+        letter: The dead letter that it was, if it was requeued; else -1.
+    """
 
     receiver: str
     context: Context
     digest: str = ""
+    letter: int = -1
 
     def encode(self) -> bytes:
         """As bytes."""
-        return _dump({"r": self.receiver, "d": self.digest, **_context(self.context)})
+        words: dict[str, object] = {"r": self.receiver, "d": self.digest}
+        if self.letter >= 0:
+            words["q"] = self.letter
+        return _dump({**words, **_context(self.context)})
 
     @classmethod
     def decode(cls, data: bytes) -> InboxWords:
         """From bytes; raises Unreadable."""
         words = _load(data)
-        return cls(_text(words, "r"), _read_context(words), _text(words, "d"))
+        return cls(
+            _text(words, "r"), _read_context(words), _text(words, "d"), _number(words, "q", -1)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +55,8 @@ class OutboxWords:
     """Beside a batch in the outbox: where it came from, and who is to get it.
 
     Attributes:
-        origin: Offset of the inbox record whose step made it.
-        index: Its place among the outputs of that step.
+        origin: Offset of the inbox record whose step made it; -1 for a requeued letter.
+        index: Its place among the outputs of that step; the letter's offset.
     """
 
     origin: int
@@ -90,6 +100,7 @@ class DeadWords:
         destination: Who did not take it; empty for the graph.
         origin: Offset in the inbox.
         index: Output of the step; -1 for the request itself.
+        receiver: Who took the request, where it is one.
     """
 
     reason: str
@@ -99,6 +110,7 @@ class DeadWords:
     origin: int
     index: int
     context: Context
+    receiver: str = ""
 
     def encode(self) -> bytes:
         """As bytes."""
@@ -107,6 +119,7 @@ class DeadWords:
                 "why": self.reason,
                 "stage": self.stage,
                 "to": self.destination,
+                "r": self.receiver,
                 "p": self.pipeline,
                 "o": self.origin,
                 "i": self.index,
@@ -126,6 +139,7 @@ class DeadWords:
             _number(words, "o"),
             _number(words, "i"),
             _read_context(words),
+            _text(words, "r"),
         )
 
 
@@ -195,8 +209,8 @@ def _text(words: Mapping[str, object], key: str) -> str:
     return str(words.get(key, ""))
 
 
-def _number(words: Mapping[str, object], key: str) -> int:
-    value = words.get(key, 0)
+def _number(words: Mapping[str, object], key: str, absent: int = 0) -> int:
+    value = words.get(key, absent)
     if not isinstance(value, int):
         msg = f"{key} of a record is not a number"
         raise Unreadable(msg)

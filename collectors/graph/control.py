@@ -39,7 +39,22 @@ class Restart:
     reason: str
 
 
-Control = Tick | Configured | Skip | Restart
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Stands, after a repair, where records up to `until` (not with it) were damaged."""
+
+    until: int
+    items: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """Among the dead letters: these were put back, and are none any more."""
+
+    letters: tuple[int, ...]
+
+
+Control = Tick | Configured | Skip | Restart | Lost | Requeued
 
 
 def control_entry(control: Control, steady_ns: int, wall_ns: int) -> Entry:
@@ -54,6 +69,10 @@ def control_entry(control: Control, steady_ns: int, wall_ns: int) -> Entry:
             words = {"control": "skip", "offset": offset}
         case Restart(reason):
             words = {"control": "restart", "why": reason}
+        case Lost(until, items):
+            words = {"control": "lost", "until": until, "items": items}
+        case Requeued(letters):
+            words = {"control": "requeued", "letters": letters}
     meta = json.dumps(words, separators=(",", ":")).encode()
     return Entry(Kind.CONTROL, None, 0, steady_ns, wall_ns, meta, b"")
 
@@ -70,6 +89,10 @@ def read_control(meta: bytes) -> Control:
             return Skip(offset)
         case {"control": "restart", "why": str(reason)}:
             return Restart(reason)
+        case {"control": "lost", "until": int(until), "items": [int(a), int(b), int(c)]}:
+            return Lost(until, (a, b, c))
+        case {"control": "requeued", "letters": [*letters]}:
+            return Requeued(tuple(int(letter) for letter in letters))
         case _:
             msg = f"unknown control record: {meta[:80]!r}"
             raise Unreadable(msg)

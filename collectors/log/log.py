@@ -96,6 +96,10 @@ class Log:
         """Bytes taken on disk, room reserved for the tail included."""
         return self._store.size_bytes
 
+    def growth_bytes(self, size_bytes: int) -> int:
+        """See `Store.growth_bytes`."""
+        return self._store.growth_bytes(size_bytes)
+
     @property
     def totals(self) -> Totals:
         """Items of each signal ever appended and durable."""

@@ -117,6 +117,14 @@ class Store:
         """Bytes taken on disk, room reserved for the tail included."""
         return sum(segment.size_bytes for segment in self.segments())
 
+    def growth_bytes(self, size_bytes: int) -> int:
+        """Bytes that the log takes more once a record of `size_bytes` is in it."""
+        with self._shape:
+            tail = self._tail
+            if tail is not None and tail.position + size_bytes <= tail.capacity:
+                return 0
+        return max(self._settings.segment_bytes, SEGMENT_HEADER_BYTES + size_bytes)
+
     def segments(self) -> tuple[Segment, ...]:
         """All segments, oldest first; the last may still grow."""
         with self._shape:

@@ -185,9 +185,10 @@ class Assembly:
         storage = self._around.storage
         return Budget(
             storage.budget_bytes,
-            (storage.inbox, storage.outbox, storage.dead),
+            (storage.inbox, storage.outbox),
             self.components.copies,
             partial(self._keeper.trim_inbox, keep=False),
+            storage.dead,
         )
 
     def _make_stepper(self) -> Stepper:
@@ -205,6 +206,7 @@ class Assembly:
             meter=around.meter,
             marker=storage.marker,
             abandon=self._abandon,
+            has_dead_room=self._budget.has_dead_room,
         )
         stepper = Stepper(parts, beginning)
         stepper.publish(beginning.offset)
@@ -265,6 +267,7 @@ class Assembly:
                 draw=around.draw,
                 crashed=around.crashed,
                 is_settled=engine.is_settled,
+                dead_max_age_seconds=around.plan.storage.dead_max_age_seconds,
             )
         )
 

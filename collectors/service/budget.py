@@ -19,6 +19,10 @@ LAST_SHARE = 0.9
 DEAD_SHARE = 0.1
 """Share of the budget that dead letters may take."""
 
+DELIVERY_SHARE = 0.8
+"""Share of that which destinations may fill: the rest is kept for what the graph gives up,
+which holds up everything where it cannot be listed."""
+
 DEFAULT_MOST_BYTES = 10 * GIBI
 _SEGMENTS = 64  # a trim frees one of them; the tails of three logs take three
 _LEAST_SEGMENT_BYTES = 64 * KIBI
@@ -34,17 +38,31 @@ class Sized(Protocol):
         ...
 
 
+class Dead(Sized, Protocol):
+    """The log of dead letters."""
+
+    def growth_bytes(self, size_bytes: int) -> int:
+        """Bytes that the log takes more once a record of `size_bytes` is in it."""
+        ...
+
+
 class Budget:
     """The room of all logs together."""
 
     def __init__(
-        self, limit_bytes: int, logs: Sequence[Sized], copies: int, reclaim: Callable[[], int]
+        self,
+        limit_bytes: int,
+        logs: Sequence[Sized],
+        copies: int,
+        reclaim: Callable[[], int],
+        dead: Dead | None = None,
     ) -> None:
         """Keep within `limit_bytes`.
 
         Args:
             limit_bytes: Of all `logs` together.
             logs: Who takes the room.
+            dead: Has a share of its own, which is taken whether it is used or not.
             copies: Most outbox records that one request can become.
             reclaim: Frees what is kept for convenience only; returns the bytes freed.
         """
@@ -52,6 +70,7 @@ class Budget:
         self._logs = logs
         self._copies = copies
         self._reclaim = reclaim
+        self._dead = dead
         self._lock = threading.Lock()
         self._waiting_bytes = 0
 
@@ -60,7 +79,19 @@ class Budget:
         """Bytes taken or promised."""
         with self._lock:
             promised = self._waiting_bytes * self._copies
-        return promised + sum(log.size_bytes for log in self._logs)
+        kept = max(self._dead.size_bytes, self._dead_limit) if self._dead is not None else 0
+        return promised + kept + sum(log.size_bytes for log in self._logs)
+
+    def has_dead_room(self, size_bytes: int, share: float = 1.0) -> bool:
+        """Whether a dead letter of `size_bytes` fits into `share` of what they may take."""
+        if self._dead is None:
+            return True
+        wanted = self._dead.size_bytes + self._dead.growth_bytes(size_bytes)
+        return wanted <= self._dead_limit * share
+
+    @property
+    def _dead_limit(self) -> int:
+        return int(self.limit_bytes * DEAD_SHARE)
 
     def admits(self, signal: Signal, size_bytes: int) -> bool:
         """Whether a request of `size_bytes` fits, freeing what is not needed if it must."""

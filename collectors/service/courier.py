@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from collectors.component import Exporter, Meter, Signal
 from collectors.graph import OutboxWords, Unreadable
-from collectors.log import SIGNALS, Log, skim
+from collectors.log import SIGNALS, Log, skim, total_of
 from collectors.service import names
 from collectors.service.books import Books, no_counts
-from collectors.service.budget import Budget
+from collectors.service.budget import DELIVERY_SHARE, Budget
 from collectors.service.clock import Clock
 from collectors.service.cursor import Cursor
 from collectors.service.delivery import Destination, DestinationParts, Removed
@@ -37,6 +38,7 @@ class CourierParts:
     """What the courier works with.
 
     Attributes:
+        dead_max_age_seconds: After how long dead letters are let go; 0 is never.
         saved: Where each destination stood, those that are configured no more included.
         is_settled: Whether everything that the graph gave out is in the outbox.
     """
@@ -56,6 +58,7 @@ class CourierParts:
     draw: Callable[[], float]
     crashed: Callable[[BaseException], None]
     is_settled: Callable[[], bool]
+    dead_max_age_seconds: float = 0.0
 
 
 class Courier:
@@ -135,6 +138,7 @@ class Courier:
                 clock=parts.clock,
                 meter=parts.meter,
                 is_full=parts.budget.is_full,
+                has_dead_room=partial(parts.budget.has_dead_room, share=DELIVERY_SHARE),
                 draw=parts.draw,
                 crashed=parts.crashed,
             )
@@ -158,6 +162,7 @@ class Courier:
             await asyncio.sleep(SAVE_SECONDS)
             await self._save()
             self._book_stranded()
+            await asyncio.to_thread(self._expire)
 
     async def _save(self) -> None:
         """Save the cursors if one has moved, then let go of what all have passed."""
@@ -203,6 +208,22 @@ class Courier:
                 if note.offset >= low and note.offset not in done:
                     found[name].append((note.signal, note.items))
         return found
+
+    def _expire(self) -> None:
+        """Let go of segments of dead letters that are all too old; counted and told."""
+        dead, age = self._parts.dead, self._parts.dead_max_age_seconds
+        if not age or not (before := dead.segments()):
+            return
+        if not dead.trim(dead.end, self._parts.clock.wall_ns() - int(age * 1e9)):
+            return
+        for signal in SIGNALS:
+            now = total_of(dead.segments()[0].totals, signal)
+            items = now - total_of(before[0].totals, signal)
+            self._parts.meter.add(names.ITEMS, items, signal=signal, outcome="expired")
+            if items:
+                _log.warning(
+                    "%d %s among the dead letters were too old and are gone", items, signal
+                )
 
     def _book_stranded(self) -> None:
         """Book as lost what waits though the outbox was passed to its end: it was damaged.

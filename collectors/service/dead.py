@@ -24,6 +24,7 @@ def dead_letter(  # noqa: PLR0913 - a letter has an address, a sender, a date an
     index: int = -1,
     destination: str = "",
     pipeline: str = "",
+    receiver: str = "",
     context: Context | None = None,
 ) -> Entry:
     """The entry that lists `items` of `payload` as undeliverable."""
@@ -35,6 +36,7 @@ def dead_letter(  # noqa: PLR0913 - a letter has an address, a sender, a date an
         origin,
         index,
         context or Context(),
+        receiver,
     )
     return Entry(
         Kind.DATA, signal, items, clock.steady_ns(), clock.wall_ns(), words.encode(), payload

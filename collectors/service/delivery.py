@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from collectors.component import Batch, Delivery, Exporter, Meter, NeverTaken, TryLater
-from collectors.log import Log, LogFailed
+from collectors.log import Entry, Log, LogFailed
 from collectors.service import names
 from collectors.service.backoff import Backoff
 from collectors.service.books import Books
@@ -35,6 +35,7 @@ class DestinationParts:
 
     Attributes:
         is_full: Whether requests are being refused for want of disk.
+        has_dead_room: Whether a dead letter of so many bytes fits into their share.
         draw: A number from 0 to 1, by lot.
         crashed: Told of a bug of ours that ends a delivery.
         pause: Waits so many seconds.
@@ -52,6 +53,7 @@ class DestinationParts:
     is_full: Callable[[], bool]
     draw: Callable[[], float]
     crashed: Callable[[BaseException], None]
+    has_dead_room: Callable[[int], bool] = lambda _: True
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -225,20 +227,26 @@ class Destination:
             clock=parts.clock,
             context=batch.context,
         )
-        while True:
-            try:
-                await parts.dead.append(letter)
-            except LogFailed as error:
-                _log.warning("%s: a dead letter could not be written: %s", self.name, error)
-                await parts.pause(_RETRY_SECONDS)
-            else:
-                break
+        await self._write_dead(letter)
         _log.warning("%s: %d %s to dead letters: %s", self.name, count, batch.signal, reason)
         piece.outcome.dead_lettered += count
         self._count(piece, "dead_lettered", count)
         parts.meter.add(
             names.exporter_counter("send_failed", batch.signal), count, exporter=self.name
         )
+
+    async def _write_dead(self, letter: Entry) -> None:
+        """Wait for room and for the disk: what is not listed is not given up."""
+        parts = self._parts
+        while True:
+            try:
+                if parts.has_dead_room(letter.size_bytes):
+                    await parts.dead.append(letter)
+                    return
+                self._tell_failing("the dead letters' share of the disk is full")
+            except LogFailed as error:
+                _log.warning("%s: a dead letter could not be written: %s", self.name, error)
+            await parts.pause(_RETRY_SECONDS)
 
     def _count(self, piece: _Piece, outcome: str, items: int) -> None:
         pipelines = {record.words.pipeline for record in piece.records}

@@ -100,6 +100,7 @@ class StorageSettings:
             of the free space found at start.
         retain_seconds: How long finished segments of the inbox stay, budget permitting.
         segment_bytes: Size of a segment; None derives it from the budget.
+        dead_max_age_seconds: After how long dead letters are let go; 0 is never.
     """
 
     directory: Path
@@ -107,6 +108,7 @@ class StorageSettings:
     durability: Durability = Durability.FSYNC
     retain_seconds: float = 3600.0
     segment_bytes: int | None = None
+    dead_max_age_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if self.max_size_bytes is not None:

@@ -93,6 +93,7 @@ class StepperParts:
         empty_views: The state of each view that was shown nothing.
         meters: Of the pipelines' processors: silent while the graph repeats itself.
         abandon: Set once the daemon must end though the disk takes nothing.
+        has_dead_room: Whether a dead letter of so many bytes fits into their share.
     """
 
     graph: Graph
@@ -106,6 +107,7 @@ class StepperParts:
     meter: Meter
     marker: Marker
     abandon: threading.Event
+    has_dead_room: Callable[[int], bool] = lambda _: True
 
 
 class Stepper:
@@ -279,9 +281,9 @@ class Stepper:
         """List a request among the dead letters, once."""
         if (record.offset, -1, "") in self._beginning.dead:
             return
-        context = Context()
+        words = InboxWords("", Context())
         try:
-            context = InboxWords.decode(record.meta).context
+            words = InboxWords.decode(record.meta)
         except Unreadable:
             reason = f"{reason}; its words cannot be read"
         letter = dead_letter(
@@ -292,7 +294,8 @@ class Stepper:
             payload=record.payload,
             origin=record.offset,
             clock=self._parts.clock,
-            context=context,
+            context=words.context,
+            receiver=words.receiver,
         )
         self._write_dead(letter)
         if record.signal is not None:
@@ -301,11 +304,12 @@ class Stepper:
     def _write_dead(self, letter: Entry) -> None:
         while True:
             try:
-                self._parts.dead.append_now([letter])
+                if self._parts.has_dead_room(letter.size_bytes):
+                    self._parts.dead.append_now([letter])
+                    return
+                _log.warning("the dead letters' share of the disk is full: the graph waits")
             except (Incomplete, LogFailed) as error:
                 _log.warning("a dead letter could not be written: %s", error.__cause__ or error)
-            else:
-                return
             if self._parts.abandon.wait(_RETRY_SECONDS):
                 raise Abandoned
 
