@@ -3,13 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench servers soak lock clean help
+.PHONY: alertmanagers demo test check bench servers soak lock clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 demo: $(STAMP) servers  ## the whole product on this machine: telemetry in, a fault, the page
 	@$(BIN)/python -m alerts.gameday.demo
+
+preview: $(STAMP) servers  ## the dashboards as pages and pictures, light and dark, into artefacts/
+	@rm -rf artefacts/preview
+	@$(BIN)/sloctl init -q artefacts/preview/slos
+	@$(BIN)/sloctl -q generate artefacts/preview/slos --out artefacts/preview/generated
+	@$(BIN)/python -m dashboards.preview.pictures artefacts/preview/generated artefacts/preview
 
 test: $(STAMP) servers  ## every test
 	@$(BIN)/pytest $(PYTEST_ARGS)
@@ -26,6 +32,9 @@ bench: $(STAMP)  ## the benchmarks, one after the other
 
 servers:         ## Prometheus and Alertmanager from Debian's packages, into .servers/
 	@.ci/servers
+
+alertmanagers:   ## newer Alertmanagers too, so that the routes are tried on each of them
+	@.ci/alertmanagers
 
 lock:            ## the locked dependencies, anew
 	@$(BIN)/uv pip compile pyproject.toml requirements/dev.in --universal --python-version 3.11 \

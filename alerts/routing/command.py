@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from alerts.routing.count import counts
 from alerts.routing.generator import CONFIG_PATH
 from alerts.routing.insert import read
 from alerts.routing.proof import PROOF, alert_labels
@@ -71,6 +72,19 @@ def who(directory: Path, labels: tuple[str, ...], moment: str | None) -> None:
     for way in deliveries(routing, stated):
         state = "" if open_at(routing, way, when) else ", but not at this time"
         click.echo(f"{way.receiver} after {way.waits['group_wait']}{state}")
+
+
+@routes.command()
+@click.argument("directory", metavar="DIR", type=_TREE)
+def count(directory: Path) -> None:
+    """Print how many notifications people get, were all alerts of a root cause to fire at once.
+
+    Beside it, what routing by severity alone would send, grouped by alert and service.
+    """
+    click.echo("alerts  silent  notifications  by severity only  root cause")
+    for line in counts(_read(directory), tuple(alert_labels(directory))):
+        numbers = f"{line.alerts:6}  {line.silent:6}  {line.told:13}  {line.plain:16}"
+        click.echo(f"{numbers}  {line.cause}")
 
 
 @routes.command()

@@ -32,6 +32,7 @@ from slo.model import (
 from slo.rules import compile_project
 from slo.servers import Server, alertmanager, find
 from tests.alert_projects import BOTH, alert, fleet, place, project, team, webhook
+from tests.alertmanagers import Release, releases
 from tests.catalog_project import catalog_project
 from tests.recorder import Recorder, recorder
 
@@ -105,8 +106,15 @@ def kept() -> Iterator[Recorder]:
         yield running
 
 
+@pytest.fixture(params=releases(), ids=str)
+def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
+    chosen: Release = request.param
+    chosen.choose(monkeypatch)
+    return chosen
+
+
 @pytest.fixture
-def start(tmp_path: Path, kept: Recorder) -> Start:
+def start(tmp_path: Path, kept: Recorder, release: Release) -> Start:
     if find("alertmanager") is None:
         pytest.skip("alertmanager is not to be had: run `make servers`")
 
@@ -119,7 +127,7 @@ def start(tmp_path: Path, kept: Recorder) -> Start:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.text, "utf-8")
         config = tmp_path / "alertmanager" / "alertmanager.yml"
-        config.write_text(render(built), "utf-8")
+        config.write_text(render(built, release.version), "utf-8")
         with alertmanager(tmp_path, config) as server:
             yield Live(server, kept, built)
 
@@ -222,6 +230,18 @@ def test_a_ticket_alone_is_delivered(start: Start, kept: Recorder) -> None:
 
     assert kept.alerts("platform-ticket") == ["AgentFleetActionSuccessBurn trend"]
     assert kept.alerts("platform-page") == []
+
+
+def test_the_release_under_test_is_the_one_that_answers(
+    start: Start, release: Release, kept: Recorder
+) -> None:
+    with (
+        start(open_fleet(kept.url)) as live,
+        urllib.request.urlopen(f"{live.server.url}/api/v2/status", timeout=10) as answer,
+    ):
+        version = json.load(answer)["versionInfo"]["version"]
+
+    assert release.folder is None or version.startswith(str(release))
 
 
 def test_ten_alerts_of_one_root_cause_are_one_notification(start: Start, kept: Recorder) -> None:

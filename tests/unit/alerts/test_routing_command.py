@@ -109,3 +109,13 @@ def test_prove_fails_when_the_reviewed_ways_differ(tree: Path, tmp_path: Path) -
     assert same.exit_code in {0, 4}
     assert f"failed  every alert goes the way that {ways} says" in other.output
     assert other.exit_code == 1
+
+
+def test_count_shows_what_grouping_and_inhibition_save(tree: Path) -> None:
+    lines = sloctl("count", tree).output.splitlines()
+    _, *causes, whole = (line.split(None, 4) for line in lines)
+
+    # A page and its ticket, the signal that is lost: one budget tells one team once.
+    assert ["6", "5", "1", "3", "agent-fleet:llm-availability"] in causes
+    assert whole[4] == "everything at once"
+    assert int(whole[2]) < int(whole[3]) / 2
