@@ -1,0 +1,133 @@
+"""Asking a server that misbehaves: bounded, and told in words."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from click.testing import CliRunner
+
+from slo.ask import Prometheus, RefusedError, UnreachableError
+from slo.cli.app import cli, run
+from slo.servers import free_port
+
+
+@contextmanager
+def answering(code: int, body: bytes, *, wait: threading.Event | None = None) -> Generator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if wait is not None:
+                wait.wait(20)
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if wait is None:
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's name
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        if wait is not None:
+            wait.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def vector(*values: str) -> bytes:
+    result = [{"metric": {"x": value}, "value": [1.5, value]} for value in values]
+    return json.dumps(
+        {"status": "success", "data": {"resultType": "vector", "result": result}}
+    ).encode()
+
+
+def test_values_come_as_the_server_wrote_them() -> None:
+    with answering(200, vector("0.1", "NaN")) as url:
+        found = Prometheus(url).instant("up")
+
+    assert [series.points[0][1] for series in found] == ["0.1", "NaN"]
+    assert found[0].value == 0.1
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "words"),
+    [
+        (200, b"<html>", "no JSON"),
+        (200, b"[]", "no status success"),
+        (200, b'{"status": "error"}', "no status success"),
+        (503, b"down for repair", "answers 503"),
+        (404, b'{"error": "x"}', "answers 404"),
+    ],
+)
+def test_what_is_no_answer_is_said(code: int, body: bytes, words: str) -> None:
+    with answering(code, body) as url, pytest.raises(UnreachableError, match=words):
+        Prometheus(url).instant("up")
+
+
+def test_a_refusal_is_told_in_the_servers_words() -> None:
+    body = b'{"status": "error", "error": "parse error: unexpected end"}'
+
+    with answering(400, body) as url, pytest.raises(RefusedError, match="unexpected end"):
+        Prometheus(url).instant("up{")
+
+
+def test_an_answer_without_end_is_not_read() -> None:
+    with (
+        answering(200, vector(*("1" * 200 for _ in range(100)))) as url,
+        pytest.raises(UnreachableError, match="more than 0 MiB"),
+    ):
+        Prometheus(url, max_bytes=1_000).instant("up")
+
+
+def test_a_server_that_says_nothing_is_left_after_the_timeout() -> None:
+    with (
+        answering(200, b"", wait=threading.Event()) as url,
+        pytest.raises(UnreachableError, match="timed out"),
+    ):
+        Prometheus(url, timeout_seconds=0.2).instant("up")
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "localhost:9090", "file:///etc/passwd", ""])
+def test_only_http_is_asked(url: str) -> None:
+    with pytest.raises(ValueError, match="http or https"):
+        Prometheus(url)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["gate", "--slo", "x"]],
+    ids=["status", "gate"],
+)
+def test_an_unreachable_server_exits_4_in_one_line(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+
+    code = run([*command, "--prometheus", url])
+
+    assert code == 4
+    told = capsys.readouterr().err.splitlines()
+    assert told == [f"cannot tell: {url} does not answer: connection refused"]
+
+
+def test_what_a_server_says_cannot_move_the_cursor() -> None:
+    labels = {"slo_id": "a\x1b[2Jb", "objective": "99", "window": "30d"}
+    result = [{"metric": labels, "value": [1, "1"]}]
+    body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+    with answering(200, body.encode()) as url:
+        told = CliRunner().invoke(cli, ["status", "--prometheus", url])
+
+    assert "\x1b" not in told.output
+    assert "a?[2Jb" in told.output
