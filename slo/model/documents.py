@@ -151,6 +151,7 @@ class Slo:
     Attributes:
         slo_id: ``<service>-<name>``; unique in a project.
         catalog_id: The guide's row (M1 to M10) where the SLO comes from it, else empty.
+        excluded: Spans that its budget leaves out: first and last second since 1970, ascending.
     """
 
     slo_id: str
@@ -170,6 +171,7 @@ class Slo:
     root_cause: str
     catalog_id: str
     place: Span
+    excluded: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +340,11 @@ class UserFile:
     path: str
     text: str
     place: Span
+
+    @property
+    def name(self) -> str:
+        """Without folders: the same from wherever a run is started."""
+        return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,9 +113,12 @@ def _signal_lost(terms: Terms, settings: Settings) -> AlertRule:
 def _idle(terms: Terms, settings: Settings, severity: Severity) -> AlertRule:
     slo = terms.slo
     total = terms.select(f"{names.SLI_TOTAL}:rate5m")
+    stopped = terms.every([f"{total} == 0", f"max_over_time({total}[{_REMEMBERED}]) > 0"])
+    if slo.excluded:
+        stopped = checked(f"{stopped}\nand on () {terms.counted()}")
     return AlertRule(
         name=IDLE,
-        expr=terms.every([f"{total} == 0", f"max_over_time({total}[{_REMEMBERED}]) > 0"]),
+        expr=stopped,
         hold=_LOST_FOR,
         keep_firing_for=Duration(0),
         labels={**_labels(slo, severity), "budget_id": budget_id(slo)},

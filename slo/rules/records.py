@@ -13,7 +13,7 @@ from slo import names
 from slo.exact import Duration, decimal
 from slo.model import Intervals, RecordRule, Rolling, Slo
 from slo.rules.calendar import since_start
-from slo.rules.terms import FIVE_MINUTES, RAW_UP_TO, SLOW_FROM, Terms, checked
+from slo.rules.terms import FIVE_MINUTES, SLOW_FROM, Terms, checked, reads_raw
 from slo.rules.tiles import tiles
 
 _BURN_WINDOW: Final = Duration.parse("1h")
@@ -60,7 +60,7 @@ def _ratio(terms: Terms, window: Duration) -> RecordRule:
         errors = terms.select(f"{names.SLI_ERRORS}:rate5m")
         total = terms.select(f"{names.SLI_TOTAL}:rate5m")
         return RecordRule(record, checked(f"{errors} / ({total} > 0)"), identity)
-    if window <= RAW_UP_TO:
+    if reads_raw(terms.slo, window):
         expr = f"({terms.raw_errors(window)}) / ({terms.raw_total(window)} > 0)"
         return RecordRule(record, checked(expr), identity)
     return RecordRule(record, checked(terms.derived(window)), identity)

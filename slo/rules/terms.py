@@ -23,6 +23,8 @@ SLOW_FROM: Final = Duration.parse("1d")
 """Windows from this on are sums of 5-minute tiles, evaluated in the slow group."""
 _SHOWN: Final = tuple(Duration.parse(window) for window in ("5m", "1h", "6h", "1d", "3d"))
 """Windows that are recorded for every SLO, whatever its policy: dashboards show them."""
+_TRAIL: Final = FIVE_MINUTES.ms // 1000
+"""Seconds for which a rate over 5 minutes still shows what was in a span that is left out."""
 _IDENTITY: Final = re.compile(r'(?<=\{slo_id=")[^"\\]*')
 
 
@@ -58,8 +60,11 @@ def windows_of(slo: Slo) -> tuple[Duration, ...]:
 
 
 def reads_raw(slo: Slo, window: Duration) -> bool:
-    """Whether the error ratio over `window` is read from raw series, and trails by nothing."""
-    return window <= RAW_UP_TO and window in windows_of(slo)
+    """Whether the error ratio over `window` is read from raw series, and trails by nothing.
+
+    A budget that leaves time out is read from recorded rates only, where that time is zero.
+    """
+    return not slo.excluded and window <= RAW_UP_TO and window in windows_of(slo)
 
 
 def tiles_of(window: Duration) -> str:
@@ -97,7 +102,7 @@ class Terms:
 
     def raw_total(self, window: Duration) -> str:
         """All events per second over `window`, from the raw series."""
-        return bind(self.total, window)
+        return f"{bind(self.total, window)}{self._kept}"
 
     def raw_errors(self, window: Duration) -> str:
         """Bad events per second; zero where there are events but no series of errors yet.
@@ -109,7 +114,22 @@ class Terms:
         zero = self.raw_total(window)
         if window > FIVE_MINUTES:
             zero = f"sum without (slo_id) ({self.select(f'{names.SLI_TOTAL}:rate5m')})"
-        return f"{bind(self.errors, window)} or 0 * {zero}"
+        return f"{bind(self.errors, window)}{self._kept} or 0 * {zero}"
+
+    @property
+    def _kept(self) -> str:
+        """A factor: 0 in the spans that the budget leaves out and while rates show them, else 1.
+
+        A factor and not a filter: where nothing is, `SLOSignalLost` would be told.
+        """
+        return "".join(
+            f" * (1 - (time() >= bool {start}) * (time() < bool {end + _TRAIL}))"
+            for start, end in self.slo.excluded
+        )
+
+    def counted(self) -> str:
+        """True outside of the spans that the budget leaves out; empty where there are none."""
+        return f"vector(1{self._kept}) > 0" if self.slo.excluded else ""
 
     def derived(self, window: Duration) -> str:
         """The error ratio over `window` from recorded rates, weighted by events."""

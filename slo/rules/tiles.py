@@ -20,7 +20,7 @@ from slo.rules.terms import FIVE_MINUTES, Terms, checked
 def tiles(terms: Terms, intervals: Intervals) -> tuple[str, str]:
     """All events and bad events per second in the last 5 minutes, as two expressions."""
     slo = terms.slo
-    if not (adds_rates(parse(slo.sli.total)) and adds_rates(parse(slo.sli.errors))):
+    if slo.excluded or not (adds_rates(parse(slo.sli.total)) and adds_rates(parse(slo.sli.errors))):
         return _averaged(terms, intervals, names.SLI_TOTAL), _averaged(
             terms, intervals, names.SLI_ERRORS
         )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Final
 
-from slo.model import Maintenance
+from slo.model import Maintenance, Slo
 from slo.spec.context import Context, Document
 from slo.spec.fields import Fields
+
+TRAIL_SECONDS: Final = 300
+"""How long a rate over 5 minutes still shows events of the window."""
 
 
 def read_maintenance(document: Document, context: Context) -> Maintenance | None:
@@ -24,9 +29,6 @@ def read_maintenance(document: Document, context: Context) -> Maintenance | None
         problems.error("SLO013", text, spec.place("matchers"), "name a service, a team or an SLO")
     owner = context.team(spec, "owner", document)
     excludes = tuple(sorted({context.slo(scalar) for scalar in spec.scalars("excludes")} - {""}))
-    if excludes:
-        text = "excludes is not applied yet: the window mutes alerts, and its events still count"
-        problems.warning("SLO057", text, spec.place("excludes"))
     if not document.sound or problems.errors > before or starts is None or ends is None:
         return None
     return Maintenance(
@@ -39,6 +41,26 @@ def read_maintenance(document: Document, context: Context) -> Maintenance | None
         excludes=excludes,
         place=document.place,
     )
+
+
+def excluded(slo: Slo, windows: Iterable[Maintenance]) -> tuple[tuple[int, int], ...]:
+    """What the budget of `slo` leaves out: overlapping windows are one, ascending."""
+    spans = sorted(
+        (int(_seconds(window.starts)), int(_seconds(window.ends)))
+        for window in windows
+        if slo.slo_id in window.excludes
+    )
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1] + TRAIL_SECONDS:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
 
 
 def _moment(spec: Fields, key: str, context: Context) -> datetime | None:

@@ -19,7 +19,7 @@ from slo.spec.alerts import read_alert
 from slo.spec.check import check
 from slo.spec.context import Context, Document, nothing_at_hand
 from slo.spec.cycles import cycles
-from slo.spec.maintenance import read_maintenance
+from slo.spec.maintenance import excluded, read_maintenance
 from slo.spec.problems import Problems
 from slo.spec.recognise import UNCLEAR, SourceFile, documents
 from slo.spec.settings import check_defaults, read_settings
@@ -89,16 +89,13 @@ def _resolve(found: Sequence[Document], context: Context) -> Project:
     for document in by_kind["Settings"][:1]:
         check_defaults(document, context)
     _circles(slos, alerts, context)
+    maintenance = _all(by_kind["Maintenance"], read_maintenance, context)
+    slos = [replace(slo, excluded=excluded(slo, maintenance)) for slo in slos]
     return Project(
         slos=tuple(sorted(slos, key=lambda slo: slo.slo_id)),
         alerts=tuple(sorted(alerts, key=lambda alert: alert.name)),
         teams=tuple(sorted(_all(by_kind["Team"], read_team, context), key=lambda team: team.name)),
-        maintenance=tuple(
-            sorted(
-                _all(by_kind["Maintenance"], read_maintenance, context),
-                key=lambda window: window.name,
-            )
-        ),
+        maintenance=tuple(sorted(maintenance, key=lambda window: window.name)),
         settings=context.settings,
     )
 
