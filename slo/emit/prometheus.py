@@ -64,7 +64,7 @@ def config_text(settings: Settings) -> str:
         kept = edit.items(document.root, key)
         new = [n for n in edit.items(ours, key) if not any(is_there(n, own) for own in kept)]
         edit.put(document.root, key, [*kept, *new])
-    inserted = f"Inserted into {base.path}: change that file; its comments are not carried over."
+    inserted = f"Inserted into {base.name}: change that file; its comments are not carried over."
     head = "".join(f"# {line}\n" for line in (*HEADER.splitlines(), inserted))
     return head + document.text()
 
@@ -78,6 +78,10 @@ def _clashes(settings: Settings) -> Iterator[Diagnostic]:
             told = (str(error),)
         for text in told:
             yield Diagnostic(CLASH, Level.ERROR, f"{base.path}: {text}", base.place)
+        if not told and not _tells(base):
+            text = f"{base.path}: it names no Alertmanager, so no alert reaches anybody"
+            hint = "write alerting: alertmanagers: there"
+            yield Diagnostic("SLO042", Level.WARNING, text, base.place, hint)
 
 
 def _differences(base: UserFile, settings: Settings) -> Iterator[str]:
@@ -94,6 +98,12 @@ def _differences(base: UserFile, settings: Settings) -> Iterator[str]:
         got = edit.word(external, label)
         if got != value:
             yield f"external label {label} must be {value}, as in Settings, got {got or 'none'}"
+
+
+def _tells(base: UserFile) -> bool:
+    """Whether the user's Prometheus sends alerts to anybody."""
+    alerting = edit.get(edit.Edit.parse(base.path, base.text).root, "alerting")
+    return bool(edit.items(alerting, "alertmanagers"))
 
 
 def _says(ours: yaml.Node, own: yaml.Node) -> bool:

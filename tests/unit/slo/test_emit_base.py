@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slo.diagnostic import Span
+from slo.diagnostic import Level, Span
 from slo.emit.prometheus import GENERATOR, config_text
 from slo.model import Base, Compiled, Project, Settings, UserFile
 from slo.servers import find
@@ -21,6 +21,7 @@ global:
   evaluation_interval: 7s
   external_labels: {cluster: prod, version: 1.10, spoken: yes}
 rule_files: [/etc/mine/*.yml]
+alerting: {alertmanagers: [{static_configs: [{targets: ["127.0.0.1:9093"]}]}]}
 scrape_configs:
   - job_name: shop
     static_configs: [{targets: ["127.0.0.1:9"]}]
@@ -47,7 +48,7 @@ def test_rules_and_jobs_are_added_and_everything_else_is_kept() -> None:
     jobs = [job["job_name"] for job in after["scrape_configs"]]
     assert jobs == ["shop", "fleetslo-collector", "fleetslo-agents"]
     assert after["scrape_configs"][0] == before["scrape_configs"][0]
-    assert "alerting" not in after
+    assert after["alerting"] == before["alerting"]
 
 
 def test_labels_that_look_like_numbers_keep_their_spelling() -> None:
@@ -55,6 +56,14 @@ def test_labels_that_look_like_numbers_keep_their_spelling() -> None:
 
     assert "version: 1.10" in text
     assert "spoken: yes" in text
+
+
+def test_a_prometheus_that_tells_nobody_is_a_warning() -> None:
+    project = Project((), (), (), (), settings("scrape_configs: []\n"))
+    (problem,) = GENERATOR.check(Compiled(project, ()))
+
+    assert (problem.code, problem.level, problem.place) == ("SLO042", Level.WARNING, HERE)
+    assert told(OWN) == []
 
 
 def test_a_second_run_over_its_own_output_changes_nothing() -> None:
@@ -65,7 +74,8 @@ def test_a_second_run_over_its_own_output_changes_nothing() -> None:
 
 
 def test_aliases_of_the_user_still_mean_the_same() -> None:
-    own = OWN.replace("static_configs: [", "static_configs: &hosts [") + (
+    shop = "shop\n    static_configs: "
+    own = OWN.replace(shop, f"{shop}&hosts ") + (
         "  - job_name: other\n    static_configs: *hosts\n"
     )
     jobs = yaml.safe_load(config_text(settings(own)))["scrape_configs"]
