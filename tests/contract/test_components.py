@@ -400,6 +400,12 @@ SLOS = {
 
 CASES: dict[tuple[Kind, str], list[Check]] = {
     (Kind.RECEIVERS, "otlp"): [otlp("http", Door(send_http)), otlp("grpc", Door(send_grpc))],
+    (Kind.PROCESSORS, "attributes"): [
+        processor(Kind.PROCESSORS, "attributes", {"actions": EDITS}),
+        processor(
+            Kind.PROCESSORS, "attributes", {"actions": [{"key": "item.id", "action": "hash"}]}
+        ),
+    ],
     (Kind.PROCESSORS, "batch"): [processor(Kind.PROCESSORS, "batch", {})],
     (Kind.PROCESSORS, "memory_limiter"): [
         processor(Kind.PROCESSORS, "memory_limiter", {"limit_mib": 4096})

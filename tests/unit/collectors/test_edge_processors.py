@@ -98,7 +98,7 @@ def test_a_request_without_resource_gets_one() -> None:
         {"key": "a", "action": "delete", "value": "x"},
         {"key": "a", "action": "upsert", "value": "x", "from_attribute": "y"},
         {"key": "", "action": "delete"},
-        {"key": "a", "action": "hash"},
+        {"key": "a", "action": "rename"},
     ],
 )
 def test_an_action_that_makes_no_sense_is_a_mistake(action: dict[str, object]) -> None:

@@ -1,0 +1,103 @@
+"""`attributes`: edits the attributes of spans, log records and data points.
+
+An item that no edit is about is copied as it stands, and of the others only attributes are
+looked into.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Final
+
+import numpy as np
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from pydantic import Field
+
+from collectors.actions import ActionConfig, Actions, Attributes
+from collectors.component import Batch, Config, Context, Emit, ProcessorFactory, Settings, Signal
+from collectors.net.slices import delimited, slices
+from collectors.stateless import Stateless
+from collectors.wire.keep import keep
+from collectors.wire.scan import scan
+
+_OF_ITEMS: Final = {Signal.TRACES: 9, Signal.LOGS: 6}
+"""Span.attributes, LogRecord.attributes."""
+
+_OF_POINTS: Final = {5: 7, 7: 7, 9: 9, 10: 1, 11: 7}
+"""By field of `Metric`: the attributes field of its data points."""
+
+_DATA_POINTS: Final = 1
+
+
+class AttributesConfig(Config):
+    """Configuration of `attributes`: edits, applied in order."""
+
+    actions: Annotated[list[ActionConfig], Field(min_length=1)]
+
+
+class AttributesProcessor(Stateless):
+    """Rewrites the attributes of each item."""
+
+    def __init__(self, config: AttributesConfig) -> None:
+        self._actions = Actions(config.actions)
+        self._needles = self._actions.needles()
+
+    def step(self, batch: Batch, out: Emit) -> None:
+        """Put `batch` out with its attributes edited; items and their order stay."""
+        if not self._concerns(batch.payload):
+            out(batch)
+            return
+        scanned = scan(batch.signal, batch.payload)
+        edited: dict[int, bytes] = {}
+        for row, (_, start, end, _) in enumerate(scanned.entries.tolist()):
+            body = batch.payload[start:end]
+            if self._concerns(body):
+                changed = self._edited(batch.signal, body, batch.context)
+                if changed != body:
+                    edited[row] = changed
+        payload = keep(scanned, np.ones(len(scanned.entries), np.bool_), edited)
+        out(dataclasses.replace(batch, payload=payload))
+
+    def _concerns(self, data: bytes) -> bool:
+        """Whether some edit may be about what is in `data`."""
+        return self._needles is None or any(needle in data for needle in self._needles)
+
+    def _edited(self, signal: Signal, body: bytes, context: Context) -> bytes:
+        if signal is not Signal.METRICS:
+            return self._item(body, _OF_ITEMS[signal], context)
+        return b"".join(
+            delimited(field.number, self._points(field.value, _OF_POINTS[field.number], context))
+            if field.number in _OF_POINTS and field.value is not None
+            else field.whole
+            for field in slices(body)
+        )
+
+    def _points(self, data: bytes, of_attributes: int, context: Context) -> bytes:
+        """`Gauge`, `Sum` and their like with the attributes of their data points edited."""
+        return b"".join(
+            delimited(_DATA_POINTS, self._item(field.value, of_attributes, context))
+            if field.number == _DATA_POINTS and field.value is not None
+            else field.whole
+            for field in slices(data)
+        )
+
+    def _item(self, body: bytes, of_attributes: int, context: Context) -> bytes:
+        attributes: Attributes = {}
+        before: list[bytes] = []
+        after: list[bytes] = []
+        for field in slices(body):
+            if field.number == of_attributes and field.value is not None:
+                attributes.setdefault(KeyValue.FromString(field.value).key, field.value)
+            else:
+                (after if attributes else before).append(field.whole)
+        self._actions.apply(attributes, context)
+        return b"".join(
+            (*before, *(delimited(of_attributes, pair) for pair in attributes.values()), *after)
+        )
+
+
+def _create(config: AttributesConfig, _settings: Settings) -> AttributesProcessor:
+    return AttributesProcessor(config)
+
+
+FACTORY = ProcessorFactory(config=AttributesConfig, create=_create, signals=frozenset(Signal))
