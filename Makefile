@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: alertmanagers demo test check bench servers soak lock clean help
+.PHONY: alertmanagers demo grafana-data preview test check bench servers soak lock clean help
 
 help:            ## what can be made
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 demo: $(STAMP) servers  ## the whole product on this machine: telemetry in, a fault, the page
 	@$(BIN)/python -m alerts.gameday.demo
@@ -35,6 +35,9 @@ servers:         ## Prometheus and Alertmanager from Debian's packages, into .se
 
 alertmanagers:   ## newer Alertmanagers too, so that the routes are tried on each of them
 	@.ci/alertmanagers
+
+grafana-data:    ## Grafana's own data library for Node, so that panels are tried with it too
+	@.ci/grafana-data
 
 lock:            ## the locked dependencies, anew
 	@$(BIN)/uv pip compile pyproject.toml requirements/dev.in --universal --python-version 3.11 \

@@ -32,3 +32,23 @@ DASHES: Final[tuple[tuple[int, ...], ...]] = ((), (10, 6), (2, 5), (14, 4, 2, 4)
 """Line patterns in pixels on and off, beside the colour; the first is solid."""
 SERIES: Final = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY)
 """Colours of named series, in the order of `DASHES`."""
+
+_DARK_INK: Final = "#111417"
+_LIGHT_INK: Final = "#ffffff"
+_BRIGHT: Final = 0.3
+"""Relative luminance from which dark letters read better than light ones."""
+
+
+def ink_on(color: str) -> str:
+    """The colour of letters on `color`, as #rrggbb.
+
+    Source: WCAG 2.2, relative luminance.
+    """
+    parts = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    luminance = sum(
+        share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
+    )
+    return _DARK_INK if luminance > _BRIGHT else _LIGHT_INK

@@ -9,7 +9,7 @@ from html import escape
 from typing import Final
 
 from dashboards import palette
-from dashboards.notation import JsonValue
+from dashboards.notation import JsonValue, shortened
 from dashboards.preview.collect import Drawn, Filled
 from dashboards.preview.fields import (
     color_of,
@@ -26,9 +26,16 @@ _COLUMN_PX: Final = 57
 """Width of a grid column on a page 1400 px wide."""
 _LEFT: Final = 64
 _BOTTOM: Final = 18
-_LABEL: Final = 130
+_LABEL: Final = 190
+_LABEL_LETTERS: Final = 30
+_INSIDE_PX: Final = 7.4
+"""Width of a bold letter inside a box."""
 _ROW: Final = 26
+_LETTER_PX: Final = 14
+"""Height of a line of letters."""
 _DAY_SECONDS: Final = 86_400
+_SIGNS: Final = {palette.GOOD: "✓", palette.WATCH: "●", palette.BAD: "▲"}
+"""What stands in a box that is too narrow for its word."""
 
 
 def width_of(filled: Filled) -> int:
@@ -64,7 +71,7 @@ def lines(filled: Filled, height: int) -> str:
 
     body = [
         _axis(filled, low, high, bottom),
-        *(_limit(filled, y(e), c) for e, c in edges if e <= high),
+        *(_limit(filled, y(e), e, c) for e, c in edges if e <= high),
     ]
     body += [_line(filled, each, index, y) for index, each in enumerate(filled.series)]
     return svg(filled, "".join(body), height)
@@ -93,7 +100,11 @@ def boxes(filled: Filled) -> str:
         for time, value in each.points:
             column = (time - filled.start) // _DAY_SECONDS
             body.append(_box(_LABEL + column * wide, row, wide * 0.9, field, value))
-    return svg(filled, "".join(body), _ROW * max(1, len(filled.series)) + 4)
+    bottom = _ROW * max(1, len(filled.series)) + 4
+    for column in range(0, days + 1, 7):
+        day = datetime.fromtimestamp(filled.start + column * _DAY_SECONDS, UTC)
+        body.append(f'<text x="{_LABEL + column * wide:.1f}" y="{bottom + 10}">{day:%d %b}</text>')
+    return svg(filled, "".join(body), bottom + 16)
 
 
 def heat(filled: Filled, height: int) -> str:
@@ -184,18 +195,25 @@ def _axis(filled: Filled, low: float, high: float, bottom: float) -> str:
         "</text>"
         for share in (0.0, 0.5, 1.0)
     )
+    half = with_unit((low + high) / 2, unit)
     return (
         f'<text x="0" y="14">{escape(with_unit(high, unit))}</text>'
+        f'<text x="0" y="{(bottom + 14) / 2:.0f}">{escape(half)}</text>'
         f'<text x="0" y="{bottom:.0f}">{escape(with_unit(low, unit))}</text>'
+        f'<line x1="{_LEFT}" x2="{width_of(filled)}" y1="{(bottom + 8) / 2:.0f}" '
+        f'y2="{(bottom + 8) / 2:.0f}" class="grid-line"/>'
         f'<line x1="{_LEFT}" x2="{width_of(filled)}" y1="{bottom:.0f}" y2="{bottom:.0f}" '
         f'class="axis"/>{times}'
     )
 
 
-def _limit(filled: Filled, y: float, color: str) -> str:
+def _limit(filled: Filled, y: float, edge: float, color: str) -> str:
+    said = f"limit {with_unit(edge, word(filled.panel.defaults, 'unit'))}"
+    right, beside = width_of(filled), y - 4 if y > _LETTER_PX else y + _LETTER_PX
     return (
-        f'<line x1="{_LEFT}" x2="{width_of(filled)}" y1="{y:.1f}" y2="{y:.1f}" stroke="{color}" '
+        f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{color}" '
         'stroke-dasharray="8 4" class="limit"/>'
+        f'<text x="{right}" y="{beside:.1f}" text-anchor="end">{escape(said)}</text>'
     )
 
 
@@ -218,16 +236,20 @@ def _line(filled: Filled, each: Drawn, index: int, y: Callable[[float], float]) 
 
 
 def _row_label(row: int, name: str) -> str:
-    return f'<text x="0" y="{row * _ROW + 17}">{escape(name[:24])}</text>'
+    return f'<text x="0" y="{row * _ROW + 17}">{escape(shortened(name, _LABEL_LETTERS))}</text>'
 
 
 def _box(x: float, row: int, wide: float, node: Node, value: float) -> str:
     mapped = worded(node, value)
     color = mapped[1] if mapped else color_of(node, value) or palette.BLUE
     said = told(node, value)
+    short = said if wide > _INSIDE_PX * len(said) + 8 else _SIGNS.get(color, "")
     label = ""
-    if wide > 7 * len(said):
-        label = f'<text x="{x + 4:.1f}" y="{row * _ROW + 17}" class="inside">{escape(said)}</text>'
+    if short and wide > _INSIDE_PX * len(short) + 8:
+        label = (
+            f'<text x="{x + 4:.1f}" y="{row * _ROW + 17}" class="inside" '
+            f'style="fill:{palette.ink_on(color)}">{escape(short)}</text>'
+        )
     return (
         f'<rect x="{x:.1f}" y="{row * _ROW + 3}" width="{wide:.1f}" height="{_ROW - 6}" '
         f'fill="{color}"><title>{escape(said)}</title></rect>{label}'

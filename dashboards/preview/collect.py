@@ -42,23 +42,41 @@ class Filled:
     refused: str
 
 
-def filled(url: str, board: Dashboard, time: int) -> list[Filled]:
-    """Every panel of `board` with what it shows at `time`, in the order of the file."""
-    values, seconds = choices(board), range_seconds(board)
+@dataclass(frozen=True, slots=True)
+class _Look:
+    url: str
+    values: Mapping[str, str]
+    seconds: int
+    time: int
+    scrape: int
+
+
+def filled(url: str, board: Dashboard, time: int, scrape: int) -> list[Filled]:
+    """Every panel of `board` with what it shows at `time`, in the order of the file.
+
+    Args:
+        url: Of Prometheus.
+        board: The dashboard.
+        time: Seconds since 1970 at the right edge.
+        scrape: Seconds between two scrapes.
+    """
+    look = _Look(url, choices(board), range_seconds(board), time, scrape)
 
     def one(panel: Panel) -> Filled:
-        return _filled(url, panel, values, seconds, time)
+        return _filled(panel, look)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(one, board.panels))
 
 
-def _filled(url: str, panel: Panel, values: Mapping[str, str], seconds: int, time: int) -> Filled:
+def _filled(panel: Panel, look: _Look) -> Filled:
     series: list[Drawn] = []
     refused = ""
     for target in panel.targets:
         if target.expr:
-            reply = ask_as_grafana(url, panel, target, values, seconds, time)
+            reply = ask_as_grafana(
+                look.url, panel, target, look.values, look.seconds, look.time, look.scrape
+            )
             if isinstance(reply, Refusal):
                 refused = reply.reason
             else:
@@ -66,7 +84,7 @@ def _filled(url: str, panel: Panel, values: Mapping[str, str], seconds: int, tim
                     Drawn(target.ref, _name(target, answer.labels), answer.labels, answer.points)
                     for answer in reply.answers
                 ]
-    return Filled(panel, tuple(series), time - seconds, time, refused)
+    return Filled(panel, tuple(series), look.time - look.seconds, look.time, refused)
 
 
 def _name(target: Target, labels: Mapping[str, str]) -> str:

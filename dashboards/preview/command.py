@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
-from dashboards.preview.collect import Filled, filled
+from dashboards.preview.collect import filled
 from dashboards.preview.page import page
 from dashboards.proof import OWN_SERIES, boards_below
 from dashboards.proving.ask import AskError
-from dashboards.proving.history import Timeline
+from dashboards.proving.history import COARSE_SECONDS, FINE_SECONDS, Timeline
 from dashboards.proving.phases import HEALTHY, PHASES
 from dashboards.proving.reading import Dashboard
 from dashboards.proving.recorded import rules_below
@@ -44,8 +44,17 @@ _VIEWS: Final = tuple(DASHBOARD_UIDS)
     show_default=True,
     help="Which phase of the made-up story to show.",
 )
+@click.option(
+    "--view",
+    "views",
+    multiple=True,
+    type=click.Choice(_VIEWS),
+    help="Draw only this one; may be given more than once.",
+)
 @click.option("--prometheus", "url", help="Show live data of this Prometheus instead.")
-def preview(directory: Path, out: Path, phase: str, url: str | None) -> None:
+def preview(
+    directory: Path, out: Path, phase: str, views: tuple[str, ...], url: str | None
+) -> None:
     """Draw the dashboards of DIRECTORY, a tree of `generate`, on one static page.
 
     The data are made up from the metric catalogue, on a real Prometheus that lives as long as
@@ -55,7 +64,10 @@ def preview(directory: Path, out: Path, phase: str, url: str | None) -> None:
     if not boards:
         msg = f"no dashboards below {directory}: run sloctl generate first"
         raise click.UsageError(msg)
-    ordered = sorted(boards.items(), key=lambda item: (_rank(item[1]), item[0]))
+    chosen = [
+        (name, board) for name, board in boards.items() if not views or view_of(board) in views
+    ]
+    ordered = sorted(chosen, key=lambda item: (_rank(item[1]), item[0]))
     try:
         text = _drawn(directory, [board for _, board in ordered], phase, url)
     except (MissingToolError, ReplayError, ServerError, AskError, OSError) as error:
@@ -67,22 +79,36 @@ def preview(directory: Path, out: Path, phase: str, url: str | None) -> None:
 
 def _drawn(directory: Path, boards: Sequence[Dashboard], phase: str, url: str | None) -> str:
     if url is not None:
-        about = f"Live data of {url}."
-        return page(_all_filled(url.rstrip("/"), boards, int(time.time())), about)
+        address, now = url.rstrip("/"), int(time.time())
+        seen = [(board, filled(address, board, now, FINE_SECONDS)) for board in boards]
+        return page(seen, f"Live data of {url}.")
+    return next(text for _, text in story_pages(directory, [(phase, boards)]))
+
+
+def story_pages(
+    directory: Path, wanted: Sequence[tuple[str, Sequence[Dashboard]]]
+) -> Iterator[tuple[str, str]]:
+    """A page for each phase and its dashboards, from made-up data: the phase, the page.
+
+    Raises:
+        MissingToolError: Prometheus or promtool is not to be had.
+        ReplayError: The story cannot be told.
+        ServerError: Prometheus did not come up.
+    """
     timeline = Timeline.until(int(time.time()) // _DAY_SECONDS * _DAY_SECONDS)
     with replayed(metrics(), rules_below(directory), timeline, OWN_SERIES) as story:
-        about = f"Made-up data, at the end of the phase {phase}."
-        return page(_all_filled(story.url, boards, timeline.moments()[phase]), about)
-
-
-def _all_filled(
-    url: str, boards: Sequence[Dashboard], moment: int
-) -> list[tuple[Dashboard, Sequence[Filled]]]:
-    return [(board, filled(url, board, moment)) for board in boards]
+        for phase, boards in wanted:
+            moment = timeline.moments()[phase]
+            # As coarse as most of the story is: so lines are whole.
+            seen = [(board, filled(story.url, board, moment, COARSE_SECONDS)) for board in boards]
+            yield phase, page(seen, f"Made-up data, at the end of the phase {phase}.")
 
 
 def _rank(board: Dashboard) -> int:
-    return next(
-        (index for index, view in enumerate(_VIEWS) if board.uid.startswith(DASHBOARD_UIDS[view])),
-        len(_VIEWS),
-    )
+    view = view_of(board)
+    return _VIEWS.index(view) if view in _VIEWS else len(_VIEWS)
+
+
+def view_of(board: Dashboard) -> str:
+    """The view that `board` is, or is a team's part of; empty for none."""
+    return next((view for view in _VIEWS if board.uid.startswith(DASHBOARD_UIDS[view])), "")

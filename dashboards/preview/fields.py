@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from dashboards.notation import JsonValue
-from dashboards.proving.reading import Node, Panel, mapping, nodes, word
+from dashboards.proving.reading import Dashboard, Node, Panel, mapping, nodes, word
 
+_VARIABLE: Final = re.compile(r"\$(\w+)")
 _LEGEND: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _THOUSANDS: Final = ("", " K", " M", " B", " T")
 _BINARY: Final = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -38,6 +39,19 @@ def settings(panel: Panel, name: str) -> Node:
             for each in nodes(override.get("properties")):
                 found[word(each, "id")] = each.get("value")
     return found
+
+
+def chosen_words(board: Dashboard) -> Mapping[str, str]:
+    """What stands for each variable in a title: what is chosen at first, else that all are."""
+    return {
+        word(node, "name"): word(mapping(node.get("current")), "text").replace("All", "all")
+        for node in board.variables()
+    }
+
+
+def with_choices(title: str, chosen: Mapping[str, str]) -> str:
+    """`title` with the choice in place of each variable."""
+    return _VARIABLE.sub(lambda match: chosen.get(match.group(1), match.group(0)), title).strip()
 
 
 def title_of(field: Node, name: str) -> str:

@@ -16,10 +16,11 @@ from typing import Final, cast
 import yaml
 
 from dashboards.notation import JsonValue
-from dashboards.proving.ask import Answer, ranged
+from dashboards.proving.ask import Answer, instant, ranged
 from dashboards.proving.history import COARSE_SECONDS, Timeline
 from dashboards.proving.reading import Node, mapping, nodes, word
 from dashboards.proving.scenario import Labels
+from slo.names import BURN_RATE
 from slo.promql import parse, selected_metrics
 
 _AT_ONCE: Final = 4
@@ -74,17 +75,25 @@ def recorded(url: str, rules: Sequence[Rule], timeline: Timeline) -> Families:
     return families
 
 
-def alerts(rules: Sequence[Rule], timeline: Timeline) -> Families:
+def hottest(url: str, timeline: Timeline) -> Mapping[str, str]:
+    """The SLO that burns most where each phase ends, of the Prometheus at `url`."""
+    query = f"topk(1, max by (slo_id) ({BURN_RATE}))"
+    found = {phase: instant(url, query, time) for phase, time in timeline.moments().items()}
+    return {phase: some[0].labels["slo_id"] for phase, some in found.items() if some}
+
+
+def alerts(rules: Sequence[Rule], timeline: Timeline, burning: Mapping[str, str]) -> Families:
     """Prometheus's own series about alerts: one page and one ticket, where the story has them.
 
     Whether alerts fire when they should is proven elsewhere; here panels about alerts need
-    some that do.
+    some that do: those of the SLO that `burning` names for the phase, else the first.
     """
-    chosen = [_first(rules, severity) for severity in ("page", "ticket")]
     families: Families = {"ALERTS": [], "ALERTS_FOR_STATE": []}
     for phase, start, end in timeline.spans():
         if phase.alerting:
             times = range(start + COARSE_SECONDS, end + 1, COARSE_SECONDS)
+            slo_id = burning.get(phase.name, "")
+            chosen = [_first(rules, severity, slo_id) for severity in ("page", "ticket")]
             for rule in (rule for rule in chosen if rule is not None):
                 static = {key: text for key, text in rule.labels.items() if "{{" not in text}
                 labels = {"alertname": rule.alert, **static}
@@ -106,9 +115,10 @@ def _joined(families: Families) -> Families:
     return joined
 
 
-def _first(rules: Sequence[Rule], severity: str) -> Rule | None:
+def _first(rules: Sequence[Rule], severity: str, slo_id: str) -> Rule | None:
+    fit = [rule for rule in rules if rule.alert and rule.labels.get("severity") == severity]
     return next(
-        (rule for rule in rules if rule.alert and rule.labels.get("severity") == severity), None
+        (rule for rule in fit if rule.labels.get("slo_id") == slo_id), next(iter(fit), None)
     )
 
 

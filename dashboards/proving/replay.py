@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboards.proving.history import Timeline, exposition, samples
 from dashboards.proving.phases import HEALTHY
-from dashboards.proving.recorded import Families, Rule, alerts, levels, recorded
+from dashboards.proving.recorded import Families, Rule, alerts, hottest, levels, recorded
 from dashboards.proving.scenario import Labels, Series, series_of
 from dashboards.proving.users import own_events, silent, told
 from slo.catalog import MetricCatalog
@@ -61,7 +61,6 @@ def replayed(
         config.write_text("scrape_configs: []\n")
         fleet = _counted(series_of(catalog), timeline)
         _backfill(folder, {**_gauges(others, timeline), **fleet})
-        _backfill(folder, alerts(rules, timeline))
         with prometheus(folder, config) as server:
             own = own_events(rules, silent(server.url, rules, timeline.moments()[HEALTHY]))
         _backfill(folder, _counted((each for slo in own for each in slo.series), timeline))
@@ -71,6 +70,9 @@ def replayed(
             with prometheus(folder, config) as server:
                 families = recorded(server.url, level, timeline)
             _backfill(folder, families)
+        with prometheus(folder, config) as server:
+            burning = hottest(server.url, timeline)
+        _backfill(folder, alerts(rules, timeline, burning))
         with prometheus(folder, config) as server:
             yield Replay(server.url, tuple(slo.slo_id for slo in own))
 

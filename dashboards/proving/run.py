@@ -126,7 +126,13 @@ def _run(url: str, task: _Task, values: Mapping[str, str], seconds: int) -> Show
 
 
 def ask_as_grafana(
-    url: str, panel: Panel, target: Target, values: Mapping[str, str], seconds: int, time: int
+    url: str,
+    panel: Panel,
+    target: Target,
+    values: Mapping[str, str],
+    seconds: int,
+    time: int,
+    scrape: int = FINE_SECONDS,
 ) -> Reply | Refusal:
     """Run one query as Grafana does: variables filled in, start and end on the step's grid.
 
@@ -137,9 +143,10 @@ def ask_as_grafana(
         values: What the dashboard's variables stand for.
         seconds: How far back the dashboard looks.
         time: Seconds since 1970 at its right edge.
+        scrape: Seconds between two scrapes, as the data source is told.
     """
-    step = _step(seconds, panel, target)
-    query = expanded(target.expr, Moment(seconds, step, FINE_SECONDS), values)
+    step = _step(seconds, panel, target, scrape)
+    query = expanded(target.expr, Moment(seconds, step, scrape), values)
     start, end = (time - seconds) // step * step, time // step * step
     try:
         if target.instant:
@@ -149,10 +156,10 @@ def ask_as_grafana(
         return Refusal(query, str(error))
 
 
-def _step(seconds: int, panel: Panel, target: Target) -> int:
+def _step(seconds: int, panel: Panel, target: Target, scrape: int) -> int:
     least = target.interval or word(panel.node, "interval")
     found = re.fullmatch(r"(\d+)([mhd])", least)
-    shortest = int(found.group(1)) * _UNIT_SECONDS[found.group(2)] if found else FINE_SECONDS
+    shortest = int(found.group(1)) * _UNIT_SECONDS[found.group(2)] if found else scrape
     wanted = max(seconds / _POINTS, shortest)
     return next((step for step in _STEPS if step >= wanted), _STEPS[-1])
 

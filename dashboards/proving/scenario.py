@@ -81,6 +81,8 @@ _PER_SECOND: Final[Mapping[str, float]] = {
     "mas.agent.restarts": 0.000_01,
     "process.cpu.time": 0.3,
     "mas.llm.cost": 0.002,
+    "mas.dsr.requests": 0.000_1,
+    "mas.dsr.duration": 0.000_1,
 }
 _USUAL_PER_SECOND: Final = 2.0
 _LEVELS: Final[Mapping[str, float]] = {

@@ -9,7 +9,7 @@ from dashboards.board import Section
 from dashboards.layout import Size
 from dashboards.limits import any_is
 from dashboards.material import Material, hidden, renamed
-from dashboards.notation import JsonValue, plain
+from dashboards.notation import Json, JsonValue, plain
 from dashboards.panel import Link, State, Viz, Words
 from dashboards.panels import Stat, States, Table, Text
 from dashboards.query import Prom
@@ -109,19 +109,31 @@ def _table(material: Material) -> Viz:
         unit="s",
         decimals=0,
         sort="Firing for",
+        transformations=(_in_order(),),
         overrides=(
-            hidden("Time"),
             renamed("alertname", "Alert", ("links", _runbook_links(material))),
             renamed("severity", "Severity", ("mappings", _severity_words())),
             renamed("team", "Owner"),
-            renamed("service", "Service"),
             renamed("slo_id", "SLO"),
             renamed("root_cause", "Root cause"),
+            renamed("service", "Service"),
             renamed("Value", "Firing for", ("unit", "s")),
         ),
         value_links=(Link("Alertmanager", f"{material.urls.alertmanager}/#/alerts"),),
         wish=Size(14, 10),
     )
+
+
+def _in_order() -> Json:
+    """What one wants to know first, first: how bad, what, since when."""
+    order = ("severity", "alertname", "Value", "slo_id", "team", "root_cause", "service")
+    return {
+        "id": "organize",
+        "options": {
+            "excludeByName": {"Time": True},
+            "indexByName": {name: place for place, name in enumerate(order)},
+        },
+    }
 
 
 def _runbook_links(material: Material) -> list[JsonValue]:

@@ -67,15 +67,22 @@ def overview(material: Material) -> Section:
 
 def rows(material: Material) -> tuple[Section, ...]:
     """A folded row for each SLO."""
-    return tuple(_row(slo, material.alerts) for slo in material.slos)
+    watching: dict[str, list[AlertRule]] = {}
+    for rule in material.alerts:
+        if rule.slo is not None:
+            watching.setdefault(rule.slo.slo_id, []).append(rule)
+    return tuple(_row(slo, watching.get(slo.slo_id, [])) for slo in material.slos)
 
 
 def _table(material: Material) -> Viz:
     only = material.only()
-    budget, burn = ("custom.cellOptions", {"type": "color-text"}), limits.burn_steps(material.slos)
+    budget, burn = (
+        ("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
+        limits.burn_steps(material.slos),
+    )
     return Table(
         key="slos",
-        title="SLOs by budget left",
+        title="SLOs, the fastest spending first",
         words=Words(
             "Every SLO with its objective, the error budget left and the present burn rate; "
             "grouped SLOs show their worst group.",
@@ -174,10 +181,8 @@ def _tier_windows(slo: Slo) -> frozenset[tuple[int, str]]:
     return windows
 
 
-def _row(slo: Slo, alerts: tuple[AlertRule, ...]) -> Section:
-    links = runbook_of(
-        [rule for rule in alerts if rule.slo is not None and rule.slo.slo_id == slo.slo_id]
-    )
+def _row(slo: Slo, alerts: list[AlertRule]) -> Section:
+    links = runbook_of(alerts)
     matcher = f"slo_id={quoted(slo.slo_id)}"
     for label in slo.by:
         matcher += f', {label}=~"${_group(label)}"'

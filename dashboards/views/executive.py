@@ -63,7 +63,7 @@ def _budget(material: Material) -> Viz:
 def _burn(material: Material) -> Viz:
     return Stat(
         key="burn",
-        title="Budget spending pace, highest",
+        title="Budget spending pace (1 is as planned)",
         words=Words(
             "How fast the error budget is being spent, for the promise that spends fastest. "
             "1 means that it lasts exactly as long as planned.",

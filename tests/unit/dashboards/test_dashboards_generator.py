@@ -79,7 +79,7 @@ def test_the_executive_view_has_at_most_nine_tiles_and_what_the_guide_names() ->
     assert {
         "Agents available",
         "Error budget left, lowest",
-        "Budget spending pace, highest",
+        "Budget spending pace (1 is as planned)",
         "Days until a budget is spent",
         "Major incidents",
         "Average time to remediate",

@@ -95,7 +95,7 @@ def test_every_panel_is_drawn_with_and_without_data(view: str) -> None:
 
 
 def test_a_verdict_is_a_word_beside_its_colour() -> None:
-    text = drawn(titled("executive", "Budget spending pace, highest"), 99.0)
+    text = drawn(titled("executive", "Budget spending pace (1 is as planned)"), 99.0)
 
     assert "▲ bad" in text
     assert "99.00" in text
@@ -111,7 +111,7 @@ def test_a_label_cannot_become_markup() -> None:
 
 
 def test_a_refused_query_says_why() -> None:
-    panel = titled("executive", "Budget spending pace, highest")
+    panel = titled("executive", "Budget spending pace (1 is as planned)")
     refused = Filled(panel, (), START, END, "parse error: unexpected end")
 
     text = page([(Dashboard({"title": "one"}, (panel,)), [refused])], "")
