@@ -49,14 +49,14 @@ def backfill(
     from slo.replay import Story, replay  # noqa: PLC0415
     from slo.rules import compile_project  # noqa: PLC0415
 
-    reachable(prometheus)
+    source = reachable(prometheus)
     groups = [
         group for file in compile_project(reading.project).rule_files for group in file.groups
     ]
     story = Story(*stretch(since, until), reading.project.settings.intervals.scrape)
     waiting = Waiting(sys.stderr, active=sys.stderr.isatty() and not state.quiet)
     with played(), replay(story, waiting.show) as playing:
-        count = playing.record(groups, source=prometheus)
+        count = playing.record(groups, source=source)
         playing.stop()
         waiting.clear()
         blocks = _moved(playing.blocks, out)

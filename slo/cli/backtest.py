@@ -102,15 +102,14 @@ def backtest(  # noqa: PLR0913, PLR0917 - one parameter for each option
     from slo.cli.playing import reachable, stretch  # noqa: PLC0415
     from slo.cli.verify import Waiting  # noqa: PLC0415
 
-    if prometheus is not None:
-        reachable(prometheus)
+    source = None if prometheus is None else reachable(prometheus)
     span = stretch(since, until) if prometheus is not None else None
     waiting = Waiting(sys.stderr, active=sys.stderr.isatty() and not state.quiet)
     try:
         found = run_all(
             slos,
             reading.project.settings,
-            source=prometheus,
+            source=source,
             events=events,
             span=span,
             sweep=(objectives, policies),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +18,7 @@ from slo.exact import Duration
 from slo.replay import ReplayError, TooMuchError
 from slo.servers import MissingToolError, ServerError
 
+_PATIENCE_SECONDS: Final = 300.0
 _GRID_SECONDS: Final = 300
 """Stories begin and end at whole 5 minutes, as tiles do."""
 
@@ -58,14 +60,15 @@ def stretch(since: str, until: str | None) -> tuple[int, int]:
     return start, end
 
 
-def reachable(server: Prometheus) -> None:
-    """Nothing, when `server` answers queries.
+def reachable(server: Prometheus) -> Prometheus:
+    """`server`, after it has answered; from now on with the patience that a long past needs.
 
     Raises:
-        CannotTell: It does not.
+        CannotTell: It does not answer.
     """
     with answers():
         server.instant("vector(1)")
+    return replace(server, timeout_seconds=_PATIENCE_SECONDS)
 
 
 @contextmanager
