@@ -112,6 +112,7 @@ ENUMS: Final[dict[str, int]] = {
     },
 }
 _DEEPEST: Final = 50
+_MOST_DIGITS: Final = 20  # of a whole number; 64 bits have at most so many, with a sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,4 +271,4 @@ def _unescaped(text: str) -> str:
 
 
 def _is_whole(text: str) -> bool:
-    return text.lstrip("-").isdigit()
+    return len(text) <= _MOST_DIGITS and text.lstrip("-").isdigit()

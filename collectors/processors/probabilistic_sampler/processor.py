@@ -16,7 +16,7 @@ from collectors.processors.probabilistic_sampler.records import RecordCarriers
 from collectors.processors.probabilistic_sampler.spans import SpanCarriers
 from collectors.stateless import Stateless
 from collectors.wire.keep import keep
-from collectors.wire.scan import Scan, scan
+from collectors.wire.scan import Scan, locate
 
 
 class ProbabilisticSampler(Stateless):
@@ -30,7 +30,7 @@ class ProbabilisticSampler(Stateless):
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Put out what is kept of `batch`, each item with its threshold."""
-        scanned = scan(batch.signal, batch.payload)
+        scanned = locate(batch.signal, batch.payload, batch.items)
         if batch.signal is Signal.TRACES:
             kept, edited = self._spans(scanned)
         else:

@@ -39,7 +39,7 @@ class SliConnector:
     def step(self, batch: Batch, out: Emit) -> None:
         """Count `batch`, which ends here."""
         del out
-        self._tally.add(self._counter.count(batch.payload))
+        self._tally.add(self._counter.count(batch.payload, batch.items))
         self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
         if not self._began_wall_ns:
             self._began_wall_ns = batch.wall_ns

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from collectors.component import Signal
 from collectors.processors.sli.config import SloConfig, SpansConfig
-from collectors.wire.scan import Coded, Scan, scan
+from collectors.wire.scan import Coded, Scan, locate
 from collectors.wire.spans import (
     ERROR,
     durations_ns,
@@ -37,27 +39,48 @@ class Counter:
         for index, spans in enumerate(self._events):
             self._of_service.setdefault(spans.service, []).append(index)
 
-    def count(self, payload: bytes) -> Counts:
+    def count(self, payload: bytes, items: int) -> Counts:
         """Good and bad events in a traces request: shape (SLOs, 2), in the order of the SLOs.
 
-        Raises:
-            Malformed: It is no traces request.
+        Args:
+            payload: The request, which was validated before.
+            items: Its spans.
         """
         found = np.zeros((len(self._events), 2), np.int64)
-        scanned = scan(Signal.TRACES, payload)
+        scanned = locate(Signal.TRACES, payload, items)
+        candidates = self._candidates(scanned)
+        if not candidates:
+            return found
+        # Whatever else is asked is asked of spans only that have a service and name for it.
+        rows = np.flatnonzero(reduce(np.logical_or, (mask for _, mask in candidates)))
+        wanted = [self._events[index] for index, _ in candidates]
+        columns = _Columns(replace(scanned, entries=scanned.entries[rows]), wanted)
+        for index, mask in candidates:
+            events = columns.events(self._events[index], mask[rows])
+            bad = int(np.count_nonzero(columns.bad(self._events[index], events)))
+            found[index] += (int(np.count_nonzero(events)) - bad, bad)
+        return found
+
+    def _candidates(self, scanned: Scan) -> list[tuple[int, Mask]]:
+        """SLOs, and the spans of their service and name; those without any are left out."""
         services = resource_attributes(scanned, (_SERVICE,))[_SERVICE]
         concerned = [self._of_service.get(as_text(value), []) for value in services.values]
-        wanted = [self._events[index] for indexes in concerned for index in indexes]
-        if not wanted:
-            return found
-        columns = _Columns(scanned, wanted)
+        if not any(concerned):
+            return []
         code_of_span = services.codes[resource_rows(scanned)]
-        for code, indexes in enumerate(concerned):
+        indexes = {index for of_code in concerned for index in of_code}
+        is_named = any(self._events[index].span_name is not None for index in indexes)
+        names = span_names(scanned) if is_named else None
+        found: list[tuple[int, Mask]] = []
+        for code, of_code in enumerate(concerned):
             of_service: Mask = code_of_span == code
-            for index in indexes:
-                events = columns.events(self._events[index], of_service)
-                bad = int(np.count_nonzero(columns.bad(self._events[index], events)))
-                found[index] += (int(np.count_nonzero(events)) - bad, bad)
+            for index in of_code:
+                name = self._events[index].span_name
+                mask = of_service
+                if name is not None and names is not None:
+                    mask = of_service & named(names, name)
+                if mask.any():
+                    found.append((index, mask))
         return found
 
 
@@ -68,14 +91,11 @@ class _Columns:
         self._scanned = scanned
         keys = {key for spans in wanted for key in (*spans.attributes, *spans.bad.attributes)}
         self._attributes: Mapping[str, Coded] = span_attributes(scanned, sorted(keys))
-        self._names: Coded | None = None
         self._masks: dict[tuple[str, str | int], Mask] = {}
 
-    def events(self, spans: SpansConfig, of_service: Mask) -> Mask:
-        """Which spans are events."""
-        events = of_service
-        if spans.span_name is not None:
-            events = events & self._named(spans.span_name)
+    def events(self, spans: SpansConfig, candidates: Mask) -> Mask:
+        """Which of `candidates`, spans of the right service and name, are events."""
+        events = candidates
         for key, text in spans.attributes.items():
             events = events & self._equal(key, text)
         return events
@@ -93,12 +113,6 @@ class _Columns:
         for key, text in spans.bad.attributes.items():
             bad |= self._equal(key, text)
         return bad & events
-
-    def _named(self, name: str) -> Mask:
-        if self._names is None:
-            self._names = span_names(self._scanned)
-        names = self._names
-        return self._once(("name", name), lambda: named(names, name))
 
     def _equal(self, key: str, text: str) -> Mask:
         return self._once((f"attribute {key}", text), lambda: equal(self._attributes[key], text))

@@ -25,7 +25,7 @@ class SliProcessor(Stateless):
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Count `batch` and put it out as it came."""
-        counts = self._counter.count(batch.payload)
+        counts = self._counter.count(batch.payload, batch.items)
         if counts.any():
             self._tally.add(counts)
             self._show()

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import yaml
+
 from collectors.config.load import Text, load
 from collectors.config.registry import Kind, Registry
 from collectors.config.tree import Surroundings
 from collectors.connectors.spanmetrics import SpanMetricsConfig
+from collectors.ottl import CONTEXTS
+from collectors.ottl.conditions import FUNCTIONS
+from collectors.processors.filter import FilterConfig
 from collectors.processors.probabilistic_sampler import SamplerConfig
 
 PAGE = (Path(__file__).parents[3] / "docs" / "spans-and-sampling.md").read_text("utf-8")
@@ -23,6 +28,20 @@ def test_the_example_is_a_configuration_without_a_warning() -> None:
     assert problems == []
     assert loaded is not None
     assert (Kind.CONNECTORS, "spanmetrics") in loaded.components
+
+
+def test_the_filter_of_the_page_is_understood() -> None:
+    (example,) = re.findall(r"```\n(filter:.*?)```", PAGE, re.DOTALL)
+
+    FilterConfig.model_validate(yaml.safe_load(example)["filter"])
+
+
+def test_every_path_and_function_is_told() -> None:
+    for context in CONTEXTS.values():
+        for path in context.paths:
+            assert f"`{path}" in PAGE, path
+    for function in FUNCTIONS:
+        assert f"`{function}" in PAGE
 
 
 def test_every_key_is_told() -> None:

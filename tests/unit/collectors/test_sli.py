@@ -14,7 +14,6 @@ from collectors.component import Batch, Processor, Signal
 from collectors.processors.sli import CONNECTOR, FACTORY, SliConfig, SliConnectorConfig
 from collectors.testing import MemoryMeter, settings
 from collectors.testing.samples import batch
-from collectors.wire import Malformed
 from slo.names import SLI_EVENTS
 
 SECOND = 1_000_000_000
@@ -78,18 +77,6 @@ def test_an_slo_that_comes_back_goes_on_where_it_stood() -> None:
     again = make(meter, one=steps())
 
     again.restore(without.snapshot())
-
-    assert shown(meter, "one") == (3, 0)
-
-
-def test_a_request_that_cannot_be_read_changes_nothing() -> None:
-    meter = MemoryMeter()
-    counter = make(meter, one=steps())
-    counter.step(batch(Signal.TRACES, items=3), lambda _: None)
-    broken = Batch(Signal.TRACES, b"\x0a\xff", 1, batch(Signal.TRACES).context, 0, 0)
-
-    with pytest.raises(Malformed):
-        counter.step(broken, no_output)
 
     assert shown(meter, "one") == (3, 0)
 
