@@ -11,8 +11,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from dataclasses import dataclass, field
+from typing import IO, Final, TypeAlias, cast
 
 MAX_POINTS: Final = 10_000
 """Points of one series in one answer; Prometheus refuses more than 11,000."""
@@ -56,11 +56,13 @@ class Prometheus:
         url: Its base address, ``http`` or ``https``; a path prefix is kept.
         timeout_seconds: Longest silence that is waited for, above 0.
         max_bytes: Longest answer that is read.
+        headers: Sent with every question: who asks, for which tenant. Never printed.
     """
 
     url: str
     timeout_seconds: float = 30.0
     max_bytes: int = 256 * _MIB
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         parts = urllib.parse.urlsplit(self.url)
@@ -94,10 +96,10 @@ class Prometheus:
     def _get(self, path: str, asked: Mapping[str, str]) -> Plain:
         body = urllib.parse.urlencode({**asked, "timeout": f"{self.timeout_seconds:.0f}s"})
         request = urllib.request.Request(  # noqa: S310 - http and https only, see __post_init__
-            f"{self.url.rstrip('/')}/api/v1/{path}", body.encode()
+            f"{self.url.rstrip('/')}/api/v1/{path}", body.encode(), dict(self.headers)
         )
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout_seconds) as reply:  # noqa: S310 - as above
+            with _OPENER.open(request, timeout=self.timeout_seconds) as reply:
                 raw = cast("bytes", reply.read(self.max_bytes + 1))
         except urllib.error.HTTPError as error:
             raise self._refusal(error) from error
@@ -130,6 +132,25 @@ class Prometheus:
             msg = f"{self.url} does not answer as a Prometheus does: no status success"
             raise UnreachableError(msg)
         return body.get("data")
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: a credential is for the address that was given."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> None:
+        """No request: the redirection is the answer."""
+        del self, req, fp, code, msg, headers, newurl
+
+
+_OPENER: Final = urllib.request.build_opener(_Stay())
 
 
 def _words(error: OSError | http.client.HTTPException) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -17,13 +19,24 @@ from slo.servers import free_port
 
 
 @contextmanager
-def answering(code: int, body: bytes, *, wait: threading.Event | None = None) -> Generator[str]:
+def answering(
+    code: int,
+    body: bytes,
+    *,
+    wait: threading.Event | None = None,
+    seen: list[dict[str, str]] | None = None,
+    to: str = "",
+) -> Generator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
+            if seen is not None:
+                seen.append(dict(self.headers.items()))
             if wait is not None:
                 wait.wait(20)
             self.send_response(code)
+            if to:
+                self.send_header("Location", to)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if wait is None:
@@ -90,6 +103,48 @@ def test_an_answer_without_end_is_not_read() -> None:
         Prometheus(url, max_bytes=1_000).instant("up")
 
 
+def test_headers_are_sent_and_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "headers"
+    file.write_text("# for Mimir\nAuthorization: Bearer s3cret\nX-Scope-OrgID: fleet\n")
+    seen: list[dict[str, str]] = []
+
+    with answering(200, vector("1"), seen=seen) as url:
+        run(["gate", "--prometheus", url, "--headers", str(file), "--slo", "x"])
+        server = Prometheus(url, headers=(("Authorization", "Bearer s3cret"),))
+
+    told = {name.lower(): text for name, text in seen[0].items()}
+    assert (told["authorization"], told["x-scope-orgid"]) == ("Bearer s3cret", "fleet")
+    assert "s3cret" not in repr(server)
+
+
+def test_a_line_that_is_no_header_is_wrong_usage_and_not_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "headers"
+    file.write_text("Bearer s3cret\n")
+
+    code = run(["gate", "--prometheus", "http://x", "--headers", str(file), "--slo", "x"])
+
+    assert code == 2
+    told = capsys.readouterr().err
+    assert "headers:1 must be a header" in told
+    assert "s3cret" not in told
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+def test_a_credential_goes_nowhere_but_to_its_address(code: int) -> None:
+    elsewhere: list[dict[str, str]] = []
+
+    with (
+        answering(200, vector("1"), seen=elsewhere) as other,
+        answering(code, b"", to=f"{other}/api/v1/query") as url,
+        pytest.raises(UnreachableError, match=f"answers {code}"),
+    ):
+        Prometheus(url, headers=(("Authorization", "x"),)).instant("up")
+
+    assert elsewhere == []
+
+
 def test_a_server_that_says_nothing_is_left_after_the_timeout() -> None:
     with (
         answering(200, b"", wait=threading.Event()) as url,
@@ -131,3 +186,26 @@ def test_what_a_server_says_cannot_move_the_cursor() -> None:
 
     assert "\x1b" not in told.output
     assert "a?[2Jb" in told.output
+
+
+def test_status_is_shown_again_and_again_until_somebody_stops_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = {"slo_id": "shop-checkout", "objective": "99", "window": "30d"}
+    result = [{"metric": labels, "value": [1, "0.5"]}]
+    body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}})
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", nap)
+    with answering(200, body.encode()) as url:
+        code = run(["status", "--prometheus", url, "--watch", "--every", "5"])
+
+    shown = capsys.readouterr()
+    assert (code, naps) == (130, [5.0, 5.0, 5.0])
+    assert shown.out.count("shop-checkout") == 3
+    assert "interrupted" in shown.err
