@@ -7,6 +7,7 @@ looked into.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import numpy as np
@@ -14,7 +15,17 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from pydantic import Field
 
 from collectors.actions import ActionConfig, Actions, Attributes
-from collectors.component import Batch, Config, Context, Emit, ProcessorFactory, Settings, Signal
+from collectors.component import (
+    Batch,
+    Config,
+    Context,
+    Emit,
+    ProcessorFactory,
+    Settings,
+    Signal,
+    StartError,
+)
+from collectors.matching import MatchConfig, Selection, StrangeProperty
 from collectors.net.slices import delimited, slices
 from collectors.stateless import Stateless
 from collectors.wire.keep import keep
@@ -30,17 +41,33 @@ _DATA_POINTS: Final = 1
 
 
 class AttributesConfig(Config):
-    """Configuration of `attributes`: edits, applied in order."""
+    """Configuration of `attributes`.
+
+    Attributes:
+        actions: Edits, applied in order.
+        include: Only items that match are edited.
+        exclude: Items that match are not.
+    """
 
     actions: Annotated[list[ActionConfig], Field(min_length=1)]
+    include: MatchConfig | None = None
+    exclude: MatchConfig | None = None
 
 
 class AttributesProcessor(Stateless):
     """Rewrites the attributes of each item."""
 
-    def __init__(self, config: AttributesConfig) -> None:
+    def __init__(self, config: AttributesConfig, signals: Sequence[Signal] = tuple(Signal)) -> None:
+        """Take `config` for pipelines of `signals`.
+
+        Raises:
+            StrangeProperty: It asks for what their items do not have.
+        """
         self._actions = Actions(config.actions)
         self._needles = self._actions.needles()
+        self._meant = {
+            signal: Selection(config.include, config.exclude, signal) for signal in signals
+        }
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Put `batch` out with its attributes edited; items and their order stay."""
@@ -49,7 +76,8 @@ class AttributesProcessor(Stateless):
             return
         scanned = scan(batch.signal, batch.payload)
         edited: dict[int, bytes] = {}
-        for row, (_, start, end, _) in enumerate(scanned.entries.tolist()):
+        rows = np.flatnonzero(self._meant[batch.signal](scanned)).tolist()
+        for row, (_, start, end, _) in zip(rows, scanned.entries[rows].tolist(), strict=True):
             body = batch.payload[start:end]
             if self._concerns(body):
                 changed = self._edited(batch.signal, body, batch.context)
@@ -96,8 +124,12 @@ class AttributesProcessor(Stateless):
         )
 
 
-def _create(config: AttributesConfig, _settings: Settings) -> AttributesProcessor:
-    return AttributesProcessor(config)
+def _create(config: AttributesConfig, settings: Settings) -> AttributesProcessor:
+    try:
+        return AttributesProcessor(config, settings.signals)
+    except StrangeProperty as error:
+        msg = f"{settings.component_id}: {error}"
+        raise StartError(msg) from error
 
 
 FACTORY = ProcessorFactory(config=AttributesConfig, create=_create, signals=frozenset(Signal))
