@@ -44,6 +44,22 @@ def read(paths: Sequence[Path]) -> Loaded:
     return loaded
 
 
+def read_again(paths: Sequence[Path]) -> Loaded | str:
+    """The configuration as it is now, or in one line what is wrong with it."""
+    try:
+        texts, problems = loading.read(paths) if paths else ([_built_in()], [])
+        loaded = None
+        if not problems:
+            loaded, problems = loading.load(texts, _surroundings(), Registry.installed())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the daemon goes on as it was
+        return f"the configuration cannot be read: {error!r}"
+    if loaded is not None and not has_errors(problems):
+        return loaded
+    first = next(problem for problem in problems if has_errors([problem]))
+    place = f"{first.place.file}:{first.place.line}:{first.place.column}: " if first.place else ""
+    return f"the configuration has {count(problems)}: {place}{first.text}"
+
+
 def tell(problems: Sequence[Diagnostic], texts: Sequence[loading.Text]) -> None:
     """Draw `problems` on stderr."""
     if problems:

@@ -8,17 +8,19 @@ import logging
 import signal
 import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import click
 
-from collectors.cli.given import config_option, read, stop
+from collectors.cli.given import config_option, read, read_again, stop
 from collectors.component import StartError
 from collectors.config.model import LogsConfig
 from collectors.config.plan import plan
-from collectors.service import runtime
+from collectors.service import Reload
+from collectors.service import run as run_daemon
 from collectors.service.plan import ServicePlan
 
 _LEVELS: Final = {
@@ -35,19 +37,22 @@ _log = logging.getLogger(__name__)
 def run(paths: tuple[Path, ...]) -> None:
     """Run the daemon until SIGTERM, which drains and ends it with exit code 0.
 
+    SIGHUP reads the configuration again: a good one takes over where the old one stood, a bad
+    one is told in one line and changes nothing.
+
     Without --config: OTLP in on 127.0.0.1:4317 and :4318, metrics for Prometheus on :8889,
     traces and logs into files below the user's state directory.
     """
     loaded = read(paths)
     _set_up_logs(loaded.telemetry.logs)
     try:
-        asyncio.run(_until_told(plan(loaded)))
+        asyncio.run(_until_told(plan(loaded), paths))
     except StartError as error:
         stop(str(error))
 
 
-async def _until_told(what: ServicePlan) -> None:
-    told = asyncio.Event()
+async def _until_told(what: ServicePlan, paths: tuple[Path, ...]) -> None:
+    told, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def tell(number: signal.Signals) -> None:
@@ -58,11 +63,18 @@ async def _until_told(what: ServicePlan) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, tell, number)
-    loop.add_signal_handler(
-        signal.SIGHUP, _log.warning, "SIGHUP is ignored: restart to change the configuration"
-    )
-    await runtime.run(what, version=version("fleetslo"), stop=told)
+    loop.add_signal_handler(signal.SIGHUP, again.set)
+    reload = Reload(again, partial(_read_again, paths))
+    await run_daemon(what, version=version("fleetslo"), stop=told, reload=reload)
     _log.info("stopped")
+
+
+def _read_again(paths: tuple[Path, ...]) -> ServicePlan | None:
+    found = read_again(paths)
+    if isinstance(found, str):
+        _log.error("reload: %s; the old configuration goes on", found)
+        return None
+    return plan(found)
 
 
 def _set_up_logs(config: LogsConfig) -> None:

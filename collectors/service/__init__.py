@@ -1,5 +1,6 @@
 """The runtime: receivers in, logs and graph in the middle, exporters out, and the books."""
 
+from collectors.service.daemon import Reload, run
 from collectors.service.plan import (
     ConnectorPlan,
     Durability,
@@ -14,7 +15,7 @@ from collectors.service.plan import (
     StorageSettings,
     TelemetrySettings,
 )
-from collectors.service.runtime import Service, run
+from collectors.service.runtime import Service
 
 __all__ = [
     "ConnectorPlan",
@@ -26,6 +27,7 @@ __all__ = [
     "ProcessorPlan",
     "QueueSettings",
     "ReceiverPlan",
+    "Reload",
     "Service",
     "ServicePlan",
     "StorageSettings",

@@ -25,6 +25,7 @@ from collectors.service.meter import SelfMeter
 from collectors.service.plan import ServicePlan
 from collectors.service.recall import deaths, known_requests
 from collectors.service.selfmetrics import MetricsPage, SelfMetrics, Watched
+from collectors.service.shares import Shares
 from collectors.service.stepper import Stepper, StepperParts
 from collectors.service.storage import Storage
 from collectors.service.wakeup import Mailbox
@@ -85,6 +86,7 @@ class Assembly:
         self._keeper = self._make_keeper()
         self._budget = self._make_budget()
         self._known = Known()
+        self._shares = Shares()
         self._engine: Engine | None = None
         self._courier: Courier | None = None
         self._door: Door | None = None
@@ -118,8 +120,11 @@ class Assembly:
             self._receivers.append(receiver)
             await receiver.start()
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Stop in reverse: no more in, the graph to its end, out what goes out in time."""
+    async def stop(self, grace_seconds: float, *, drain: bool = True) -> None:
+        """Stop in reverse: no more in, the graph to its end, out what goes out in time.
+
+        See `Courier.stop` for what `drain` is about.
+        """
         await asyncio.gather(*(_quietly(receiver.stop()) for receiver in self._receivers))
         if self._door is not None:
             self._door.close()
@@ -127,7 +132,7 @@ class Assembly:
         if self._engine is not None:
             await self._finish(self._engine)
         if self._courier is not None:
-            await self._courier.stop(grace_seconds)
+            await self._courier.stop(grace_seconds, drain=drain)
         for view in self.components.views.values():
             await _quietly(view.stop())
         if self.server is not None:
@@ -207,6 +212,8 @@ class Assembly:
             marker=storage.marker,
             abandon=self._abandon,
             has_dead_room=self._budget.has_dead_room,
+            shares=self._shares,
+            next_output=storage.outbox.end,
         )
         stepper = Stepper(parts, beginning)
         stepper.publish(beginning.offset)
@@ -267,6 +274,7 @@ class Assembly:
                 draw=around.draw,
                 crashed=around.crashed,
                 is_settled=engine.is_settled,
+                shares=self._shares,
                 dead_max_age_seconds=around.plan.storage.dead_max_age_seconds,
             )
         )
@@ -277,6 +285,7 @@ class Assembly:
             inbox=around.storage.inbox,
             budget=self._budget,
             known=self._known,
+            shares=self._shares,
             clock=around.clock,
             meter=around.meter,
             mailbox=around.mailbox,

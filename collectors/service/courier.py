@@ -19,6 +19,7 @@ from collectors.service.cursor import Cursor
 from collectors.service.delivery import Destination, DestinationParts, Removed
 from collectors.service.keeper import Keeper
 from collectors.service.plan import QueueSettings
+from collectors.service.shares import Shares, holder
 from collectors.service.state import SavedCursor, StateFiles
 from collectors.service.wakeup import Mailbox
 
@@ -58,6 +59,7 @@ class CourierParts:
     draw: Callable[[], float]
     crashed: Callable[[BaseException], None]
     is_settled: Callable[[], bool]
+    shares: Shares
     dead_max_age_seconds: float = 0.0
 
 
@@ -96,15 +98,23 @@ class Courier:
             task.add_done_callback(self._ended)
         self._parts.outbox.listen(lambda: self._parts.mailbox.post(self._wake))
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Let what is on its way arrive, for so long; then save where everybody stands."""
-        try:
-            async with asyncio.timeout(grace_seconds):
-                while self._tasks and not self._is_drained():
-                    self._moved.clear()
-                    await self._moved.wait()
-        except TimeoutError:
-            _log.info("not everything was delivered; it stays on disk")
+    async def stop(self, grace_seconds: float, *, drain: bool = True) -> None:
+        """Save where everybody stands, after a while for what is to be delivered.
+
+        Args:
+            grace_seconds: The longest while.
+            drain: Whether all that waits is to go out, or only what is on its way to arrive.
+        """
+        if drain:
+            try:
+                async with asyncio.timeout(grace_seconds):
+                    while self._tasks and not self._is_drained():
+                        self._moved.clear()
+                        await self._moved.wait()
+            except TimeoutError:
+                _log.info("not everything was delivered; it stays on disk")
+        else:
+            await asyncio.gather(*(d.finish(grace_seconds) for d in self.destinations))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -176,6 +186,7 @@ class Courier:
                 return
             self._versions = versions
             self._low = min((c.low for c in cursors.values()), default=self._parts.outbox.end)
+        self._parts.shares.passed(self._low)
         if self._is_counted:
             before = min(self._low, self._parts.keeper.trimmable_outbox)
             await asyncio.to_thread(self._parts.outbox.trim, before, self._parts.clock.wall_ns())
@@ -200,10 +211,11 @@ class Courier:
             if note.signal is None:
                 continue
             try:
-                destinations = OutboxWords.decode(note.meta).destinations
+                words = OutboxWords.decode(note.meta)
             except Unreadable:
                 continue
-            for name in destinations:
+            self._parts.shares.add(note.offset, holder(words.context), note.payload_bytes)
+            for name in words.destinations:
                 low, done = waiting.get(name, (end, _NONE))
                 if note.offset >= low and note.offset not in done:
                     found[name].append((note.signal, note.items))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from collectors.component import Batch, Delivery, Exporter, Meter, NeverTaken, TryLater
 from collectors.log import Entry, Log, LogFailed
@@ -17,6 +19,7 @@ from collectors.service import names
 from collectors.service.backoff import Backoff
 from collectors.service.books import Books
 from collectors.service.clock import Clock
+from collectors.service.concurrency import Concurrency
 from collectors.service.cursor import Cursor
 from collectors.service.dead import DELIVERY, dead_letter
 from collectors.service.plan import OnFull, QueueSettings
@@ -24,6 +27,8 @@ from collectors.service.queue import Group, Queue, Queued, merge
 from collectors.wire import Malformed, inspect, split
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _RETRY_SECONDS = 1.0
 _FULL_PAUSE_SECONDS = 1.0
@@ -85,13 +90,21 @@ class Destination:
         self.name = parts.name
         self.queue = Queue(parts.name, parts.outbox, parts.cursor, parts.settings, parts.clock)
         self._slots = asyncio.Semaphore(parts.settings.num_consumers)
+        self._turns = Concurrency(parts.settings.num_consumers)
         self._sending: set[asyncio.Task[None]] = set()
+        self._pausing: set[asyncio.Task[None]] = set()
+        self._is_finishing = False
         self._failing_since: str = ""
 
     @property
     def in_flight(self) -> int:
         """Requests that are on their way."""
-        return len(self._sending)
+        return self._turns.busy
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be on their way at once, for now."""
+        return self._turns.limit
 
     @property
     def cursor(self) -> Cursor:
@@ -108,6 +121,8 @@ class Destination:
                 except BaseException:
                     self._slots.release()
                     raise
+                if self._is_finishing:
+                    await asyncio.Event().wait()  # the group stays on the disk
                 task = asyncio.create_task(self._send(group))
                 self._sending.add(task)
                 task.add_done_callback(self._ended)
@@ -116,6 +131,17 @@ class Destination:
                 task.cancel()
             await asyncio.gather(*self._sending, return_exceptions=True)
             self.queue.close()
+
+    async def finish(self, grace_seconds: float) -> None:
+        """Begin nothing new, and let the far end answer what it is being asked, for so long.
+
+        What waits for its next attempt does not wait any longer: it stays on the disk.
+        """
+        self._is_finishing = True
+        for task in self._pausing:
+            task.cancel()
+        if self._sending:
+            await asyncio.wait(list(self._sending), timeout=grace_seconds)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
@@ -152,7 +178,7 @@ class Destination:
                 await self._bury(piece, "the disk budget is used up and on_full is dead_letter")
                 return
             try:
-                delivery = await parts.exporter.deliver(piece.batch)
+                delivery = await self._attempt(piece.batch)
             except NeverTaken as answer:
                 await self._divide(piece, answer)
                 return
@@ -169,7 +195,41 @@ class Destination:
                 await self._bury(piece, f"gave up after {waited:.0f} s: {reason}")
                 return
             self._tell_failing(reason)
-            await self._wait(backoff.next_seconds(hint))
+            await self._pause(backoff.next_seconds(hint))
+
+    async def _attempt(self, batch: Batch) -> Delivery:
+        """Send once, in turn; how that went says how many turns there are."""
+        turns = self._turns
+        begun = await self._while_idle(turns.begin())
+        began = time.perf_counter()
+        try:
+            delivery = await self._parts.exporter.deliver(batch)
+        except NeverTaken:
+            raise
+        except Exception:
+            turns.refused(begun)
+            raise
+        else:
+            turns.answered(time.perf_counter() - began)
+            return delivery
+        finally:
+            turns.end()
+
+    async def _pause(self, seconds: float) -> None:
+        await self._while_idle(self._wait(seconds))
+
+    async def _while_idle(self, waiting: Awaitable[T]) -> T:
+        """Wait for what concerns nobody else: `finish` may end it."""
+        task = asyncio.current_task()
+        if task is None or task not in self._sending:
+            return await waiting
+        self._pausing.add(task)
+        if self._is_finishing:
+            task.cancel()
+        try:
+            return await waiting
+        finally:
+            self._pausing.discard(task)
 
     def _gives_way(self) -> bool:
         return self._parts.settings.on_full is OnFull.DEAD_LETTER and self._parts.is_full()

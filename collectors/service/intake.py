@@ -19,6 +19,7 @@ from collectors.service import names
 from collectors.service.budget import Budget
 from collectors.service.clock import Clock
 from collectors.service.duplicates import Known, digest
+from collectors.service.shares import Shares, holder
 from collectors.service.wakeup import Mailbox
 
 _HINT_SECONDS = (1.0, 2.0)
@@ -34,6 +35,7 @@ class Admission:
     inbox: Log
     budget: Budget
     known: Known
+    shares: Shares
     clock: Clock
     meter: Meter
     mailbox: Mailbox
@@ -72,19 +74,23 @@ class Door:
         if (pending := self._on_their_way.get(mark)) is not None:
             await _settled(pending)
             return False
-        self._check(signal, len(payload))
+        self._check(signal, len(payload), holder(context))
         words = InboxWords(receiver, context, mark).encode()
         entry = Entry(Kind.DATA, signal, items, clock.steady_ns(), clock.wall_ns(), words, payload)
         await _settled(self._append(mark, entry))
         return True
 
-    def _check(self, signal: Signal, size_bytes: int) -> None:
+    def _check(self, signal: Signal, size_bytes: int, tenant: str) -> None:
         if self._is_closed:
             msg = "the daemon is stopping"
             raise Refused(msg, _hint_seconds())
         if not self._admission.budget.admits(signal, size_bytes):
             limit = self._admission.budget.limit_bytes
             msg = f"the disk budget of {limit} bytes is used up"
+            raise Refused(msg, _hint_seconds())
+        used, limit = self._admission.budget.used_bytes, self._admission.budget.limit_bytes
+        if not self._admission.shares.allows(tenant, size_bytes, used, limit):
+            msg = f"{tenant or 'this sender'} holds its fair share of the disk already"
             raise Refused(msg, _hint_seconds())
 
     def _append(self, mark: str, entry: Entry) -> asyncio.Future[None]:

@@ -14,10 +14,11 @@ from collectors.component import View
 from collectors.graph import DeadWords, Graph, OutboxWords, Unreadable
 from collectors.log import Kind, Log, Mark, skim
 from collectors.service.books import Counts, no_counts
+from collectors.service.burial import DeadIdentity
 from collectors.service.clock import Clock
 from collectors.service.dead import GRAPH
 from collectors.service.state import Identity, SavedCursor, Snapshot, StateFiles
-from collectors.service.stepper import Beginning, DeadIdentity, Stepper
+from collectors.service.stepper import Beginning, Stepper
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Keeper:
         self._saved_offset = snapshot.inbox.end if snapshot is not None else -1
         self._known_from = snapshot.known_from if snapshot is not None else 0
         self.is_new_configuration = snapshot is None or snapshot.fingerprint != parts.fingerprint
+        self._dead_from = snapshot.dead_end if snapshot is not None else 0
+        self._last_dead = -1
         self.unproven = ""
 
     @property
@@ -151,11 +154,13 @@ class Keeper:
         state |= {VIEW_STATE + name: view.snapshot() for name, view in parts.views.items()}
         if stepper.offset > stepper.repeats_until:
             self._known_from = outbox.end
+        if stepper.offset > self._last_dead:
+            self._dead_from = dead.end
         snapshot = Snapshot(
             inbox=Mark(stepper.offset, stepper.passed, parts.inbox.steady_ns),
             outbox=Mark(outbox.end, outbox.totals, outbox.steady_ns),
             known_from=self._known_from,
-            dead_end=dead.end,
+            dead_end=self._dead_from,
             read=stepper.read,
             lost=stepper.lost,
             last=stepper.last,
@@ -223,6 +228,7 @@ class Keeper:
                 continue
             if words.stage == GRAPH and words.origin >= inbox_offset:
                 found.add((words.origin, words.index, words.destination))
+                self._last_dead = max(self._last_dead, words.origin)
         return frozenset(found)
 
 

@@ -108,17 +108,19 @@ class Service:
         if self._crash is not None:
             raise self._crash
 
-    async def stop(self, *, grace_seconds: float | None = None) -> None:
+    async def stop(self, *, grace_seconds: float | None = None, drain: bool = True) -> None:
         """Drain, save, and close. Safe without start and twice.
 
         Args:
             grace_seconds: Time for what is on its way; None is what the plan says.
+            drain: Whether all that waits is to go out in that time, or only what is on
+                its way to arrive.
         """
         assembly, self._assembly = self._assembly, None
         self._listens = False
         if assembly is not None:
             await assembly.stop(
-                self._plan.grace_seconds if grace_seconds is None else grace_seconds
+                self._plan.grace_seconds if grace_seconds is None else grace_seconds, drain=drain
             )
 
     def _assemble(self, storage: Storage) -> Assembly:
@@ -158,30 +160,3 @@ class Service:
         self._listens = False
         self._crash = error
         self._has_crashed.set()
-
-
-async def run(plan: ServicePlan, *, stop: asyncio.Event, version: str = "") -> None:
-    """Run `plan` until `stop` is set, then drain and end.
-
-    Raises:
-        StartError: It cannot run; one line says why.
-    """
-    service = Service(plan, version=version)
-    await service.start()
-    _log.info(
-        "ready: receivers %s, exporters %s, own metrics %s, data in %s",
-        ", ".join(sorted(plan.receivers)),
-        ", ".join(sorted(plan.exporters)),
-        f"{plan.telemetry.metrics_host}:{service.metrics_port}" if service.metrics_port else "off",
-        plan.storage.directory,
-    )
-    stopping = asyncio.create_task(stop.wait())
-    crashing = asyncio.create_task(service.crashed())
-    try:
-        await asyncio.wait((stopping, crashing), return_when=asyncio.FIRST_COMPLETED)
-        if crashing.done():
-            crashing.result()
-    finally:
-        for task in (stopping, crashing):
-            task.cancel()
-        await service.stop()

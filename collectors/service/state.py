@@ -41,7 +41,7 @@ class Snapshot:
         inbox: The inbox up to this place.
         outbox: The outbox when everything up to this place was in it.
         known_from: Outbox records below it are of inbox records before this place.
-        dead_end: End of the dead letters then.
+        dead_end: Dead letters below it are of inbox records before this place.
         read: Items read, as the graph counted them.
         lost: Items that it could not read.
         last: The last output that is in the outbox.

@@ -12,9 +12,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from collectors.component import Batch, Context, Meter, Signal, View
+from collectors.component import Batch, Meter, Signal, View
 from collectors.graph import (
     Graph,
     InboxWords,
@@ -32,10 +32,8 @@ from collectors.graph import (
 from collectors.log import (
     SIGNALS,
     Entry,
-    Incomplete,
     Kind,
     Log,
-    LogFailed,
     Reader,
     Record,
     Totals,
@@ -44,17 +42,13 @@ from collectors.log import (
 from collectors.log.record import advance, raise_to
 from collectors.service import names
 from collectors.service.books import Books, Counts, Progress, no_counts
+from collectors.service.burial import Burial, DeadIdentity
 from collectors.service.clock import Clock
-from collectors.service.dead import GRAPH, dead_letter
 from collectors.service.marker import MOST_DEATHS, Marker
-from collectors.service.outbox import Abandoned
+from collectors.service.shares import Shares, holder
 from collectors.service.state import Identity
 
 _log = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 0.5
-
-DeadIdentity = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +88,8 @@ class StepperParts:
         meters: Of the pipelines' processors: silent while the graph repeats itself.
         abandon: Set once the daemon must end though the disk takes nothing.
         has_dead_room: Whether a dead letter of so many bytes fits into their share.
+        shares: Told of every output that begins to wait.
+        next_output: Offset in the outbox that the next output gets.
     """
 
     graph: Graph
@@ -108,6 +104,8 @@ class StepperParts:
     marker: Marker
     abandon: threading.Event
     has_dead_room: Callable[[int], bool] = lambda _: True
+    shares: Shares = field(default_factory=Shares)
+    next_output: int = 0
 
 
 class Stepper:
@@ -124,6 +122,15 @@ class Stepper:
         self.queued = {name: dict(counts) for name, counts in beginning.queued.items()}
         self.last = beginning.last
         self.tick_failed_at = -3600.0
+        self._burial = Burial(
+            dead=parts.dead,
+            clock=parts.clock,
+            meter=parts.meter,
+            known=beginning.dead,
+            abandon=parts.abandon,
+            has_room=parts.has_dead_room,
+        )
+        self._next_output = parts.next_output
         self._shown: dict[Total, float] = {}
         self._given: dict[str, list[tuple[Signal, int]]] = {}
         self._base: tuple[int, dict[str, bytes]] = (0, {})
@@ -200,9 +207,9 @@ class Stepper:
         try:
             return self._run(record)
         except Unrouted as error:
-            self._bury(record, str(error))
+            self._burial.request(record, str(error))
         except Unreadable as error:
-            self._bury(record, f"unreadable: {error}")
+            self._burial.request(record, f"unreadable: {error}")
         except StepFailed as failure:
             _log.exception("inbox record %d: %s", record.offset, failure, exc_info=failure)
             self._parts.meter.add(names.STEP_FAILURES, 1, component=failure.component)
@@ -210,7 +217,7 @@ class Stepper:
             if record.kind is Kind.CONTROL:
                 self.tick_failed_at = time.monotonic()
             else:
-                self._bury(record, f"{failure}: {failure.__cause__!r}")
+                self._burial.request(record, f"{failure}: {failure.__cause__!r}")
         return []
 
     def _run(self, record: Record) -> list[Output]:
@@ -277,42 +284,6 @@ class Stepper:
         # The next failure need not replay what lies before this one.
         self._base = (failing + 1, self._parts.graph.snapshot())
 
-    def _bury(self, record: Record, reason: str) -> None:
-        """List a request among the dead letters, once."""
-        if (record.offset, -1, "") in self._beginning.dead:
-            return
-        words = InboxWords("", Context())
-        try:
-            words = InboxWords.decode(record.meta)
-        except Unreadable:
-            reason = f"{reason}; its words cannot be read"
-        letter = dead_letter(
-            reason=reason,
-            stage=GRAPH,
-            signal=record.signal,
-            items=record.items,
-            payload=record.payload,
-            origin=record.offset,
-            clock=self._parts.clock,
-            context=words.context,
-            receiver=words.receiver,
-        )
-        self._write_dead(letter)
-        if record.signal is not None:
-            self._count(record.signal, record.items, "dead_lettered", "", "")
-
-    def _write_dead(self, letter: Entry) -> None:
-        while True:
-            try:
-                if self._parts.has_dead_room(letter.size_bytes):
-                    self._parts.dead.append_now([letter])
-                    return
-                _log.warning("the dead letters' share of the disk is full: the graph waits")
-            except (Incomplete, LogFailed) as error:
-                _log.warning("a dead letter could not be written: %s", error.__cause__ or error)
-            if self._parts.abandon.wait(_RETRY_SECONDS):
-                raise Abandoned
-
     def _entries(self, record: Record, outputs: list[Output]) -> list[Entry]:
         entries: list[Entry] = []
         for index, output in enumerate(outputs):
@@ -333,7 +304,10 @@ class Stepper:
             for name in names_of_exporters:
                 pair = (output.batch.signal, output.batch.items)
                 self._given.setdefault(name, []).append(pair)
-            entries.append(_entry(output, names_of_exporters, identity))
+            entries.append(entry := _entry(output, names_of_exporters, identity))
+            holds = holder(output.batch.context)
+            self._parts.shares.add(self._next_output, holds, entry.size_bytes)
+            self._next_output += 1
         return entries
 
     def _queue(self, destinations: tuple[str, ...], batch: Batch) -> None:
@@ -349,23 +323,7 @@ class Stepper:
         except Exception as error:  # noqa: BLE001 - whatever a component raises is told
             _log.exception("inbox record %d: %s failed", identity[0], name)
             self._parts.meter.add(names.STEP_FAILURES, 1, component=name)
-            if (*identity, name) in self._beginning.dead:
-                return
-            letter = dead_letter(
-                reason=f"{name} failed: {error!r}",
-                stage=GRAPH,
-                signal=batch.signal,
-                items=batch.items,
-                payload=batch.payload,
-                origin=identity[0],
-                index=identity[1],
-                destination=name,
-                pipeline=output.pipeline,
-                clock=self._parts.clock,
-                context=batch.context,
-            )
-            self._write_dead(letter)
-            self._count(batch.signal, batch.items, "dead_lettered", output.pipeline, name)
+            self._burial.output(output, identity, name, f"{name} failed: {error!r}")
         else:
             if identity[0] > self._beginning.last[0]:
                 self._count(batch.signal, batch.items, "delivered", output.pipeline, name)

@@ -14,7 +14,7 @@ from collectors.component import Batch, Delivery, NeverTaken
 from collectors.service import courier
 from collectors.service.budget import Budget
 from tests.collector_parts import ScriptedExporter
-from tests.collector_setup import TRACES, Setup, SumView, until
+from tests.collector_setup import QUICK, TRACES, Setup, SumView, until
 from tests.fault.test_service_recovery import (
     fresh,
     imbalance,
@@ -182,7 +182,9 @@ def test_dead_letters_that_are_too_old_are_let_go_by_segments_and_counted(
         setup = Setup(tmp_path, left=ScriptedExporter(never))
         plan = plan_of(setup)
         storage = replace(plan.storage, dead_max_age_seconds=0.2, segment_bytes=64 << 10)
-        async with started(replace(plan, storage=storage)) as service:
+        one_by_one = replace(plan.exporters["left"], queue=replace(QUICK, max_items=1))
+        exporters = {**plan.exporters, "left": one_by_one}
+        async with started(replace(plan, storage=storage, exporters=exporters)) as service:
             for number in range(20):
                 await setup.send(f"{number}" + "x" * 9000)
             expired = {"signal": "traces", "outcome": "expired"}
