@@ -13,7 +13,7 @@ demo: $(STAMP) servers  ## the whole product on this machine: telemetry in, a fa
 
 preview: $(STAMP) servers  ## the dashboards as pages and pictures, light and dark, into artefacts/
 	@rm -rf artefacts/preview
-	@$(BIN)/sloctl init -q artefacts/preview/slos
+	@$(BIN)/sloctl -q init artefacts/preview/slos
 	@$(BIN)/sloctl -q generate artefacts/preview/slos --out artefacts/preview/generated
 	@$(BIN)/python -m dashboards.preview.pictures artefacts/preview/generated artefacts/preview
 

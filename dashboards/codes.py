@@ -7,8 +7,10 @@ from typing import Final
 CODES: Final = {
     "DSH001": (
         "A project has more SLOs than one dashboard shows.\n\n"
-        "Each view is then split by owner: `<view>-<team>.json` for each team, with a link at the "
-        "top that lists them all. Nothing is lost. Fewer, larger SLOs are easier to read: similar "
+        "The three views then show all SLOs together, without a row for each; rows stand in "
+        "`<view>-<team>.json` for each owner, a hundred SLOs at most in one file, with a link at "
+        "the top that lists them all. Nothing is lost, and links of alerts stay as they are. "
+        "Fewer, larger SLOs are easier to read: similar "
         "ones can be one SLO grouped with `by`."
     ),
 }

@@ -1,13 +1,13 @@
 """Three dashboards of a project, and what Grafana needs to find them.
 
-Beyond a hundred SLOs a view is split by owner: one file for each team, because a page
-with thousands of panels is one that nobody opens.
+Beyond a hundred SLOs, rows of SLOs leave the three, which alerts link to, for files of their
+own, by owner: a page with thousands of panels is one that nobody opens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dashboards import palette, provisioning
@@ -30,7 +30,9 @@ from slo.model import Compiled, OutputFile
 from slo.plugin import Output
 
 SLOS_PER_DASHBOARD: Final = 100
-"""More SLOs than this are split by team."""
+"""More SLOs than this have no rows on one page: they are parted by team, and by this number."""
+_PARTED: Final = ("executive", "on-call")
+"""Views that show single SLOs."""
 _FOLDER: Final = "grafana"
 
 
@@ -83,21 +85,23 @@ class DashboardGenerator:
         """A notice where a view is split, because its links then lead to several files."""
         count = len(compiled.project.slos)
         if count > SLOS_PER_DASHBOARD:
-            teams = len({slo.owner for slo in compiled.project.slos})
+            parts = len(list(_parts(material(compiled)))) - 1
             yield Diagnostic(
                 code="DSH001",
                 level=Level.NOTICE,
                 text=f"{count} SLOs are more than the {SLOS_PER_DASHBOARD} that one dashboard "
-                f"shows: each view is split into {teams} files, one for each owner",
+                f"shows: rows of SLOs stand in {parts} parts by owner, beside the views of all",
                 help="give SLOs to more teams, or group similar ones with `by`",
             )
 
     def generate(self, compiled: Compiled) -> Iterable[OutputFile]:
-        """``<view>.json``, or ``<view>-<team>.json`` for each team, and the provisioning."""
+        """``<view>.json``, ``<view>-<team>.json`` of the many, and the provisioning."""
         parts = list(_parts(material(compiled)))
         for view in VIEWS:
             for part in parts:
-                stem = f"{view.name}-{part.team}" if part.team else view.name
+                if part.name and view.name not in _PARTED:
+                    continue
+                stem = f"{view.name}-{part.name}" if part.name else view.name
                 board = build(view, part, many=len(parts) > 1)
                 yield OutputFile(f"{_FOLDER}/dashboards/{stem}.json", board.text())
         folder = f"{_FOLDER}/provisioning"
@@ -115,7 +119,9 @@ def build(view: View, part: Material, *, many: bool = False) -> Board:
     """The dashboard of `view` on `part`; `many`: the view is split over several files."""
     title = view.title
     if part.team:
-        title = shortened(f"{title} · {part.titles.get(part.team) or plain(part.team)}", 80)
+        number = f" {part.part}" if part.part else ""
+        team = part.titles.get(part.team) or plain(part.team)
+        title = shortened(f"{title} · {team}", 80 - len(number)) + number
     return Board(
         title=title,
         description=view.reader,
@@ -135,8 +141,9 @@ def _parts(whole: Material) -> Iterator[Material]:
     if len(whole.slos) <= SLOS_PER_DASHBOARD:
         yield whole
         return
+    yield replace(whole, crowded=True)
     for team in sorted({slo.owner for slo in whole.slos}):
-        yield of_team(whole, team)
+        yield from of_team(whole, team, SLOS_PER_DASHBOARD)
 
 
 def _variables(view: View, part: Material) -> tuple[Variable, ...]:

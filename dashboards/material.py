@@ -33,6 +33,8 @@ class Material:
         alerts: Alerting rules in the order of the rule files.
         titles: Title of every team by its name.
         team: Whose dashboard it is, where there is one for each team; else empty.
+        part: Which of the team's, from 1 on, where it has too many SLOs for one; else 0.
+        crowded: It is the overview of more SLOs than have rows on one page.
     """
 
     slos: tuple[Slo, ...]
@@ -41,6 +43,13 @@ class Material:
     titles: Mapping[str, str]
     settings: Settings
     team: str = ""
+    part: int = 0
+    crowded: bool = False
+
+    @property
+    def name(self) -> str:
+        """What tells this part from the others: the team, and its number if it has several."""
+        return f"{self.team}-{self.part}" if self.part else self.team
 
     @property
     def urls(self) -> Urls:
@@ -58,8 +67,8 @@ class Material:
         return traces_of(self.settings.traces)
 
     def uid(self, view: str) -> str:
-        """The uid of this dashboard, or of its sister that shows `view` of the same."""
-        return uid_of(view, self.team)
+        """The uid of the dashboard that shows `view` of this part."""
+        return uid_of(view, self.name)
 
     def slo_of(self, catalog_id: str) -> Slo | None:
         """The SLO that comes from row `catalog_id` of the catalogue, if there is one."""
@@ -100,15 +109,26 @@ def material(compiled: Compiled) -> Material:
     )
 
 
-def of_team(whole: Material, team: str) -> Material:
-    """The part of `whole` that `team` owns."""
+def of_team(whole: Material, team: str, most: int) -> tuple[Material, ...]:
+    """What `team` owns of `whole`, in parts of at most `most` SLOs."""
+    slos = tuple(slo for slo in whole.slos if slo.owner == team)
+    starts = range(0, len(slos), most)
+    parts = [slos[start : start + most] for start in starts]
+    numbers = range(1, len(parts) + 1) if len(parts) > 1 else (0,)
+    return tuple(
+        _part(whole, team, part, number) for part, number in zip(parts, numbers, strict=True)
+    )
+
+
+def _part(whole: Material, team: str, slos: tuple[Slo, ...], number: int) -> Material:
     return Material(
-        slos=tuple(slo for slo in whole.slos if slo.owner == team),
+        slos=slos,
         alerts=tuple(rule for rule in whole.alerts if rule.team == team),
         maintenance=whole.maintenance,
         titles=whole.titles,
         settings=whole.settings,
         team=team,
+        part=number,
     )
 
 

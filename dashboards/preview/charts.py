@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
@@ -71,7 +71,7 @@ def lines(filled: Filled, height: int) -> str:
 
     body = [
         _axis(filled, low, high, bottom),
-        *(_limit(filled, y(e), e, c) for e, c in edges if e <= high),
+        *_limits(filled, [(edge, color) for edge, color in edges if edge <= high], y),
     ]
     body += [_line(filled, each, index, y) for index, each in enumerate(filled.series)]
     return svg(filled, "".join(body), height)
@@ -207,14 +207,22 @@ def _axis(filled: Filled, low: float, high: float, bottom: float) -> str:
     )
 
 
-def _limit(filled: Filled, y: float, edge: float, color: str) -> str:
-    said = f"limit {with_unit(edge, word(filled.panel.defaults, 'unit'))}"
-    right, beside = width_of(filled), y - 4 if y > _LETTER_PX else y + _LETTER_PX
-    return (
-        f'<line x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{color}" '
-        'stroke-dasharray="8 4" class="limit"/>'
-        f'<text x="{right}" y="{beside:.1f}" text-anchor="end">{escape(said)}</text>'
-    )
+def _limits(
+    filled: Filled, edges: Sequence[tuple[float, str]], y: Callable[[float], float]
+) -> Iterator[str]:
+    """A dashed line for each limit, named where the name of a higher one leaves room."""
+    right, above = width_of(filled), -math.inf
+    unit = word(filled.panel.defaults, "unit")
+    for edge, color in sorted(edges, reverse=True):
+        at = y(edge)
+        yield (
+            f'<line x1="{_LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" stroke="{color}" '
+            'stroke-dasharray="8 4" class="limit"/>'
+        )
+        beside = at - 4 if at > _LETTER_PX else at + _LETTER_PX
+        if beside - above >= _LETTER_PX:
+            above, said = beside, escape(f"limit {with_unit(edge, unit)}")
+            yield f'<text x="{right}" y="{beside:.1f}" text-anchor="end">{said}</text>'
 
 
 def _line(filled: Filled, each: Drawn, index: int, y: Callable[[float], float]) -> str:

@@ -141,11 +141,17 @@ def _seconds(value: float, decimals: JsonValue) -> str:
     return f"{value * 1000:.3g} ms"
 
 
+def _percent(value: float, decimals: JsonValue) -> str:
+    """One digit more than elsewhere: 99.95 % must not be shown as 100 %."""
+    text = _digits(value * 100, decimals) if isinstance(decimals, int) else f"{value * 100:.4g}"
+    return f"{text}%"
+
+
 _WRITERS: Final[Mapping[str, Callable[[float, JsonValue], str]]] = {
     "bytes": _bytes,
     "currencyUSD": lambda value, decimals: f"${_scaled(value, decimals)}",
     "m": lambda value, decimals: f"{_digits(value, decimals)} min",
     "ops": lambda value, decimals: f"{_scaled(value, decimals)} ops/s",
-    "percentunit": lambda value, decimals: f"{_digits(value * 100, decimals)}%",
+    "percentunit": _percent,
     "s": _seconds,
 }

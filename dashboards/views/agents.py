@@ -12,6 +12,7 @@ from dashboards.material import Material, marked, named
 from dashboards.panel import Link, Step, Viz, Words
 from dashboards.panels import Bars, Lines
 from dashboards.query import Prom
+from slo.names import DASHBOARD_UIDS
 
 _THIRD: Final = Size(8, 8)
 _FAILED: Final = (
@@ -77,7 +78,7 @@ def _failing(material: Material) -> Viz:
         decimals=2,
         low=0.0,
         steps=_steps(material),
-        value_links=(_debug_agent(material),),
+        value_links=(_debug_agent(),),
         wish=_THIRD,
     )
 
@@ -130,9 +131,9 @@ def _ratio_words(steps: tuple[Step, ...]) -> str:
     return f"Low is good; {edges}."
 
 
-def _debug_agent(material: Material) -> Link:
+def _debug_agent() -> Link:
     return Link(
         "Debug this agent",
-        f"/d/{material.uid('debug')}?var-agent=${{__field.labels.gen_ai_agent_name}}"
+        f"/d/{DASHBOARD_UIDS['debug']}?var-agent=${{__field.labels.gen_ai_agent_name}}"
         "&${__url_time_range}",
     )

@@ -46,7 +46,9 @@ def slo_variable(material: Material) -> LabelVariable:
 
 
 def group_variables(material: Material) -> tuple[LabelVariable, ...]:
-    """A variable for each label by which an SLO is grouped."""
+    """A variable for each label by which an SLO is grouped, where it has a row."""
+    if material.crowded:
+        return ()
     labels = sorted({label for slo in material.slos for label in slo.by})
     return tuple(
         LabelVariable(
@@ -66,7 +68,9 @@ def overview(material: Material) -> Section:
 
 
 def rows(material: Material) -> tuple[Section, ...]:
-    """A folded row for each SLO."""
+    """A folded row for each SLO; none in the overview of too many."""
+    if material.crowded:
+        return ()
     watching: dict[str, list[AlertRule]] = {}
     for rule in material.alerts:
         if rule.slo is not None:
@@ -209,7 +213,7 @@ def _errors(slo: Slo, matcher: str, links: tuple[Link, ...]) -> Viz:
         words=Words(
             f"{slo.description or slo.title} Share of bad events over the windows that its "
             f"alerts look at. Objective {slo.objective.percent()} % over {window_words(slo)}, "
-            f"owner {plain(slo.owner)}.",
+            f"owner {plain(slo.owner) or 'nobody'}.",
             f"The budget is {slo.objective.budget.percent()} %. {_tiers(slo)}",
             "Open the runbook from the corner of this panel.",
         ),

@@ -24,6 +24,8 @@ from slo.model import Severity, Slo
 _TILE: Final = Size(6, 6)
 _ROW_CHARACTERS: Final = 40
 """Longer names leave no room for the boxes beside them."""
+_CROWD: Final = 20
+"""Rows of the calendar where there are too many promises for all."""
 _REMEDIATION_GOAL_SECONDS: Final = 30.0
 """Median that the catalogue promises for fixes of running services (M3)."""
 _REMEDIATION_SLOW_SECONDS: Final = 120.0
@@ -216,14 +218,17 @@ def _calendar(material: Material) -> tuple[Viz, ...]:
         " / on (slo_id) max by (slo_id)"
         f" (1 - last_over_time(slo:objective:ratio{{{only}}}[1d] offset -1d))"
     )
+    if material.crowded:
+        expr += f" and on (slo_id) topk({_CROWD}, max by (slo_id) (slo:burn_rate:ratio @ end()))"
     titles = tuple(
         Override("byName", slo.slo_id, (("displayName", shortened(slo.title, _ROW_CHARACTERS)),))
-        for slo in material.slos
+        for slo in (() if material.crowded else material.slos)
     )
     return (
         History(
             key="calendar",
-            title="Promises kept, day by day",
+            title="Promises kept, day by day"
+            + (f": the {_CROWD} that spend fastest" if material.crowded else ""),
             words=Words(
                 "A row for each promise, a box for each day: how much of that day's share of "
                 "the error budget was spent.",

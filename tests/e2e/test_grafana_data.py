@@ -22,6 +22,7 @@ from dashboards import palette
 from dashboards.preview.fields import series_name
 from dashboards.proof import OWN_SERIES, boards_below
 from dashboards.proving.history import Timeline
+from dashboards.proving.reading import Node as FileNode
 from dashboards.proving.reading import Panel, mapping, nodes, read, word
 from dashboards.proving.recorded import rules_below
 from dashboards.proving.replay import replayed
@@ -48,6 +49,7 @@ pytestmark = [
 ]
 GRAPH = "debug/Agent topology"
 Node = dict[str, Any]
+"""What goes to Grafana's code and comes back."""
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,7 @@ def grafana(panels: dict[str, Node]) -> Node:
     return result
 
 
-def framed(panel: Panel, target: Node, reply: Reply) -> list[Node]:
+def framed(panel: Panel, target: FileNode, reply: Reply) -> list[Node]:
     """Frames as Grafana's Prometheus data source makes them: a table, or one for each series."""
     ref = word(target, "refId")
     if word(target, "format") != "table":

@@ -211,9 +211,23 @@ def test_hostile_words_stay_words() -> None:
     assert max(len(p["title"]) for p in panels(found["on-call"])) <= 80
 
 
+def test_an_slo_that_nobody_owns_is_valid_and_legible() -> None:
+    compiled = compile_project(project(replace(slo("orphan"), owner=""), health()))
+
+    for file in GENERATOR.generate(compiled):
+        if file.path.endswith(".json"):
+            assert complaints(read(file.text)) == []
+    row = next(p for p in panels(boards(compiled)["on-call"]) if p["title"].startswith("Orphan"))
+    assert "owner nobody" in row["panels"][0]["description"]
+
+
 def many(count: int) -> Compiled:
     owners = ("core-engineering", "platform", "a team with a very long name that nobody can type")
     slos = [slo(f"s{number:03}", owner=owners[number % 3]) for number in range(count)]
+    return compiled_of(slos)
+
+
+def compiled_of(slos: list[Slo]) -> Compiled:
     return compile_project(project(*slos))
 
 
@@ -223,11 +237,45 @@ def test_five_hundred_slos_are_split_by_team_and_said_so() -> None:
     found = boards(compiled)
     notices = list(GENERATOR.check(compiled))
 
-    assert len(found) == 9
-    assert len({board["uid"] for board in found.values()}) == 9
+    assert len(found) == 15
+    assert len({board["uid"] for board in found.values()}) == 15
     assert all(len(board["uid"]) <= 40 for board in found.values())
     assert [notice.code for notice in notices] == ["DSH001"]
-    assert found["on-call-platform"]["links"][0]["asDropdown"] is True
+    assert found["on-call-platform-2"]["links"][0]["asDropdown"] is True
+
+
+def test_no_file_has_more_rows_than_one_can_read_and_none_is_lost() -> None:
+    alone = compiled_of([slo(f"s{number:03}", owner="platform") for number in range(250)])
+
+    rows = {
+        name: [panel["title"] for panel in board["panels"] if panel.get("collapsed")]
+        for name, board in boards(alone).items()
+    }
+
+    assert rows["on-call"] == []
+    assert [len(rows[f"on-call-platform-{part}"]) for part in (1, 2, 3)] == [100, 100, 50]
+    assert len({title for titles in rows.values() for title in titles}) == 250
+
+
+def test_links_of_alerts_find_their_dashboard_however_many_slos_there_are() -> None:
+    compiled = many(SLOS_PER_DASHBOARD + 1)
+    uids = {board["uid"]: board for board in boards(compiled).values()}
+
+    linked = {
+        urlsplit(rule.annotations["dashboard_url"]).path.rpartition("/")[2]
+        for rule in compiled.alert_rules()
+        if "dashboard_url" in rule.annotations
+    }
+
+    assert linked == {"fleetslo-on-call"}
+    assert linked <= set(uids)
+    assert "slo" in {v["name"] for v in uids["fleetslo-on-call"]["templating"]["list"]}
+
+
+def test_every_part_of_many_slos_keeps_every_rule() -> None:
+    for file in GENERATOR.generate(many(SLOS_PER_DASHBOARD + 50)):
+        if file.path.endswith(".json"):
+            assert complaints(read(file.text)) == []
 
 
 def test_a_hundred_slos_stay_together_and_ask_for_one_at_first() -> None:

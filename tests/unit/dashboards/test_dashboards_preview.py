@@ -46,7 +46,7 @@ def drawn(panel: Panel, *values: float, **labels: str) -> str:
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (0.99951, "percentunit", "100%"),
+        (0.99951, "percentunit", "99.95%"),
         (0.5, "percentunit", "50%"),
         (12.0, "s", "12 s"),
         (0.004, "s", "4 ms"),
