@@ -47,14 +47,15 @@ def printed(loaded: Loaded) -> str:
 
 
 def _block(name: str, model: BaseModel, depth: int) -> Iterator[str]:
-    values: Mapping[str, object] = model.model_dump(mode="json")
+    values: Mapping[str, object] = model.model_dump(mode="json", by_alias=True)
     pad = _INDENT * depth
     if not values:
         yield f"{pad}{_flow(name)}: {{}}"
         return
     yield f"{pad}{_flow(name)}:"
-    for key, field in type(model).model_fields.items():
-        value: object = getattr(model, key)
+    for attribute, field in type(model).model_fields.items():
+        key = field.alias or attribute
+        value: object = getattr(model, attribute)
         if isinstance(value, BaseModel):
             yield from _block(key, value, depth + 1)
             continue

@@ -6,6 +6,7 @@ import typing
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from collectors.config.problems import Code, error, nearest
@@ -84,7 +85,7 @@ def _with_blocks(model: type[BaseModel], value: Plain) -> Plain:
 
 def block_type(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     """The model of field `name`, where the field is a block and not a list or map of them."""
-    field = model.model_fields.get(name)
+    field = _field(model, name)
     if field is None:
         return None
     for choice in (field.annotation, *typing.get_args(field.annotation)):
@@ -93,18 +94,26 @@ def block_type(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     return None
 
 
+def _field(model: type[BaseModel], name: str) -> FieldInfo | None:
+    """The field that stands in a file as `name`."""
+    for key, field in model.model_fields.items():
+        if name == (field.alias or key):
+            return field
+    return None
+
+
 def _known_keys(model: type[BaseModel], parts: Path) -> tuple[str, ...]:
     """The keys that are allowed where `parts` leads to."""
     current = model
     for part in parts:
-        field = current.model_fields.get(str(part))
+        field = _field(current, str(part))
         if field is None:
             continue  # an index or a free key: the model stays the one found before it
         found = _models_in(field.annotation)
         if not found:
             return ()
         current = found[0]
-    return tuple(current.model_fields)
+    return tuple(field.alias or key for key, field in current.model_fields.items())
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:

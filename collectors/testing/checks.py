@@ -25,10 +25,12 @@ from collectors.component import (
 )
 from collectors.testing.doubles import MemoryHost, MemoryIntake
 from collectors.testing.samples import batch
+from collectors.wire import inspect
 
 _BROKEN = b"\x0a\xff\x01"  # a length that goes beyond the end
 _MAX_TRIES = 200
 _MAX_TICKS = 1000
+_LONGEST_FETCH_SECONDS = 20
 
 
 def check_processor(
@@ -268,3 +270,35 @@ async def check_extension(make: Callable[[], Extension]) -> None:
     await asyncio.sleep(0)
     await extension.stop()
     await extension.stop()
+
+
+async def check_fetcher(make: Callable[[MemoryIntake], Receiver]) -> None:
+    """A receiver that fetches goes on after every answer, and offers again what was refused.
+
+    Args:
+        make: Builds a fresh one that fetches metrics at least twice a second.
+    """
+    intake = MemoryIntake()
+    await make(intake).stop()
+    receiver = make(intake)
+    await receiver.start()
+    try:
+        await _until_taken(intake, 2)
+        intake.answers.extend([Refused("full", 0.0), Rejected("not wanted")])
+        await _until_taken(intake, len(intake.taken) + 2)
+        assert not intake.answers, "every answer was met"
+    finally:
+        await receiver.stop()
+        await receiver.stop()
+    before = len(intake.taken)
+    await asyncio.sleep(0)
+    assert len(intake.taken) == before, "nothing comes after the end"
+    for taken in intake.taken:
+        assert taken.signal is Signal.METRICS
+        assert taken.items == inspect(taken.signal, taken.payload).items, "items are counted right"
+
+
+async def _until_taken(intake: MemoryIntake, count: int) -> None:
+    async with asyncio.timeout(_LONGEST_FETCH_SECONDS):
+        while len(intake.taken) < count:  # noqa: ASYNC110 - whoever fetches tells nobody
+            await asyncio.sleep(0.01)

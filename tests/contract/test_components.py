@@ -51,6 +51,7 @@ from collectors.testing import (
     MemoryIntake,
     check_exporter,
     check_extension,
+    check_fetcher,
     check_processor,
     check_receiver,
     check_view,
@@ -129,6 +130,42 @@ def otlp(protocol: str, door: Door) -> Check:
         await check_receiver(make, door, SIGNALS, occupied)
 
     return check
+
+
+def hostmetrics(*scrapers: str) -> Check:
+    async def check(data: Path) -> None:
+        factory = factory_of(Kind.RECEIVERS, "hostmetrics")
+        assert isinstance(factory, ReceiverFactory)
+        config = factory.config.model_validate(
+            {
+                "collection_interval": "50ms",
+                "initial_delay": "0s",
+                "scrapers": {key: {} for key in scrapers},
+            }
+        )
+        await check_fetcher(lambda intake: factory.create(config, settings(data), intake))
+
+    return check
+
+
+async def prometheus_scrape(data: Path) -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text="# TYPE a counter\na_total 1\nb 2\n")
+
+    server = web.Server(answer)
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    factory = factory_of(Kind.RECEIVERS, "prometheus")
+    assert isinstance(factory, ReceiverFactory)
+    # The second target has nobody there: that is told, and holds up no other.
+    targets = [{"targets": [f"127.0.0.1:{port}", "127.0.0.1:9"]}]
+    job = {"job_name": "x", "scrape_interval": "100ms", "static_configs": targets}
+    config = factory.config.model_validate({"config": {"scrape_configs": [job]}})
+    try:
+        await check_fetcher(lambda intake: factory.create(config, settings(data), intake))
+    finally:
+        listener.close()
+        await server.shutdown()
 
 
 # ---------------------------------------------------------------- processors and connectors
@@ -399,6 +436,11 @@ SLOS = {
 }
 
 CASES: dict[tuple[Kind, str], list[Check]] = {
+    (Kind.RECEIVERS, "hostmetrics"): [
+        hostmetrics("cpu", "memory", "load", "disk", "filesystem", "network", "paging"),
+        hostmetrics("processes", "process"),
+    ],
+    (Kind.RECEIVERS, "prometheus"): [prometheus_scrape],
     (Kind.RECEIVERS, "otlp"): [otlp("http", Door(send_http)), otlp("grpc", Door(send_grpc))],
     (Kind.PROCESSORS, "attributes"): [
         processor(Kind.PROCESSORS, "attributes", {"actions": EDITS}),

@@ -1,0 +1,290 @@
+"""From the text of a scrape to an OTLP request, and what is gone since the last one.
+
+Source: OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol, cast
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    ScopeMetrics,
+    SummaryDataPoint,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as open_parser
+from prometheus_client.samples import Sample
+
+from collectors.net.readings import CUMULATIVE, Scalar, pairs
+
+SCOPE: Final = "fleetslo/prometheus"
+_NO_RECORDED_VALUE: Final = 1
+_SPECIAL: Final = {"histogram": "le", "gaugehistogram": "le", "summary": "quantile"}
+_TARGET_INFO: Final = "target_info"
+
+_PARSE_OPEN: Final[Callable[[str], Iterable[Family]]] = cast(
+    "Callable[[str], Iterable[Family]]", open_parser.text_string_to_metric_families
+)
+
+Point = NumberDataPoint | HistogramDataPoint | SummaryDataPoint
+Labels = tuple[tuple[str, str], ...]
+Key = tuple[str, str, Labels]
+"""A series: name, type, labels (`job` and `instance` among them)."""
+
+
+class Family(Protocol):
+    """What `prometheus_client` calls a metric."""
+
+    name: str
+    documentation: str
+    type: str
+    samples: list[Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who is scraped.
+
+    Attributes:
+        labels: Put on every sample that does not have them.
+    """
+
+    job: str
+    instance: str
+    scheme: str
+    labels: Mapping[str, str]
+    honor_labels: bool
+    honor_timestamps: bool
+
+
+def families(text: str, *, is_open: bool) -> list[Family]:
+    """Parse an answer.
+
+    Raises:
+        ValueError: It is not what its content type says.
+    """
+    parse = _PARSE_OPEN if is_open else parser.text_string_to_metric_families
+    return list(parse(text))
+
+
+@dataclass(slots=True)
+class _Series:
+    """The samples of one point: those of a family that have the same labels."""
+
+    samples: list[Sample] = field(default_factory=list[Sample])
+
+
+class Translator:
+    """Translates the scrapes of one target, one after the other."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._before: dict[Key, str] = {}
+
+    def translate(
+        self, found: Iterable[Family], own: Mapping[str, float], time_ns: int
+    ) -> tuple[ExportMetricsServiceRequest, int]:
+        """A request with all that was found, and how many points it holds.
+
+        Args:
+            found: Of this scrape; none where it failed.
+            own: What is told about the scrape itself: `up` and its kin.
+            time_ns: Unix time of the scrape.
+        """
+        build = _Build(self._target, time_ns)
+        for family in found:
+            if family.name + "_info" == _TARGET_INFO or family.name == _TARGET_INFO:
+                build.describe(family)
+            else:
+                build.add(family)
+        for key in self._before.keys() - build.seen.keys():
+            build.end(key, self._before[key])
+        self._before = build.seen
+        for name, value in own.items():
+            build.gauge(name, value)
+        return build.message, build.points
+
+
+class _Build:
+    """One request while it is put together."""
+
+    def __init__(self, target: Target, time_ns: int) -> None:
+        self._target = target
+        self._time_ns = time_ns
+        self._scopes: dict[tuple[str, str], tuple[Resource, ScopeMetrics]] = {}
+        self._metrics: dict[tuple[str, str, str], Metric] = {}
+        self.message = ExportMetricsServiceRequest()
+        self.seen: dict[Key, str] = {}
+        self.points = 0
+
+    def describe(self, family: Family) -> None:
+        """Take `target_info` as attributes of the resource that it is about."""
+        for sample in family.samples:
+            labels = self._labels(sample.labels)
+            resource, _ = self._scope(labels)
+            known = {item.key for item in resource.attributes}
+            details: dict[str, Scalar] = {
+                key: value
+                for key, value in labels.items()
+                if key not in {"job", "instance"} and key not in known
+            }
+            resource.attributes.extend(pairs(details))
+
+    def add(self, family: Family) -> None:
+        """Add every point of a family."""
+        for labels, samples in _grouped(family):
+            full = self._labels(dict(labels))
+            name = _name(family, samples)
+            point = self._point(name, family.type, family.documentation, full)
+            _fill(point, family.type, samples)
+            stamp = samples[0].timestamp
+            if stamp is not None and self._target.honor_timestamps:
+                point.time_unix_nano = int(float(stamp) * 1e9)
+            else:
+                self.seen[name, family.type, tuple(sorted(full.items()))] = family.documentation
+
+    def end(self, key: Key, documentation: str) -> None:
+        """Say of a series that was there before that it has no value any more."""
+        name, kind, labels = key
+        self._point(name, kind, documentation, dict(labels)).flags = _NO_RECORDED_VALUE
+
+    def gauge(self, name: str, value: float) -> None:
+        """Add a number about the scrape itself."""
+        point = self._point(name, "gauge", "", self._labels({}))
+        if isinstance(point, NumberDataPoint):
+            point.as_double = value
+
+    def _labels(self, own: Mapping[str, str]) -> dict[str, str]:
+        """The labels of a sample with those of its target."""
+        target = self._target
+        around = {"job": target.job, "instance": target.instance, **target.labels}
+        if target.honor_labels:
+            return {**around, **own}
+        moved = {f"exported_{key}" if key in around else key: own[key] for key in own}
+        return {**moved, **around}
+
+    def _scope(self, labels: Mapping[str, str]) -> tuple[Resource, ScopeMetrics]:
+        """The resource that `job` and `instance` name, and where its metrics go."""
+        identity = labels["job"], labels["instance"]
+        if identity not in self._scopes:
+            host, _, port = identity[1].rpartition(":")
+            attributes: dict[str, Scalar] = {
+                "service.name": identity[0],
+                "service.instance.id": identity[1],
+                "server.address": host or identity[1],
+                "url.scheme": self._target.scheme,
+            }
+            if port.isdigit():
+                attributes["server.port"] = port
+            group = self.message.resource_metrics.add()
+            group.resource.attributes.extend(pairs(attributes))
+            scope = group.scope_metrics.add(scope=InstrumentationScope(name=SCOPE))
+            self._scopes[identity] = group.resource, scope
+        return self._scopes[identity]
+
+    def _point(self, name: str, kind: str, documentation: str, labels: Mapping[str, str]) -> Point:
+        """A new point of the metric `name`, with its time and labels."""
+        where = labels["job"], labels["instance"], name
+        metric = self._metrics.get(where)
+        if metric is None:
+            _, scope = self._scope(labels)
+            metric = self._metrics[where] = scope.metrics.add(name=name, description=documentation)
+        point = _new_point(metric, kind)
+        point.time_unix_nano = self._time_ns
+        own: dict[str, Scalar] = {
+            key: value for key, value in labels.items() if key not in {"job", "instance"}
+        }
+        point.attributes.extend(pairs(own))
+        self.points += 1
+        return point
+
+
+def _grouped(family: Family) -> Iterator[tuple[Labels, list[Sample]]]:
+    """The samples of each point, in the order of the answer."""
+    special = _SPECIAL.get(family.type, "")
+    groups: dict[Labels, _Series] = {}
+    for sample in family.samples:
+        labels = tuple(
+            sorted((key, value) for key, value in sample.labels.items() if key != special)
+        )
+        groups.setdefault(labels, _Series()).samples.append(sample)
+    for labels, series in groups.items():
+        yield labels, series.samples
+
+
+def _name(family: Family, samples: list[Sample]) -> str:
+    """The name of a metric: as Prometheus knows it, `_total` and `_info` included."""
+    if family.type in _SPECIAL:
+        return family.name
+    counted = [one.name for one in samples if not one.name.endswith("_created")]
+    return counted[0] if counted else family.name
+
+
+def _new_point(metric: Metric, kind: str) -> Point:
+    if kind == "counter":
+        metric.sum.is_monotonic = True
+        metric.sum.aggregation_temporality = CUMULATIVE
+        return metric.sum.data_points.add()
+    if kind == "histogram":
+        metric.histogram.aggregation_temporality = CUMULATIVE
+        return metric.histogram.data_points.add()
+    if kind == "summary":
+        return metric.summary.data_points.add()
+    return metric.gauge.data_points.add()
+
+
+def _fill(point: Point, kind: str, samples: list[Sample]) -> None:
+    """Put the values of `samples` into `point`."""
+    created = next((s.value for s in samples if s.name.endswith("_created")), None)
+    if created is not None and kind in {"counter", "histogram", "summary"}:
+        point.start_time_unix_nano = int(created * 1e9)
+    if isinstance(point, HistogramDataPoint):
+        _fill_histogram(point, samples)
+    elif isinstance(point, SummaryDataPoint):
+        for sample in samples:
+            if "quantile" in sample.labels:
+                point.quantile_values.add(
+                    quantile=float(sample.labels["quantile"]), value=sample.value
+                )
+            elif sample.name.endswith("_sum"):
+                point.sum = sample.value
+            elif sample.name.endswith("_count"):
+                point.count = _whole(sample.value)
+    else:
+        value = next(s.value for s in samples if not s.name.endswith("_created"))
+        point.as_double = value
+
+
+def _fill_histogram(point: HistogramDataPoint, samples: list[Sample]) -> None:
+    buckets = sorted(
+        (float(sample.labels["le"]), _whole(sample.value))
+        for sample in samples
+        if sample.name.endswith("_bucket")
+    )
+    passed = 0
+    for bound, at_most in buckets:
+        point.bucket_counts.append(max(at_most - passed, 0))
+        passed = max(at_most, passed)
+        if not math.isinf(bound):
+            point.explicit_bounds.append(bound)
+    point.count = passed
+    for sample in samples:
+        if sample.name.endswith("_sum"):
+            point.sum = sample.value
+        elif sample.name.endswith("_count"):
+            point.count = _whole(sample.value)
+
+
+def _whole(value: float) -> int:
+    return int(value) if math.isfinite(value) and value > 0 else 0
