@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import compile_slos, ingest, rule_cost, truth, wire
+from benchmarks import compile_slos, ingest, reduce, rule_cost, truth, wire
 
 BENCHMARKS = {
     "ingest": ingest.main,
     "wire": wire.main,
+    "reduce": reduce.main,
     "compile": compile_slos.main,
     "rules": rule_cost.main,
     "truth": truth.main,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from collectors.wire.scan import Coded
+from collectors.wire.values import is_short_string
 
 Mask: TypeAlias = NDArray[np.bool_]
 Typed: TypeAlias = "str | int | float | bool | bytes | Opaque | None"
@@ -170,6 +171,8 @@ def _kind(value: Typed) -> type:
 
 
 def _typed(value: bytes) -> Typed:
+    if is_short_string(value):
+        return value[2:].decode()
     decoded = AnyValue.FromString(value)
     kind = decoded.WhichOneof("value")
     if kind is None:

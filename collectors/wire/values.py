@@ -18,14 +18,23 @@ _SHORT: Final = 0x80  # from here on a length takes two bytes
 
 def as_text(value: bytes) -> str:
     """A serialized `AnyValue` as text: ``true``, ``5``, ``0.5``; lists and maps as JSON."""
-    if _is_short_string(value):
+    if is_short_string(value):
         return value[2:].decode()
     return _text_of(AnyValue.FromString(value))
 
 
 def equal(coded: Coded, text: str) -> NDArray[np.bool_]:
     """Which rows carry a value that reads `text`; a row without the attribute does not."""
-    hits = [as_text(value) == text for value in coded.values]
+    form = AnyValue(string_value=text).SerializeToString()
+    # What is a short string, tag, length and text, and is not `form`, reads otherwise.
+    hits = [
+        value == form
+        or (
+            not (value and value[0] == _STRING_TAG and value[1] == len(value) - 2)
+            and as_text(value) == text
+        )
+        for value in coded.values
+    ]
     found: NDArray[np.bool_] = np.array([*hits, False])[coded.codes]  # -1 is the last one
     return found
 
@@ -57,7 +66,8 @@ def _text_of(value: AnyValue) -> str:
     return text
 
 
-def _is_short_string(value: bytes) -> bool:
+def is_short_string(value: bytes) -> bool:
+    """Whether `value` is a string and nothing else, which begins at its third byte."""
     return (
         len(value) > 1
         and value[0] == _STRING_TAG

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,3 +131,42 @@ def test_columns_count_what_a_reader_of_every_span_counts(
             meter.level(SLI_EVENTS, slo_id=str(at), outcome=outcome) for outcome in ("good", "bad")
         ]
         assert counted == truth(slo, request)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    slos=st.lists(indicators(), min_size=1, max_size=3),
+    groups=REQUESTS,
+    lot=st.randoms(use_true_random=False),
+)
+def test_cutting_merging_reordering_and_restarting_change_no_count(
+    slos: list[dict[str, object]], groups: list[tuple[AnyValue, list[Span]]], lot: Random
+) -> None:
+    parts: list[ExportTraceServiceRequest] = []
+    for service, spans in groups:
+        for span in spans:
+            part = ExportTraceServiceRequest()
+            resource = part.resource_spans.add()
+            resource.resource.attributes.add(key="service.name", value=service)
+            resource.scope_spans.add(spans=[span])
+            parts.append(part)
+    config = SliConfig.model_validate({"slos": {str(at): slo for at, slo in enumerate(slos)}})
+    whole = FACTORY.create(config, component_settings(Path("unused")))
+    whole.step(merged(parts), lambda _: None)
+
+    lot.shuffle(parts)
+    counter = FACTORY.create(config, component_settings(Path("unused")))
+    while parts:
+        size = lot.randint(1, len(parts))
+        counter.step(merged(parts[:size]), lambda _: None)
+        del parts[:size]
+        restarted = FACTORY.create(config, component_settings(Path("unused")))
+        restarted.restore(counter.snapshot())
+        counter = restarted
+
+    assert counter.snapshot() == whole.snapshot()
+
+
+def merged(parts: list[ExportTraceServiceRequest]) -> Batch:
+    payload = b"".join(part.SerializeToString() for part in parts)
+    return Batch(Signal.TRACES, payload, len(parts), Context(), 1, 1)
