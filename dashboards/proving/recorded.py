@@ -21,7 +21,7 @@ from dashboards.proving.history import COARSE_SECONDS, Timeline
 from dashboards.proving.reading import Node, mapping, nodes, word
 from dashboards.proving.scenario import Labels
 from slo.names import BURN_RATE
-from slo.promql import parse, selected_metrics
+from slo.promql import parse, selected_metrics, selects
 
 _AT_ONCE: Final = 4
 Families = dict[str, list[tuple[Labels, Sequence[tuple[int, float]]]]]
@@ -54,8 +54,7 @@ def levels(rules: Sequence[Rule]) -> list[list[Rule]]:
     left = [rule for rule in rules if rule.record]
     found: list[list[Rule]] = []
     while left:
-        waiting = {rule.record for rule in left}
-        ready = [rule for rule in left if not _reads(rule) & (waiting - {rule.record})]
+        ready = [rule for rule in left if not _waits(rule, left)]
         found.append(ready or left)
         left = [rule for rule in left if rule not in ready] if ready else []
     return found
@@ -128,8 +127,15 @@ def _rules(group: Node) -> Iterator[Rule]:
         yield Rule(word(node, "record"), word(node, "alert"), word(node, "expr"), labels)
 
 
-def _reads(rule: Rule) -> frozenset[str]:
-    return selected_metrics(parse(rule.expr))
+def _waits(rule: Rule, left: Sequence[Rule]) -> bool:
+    """Whether `rule` reads what one of `left` records, itself aside."""
+    expr = parse(rule.expr)
+    metrics = selected_metrics(expr)
+    return any(
+        selects(expr, other.record, "slo_id", other.labels.get("slo_id", ""))
+        for other in left
+        if other is not rule and other.record in metrics
+    )
 
 
 def _labels(rule: Rule, answer: Answer) -> Labels:

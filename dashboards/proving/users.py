@@ -56,14 +56,24 @@ def silent(url: str, rules: Sequence[Rule], time: int) -> tuple[str, ...]:
     return tuple(
         slo_id
         for slo_id, ours in sorted(_by_slo(rules).items())
-        if not any(answer.points[-1][1] > 0 for answer in instant(url, ours[_TOTAL].expr, time))
+        # What is made of other SLOs is never silent by itself: they are recorded later.
+        if _reads_raw(ours[_TOTAL])
+        and not any(answer.points[-1][1] > 0 for answer in instant(url, ours[_TOTAL].expr, time))
     )
 
 
 def own_events(rules: Sequence[Rule], slo_ids: Sequence[str]) -> tuple[Own, ...]:
     """What the SLOs `slo_ids` count."""
     found = _by_slo(rules)
-    return tuple(_own(slo_id, found[slo_id]) for slo_id in slo_ids)
+    spent: dict[str, float] = {}
+    for slo_id in slo_ids:
+        # Several objectives on one SLI count the same events: the strictest is kept.
+        total = found[slo_id][_TOTAL].expr
+        bad = _SPENT * (1 - _objective(found[slo_id]))
+        spent[total] = min(bad, spent.get(total, bad))
+    return tuple(
+        _own(slo_id, found[slo_id], spent[found[slo_id][_TOTAL].expr]) for slo_id in slo_ids
+    )
 
 
 def told(own: Sequence[Own], timeline: Timeline) -> Families:
@@ -87,11 +97,10 @@ def _by_slo(rules: Sequence[Rule]) -> dict[str, dict[str, Rule]]:
     return {slo_id: ours for slo_id, ours in found.items() if _TOTAL in ours and _ERRORS in ours}
 
 
-def _own(slo_id: str, ours: Mapping[str, Rule]) -> Own:
+def _own(slo_id: str, ours: Mapping[str, Rule], bad: float) -> Own:
     total, errors = ours[_TOTAL], ours[_ERRORS]
     labels = sorted(result_labels(parse(total.expr)) or ())
     groups = tuple(dict.fromkeys(labels, value) for value in (GROUPS if labels else GROUPS[:1]))
-    bad = _SPENT * (1 - _objective(ours))
     sli = Sli(SliKind.EVENTS, errors.expr, total.expr)
     series = [_series(sli, group, bad) for group in groups]
     if all(series):

@@ -1,7 +1,7 @@
 """PromQL, parsed and rewritten as a tree: never pasted together from unchecked text."""
 
 from slo.promql.group import grouped
-from slo.promql.labels import result_labels, selected_metrics
+from slo.promql.labels import result_labels, selected_metrics, selects
 from slo.promql.rates import adds_rates, per_second
 from slo.promql.split import Quotient, quotient
 from slo.promql.syntax import (
@@ -32,5 +32,6 @@ __all__ = [
     "quotient",
     "result_labels",
     "selected_metrics",
+    "selects",
     "uses_window",
 ]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -50,6 +51,25 @@ def selected_metrics(expr: pp.Expr) -> frozenset[str]:
     if isinstance(expr, pp.VectorSelector):
         return frozenset({expr.name}) if expr.name else _NONE
     return frozenset[str]().union(*(selected_metrics(child) for child in children(expr)))
+
+
+def selects(expr: pp.Expr, metric: str, label: str, value: str) -> bool:
+    """Whether `expr` reads series called `metric` whose `label` may be `value`.
+
+    Of patterns plain alternatives are understood, ``a|b``; any other may match anything.
+    """
+    if isinstance(expr, pp.VectorSelector):
+        asked = [each for each in expr.matchers.matchers if each.name == label]
+        return expr.name == metric and all(_may_be(matcher, value) for matcher in asked)
+    return any(selects(child, metric, label, value) for child in children(expr))
+
+
+def _may_be(matcher: pp.Matcher, value: str) -> bool:
+    if matcher.op == pp.MatchOp.Equal:
+        return matcher.value == value
+    if matcher.op == pp.MatchOp.Re and re.fullmatch(r"[-\w|]*", matcher.value):
+        return value in matcher.value.split("|")
+    return True
 
 
 def is_scalar(expr: pp.Expr) -> bool:

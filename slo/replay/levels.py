@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from slo.exact import Duration
 from slo.model import AlertRule, RecordRule, RuleGroup
-from slo.promql import parse, selected_metrics
+from slo.promql import parse, selected_metrics, selects
 
 
 class CircleError(ValueError):
@@ -50,10 +50,10 @@ def levels(
     left = [timed for timed in left if timed.rule not in done]
     found: list[tuple[Timed, ...]] = []
     while left:
-        waiting = {timed.rule.record for timed in left}
-        ready = tuple(timed for timed in left if not reads(timed.rule.expr) & waiting)
+        ready = tuple(timed for timed in left if not _waits(timed, left))
         if not ready:
-            msg = f"rules read each other in a circle: {', '.join(sorted(waiting))}"
+            circle = sorted({timed.rule.record for timed in left})
+            msg = f"rules read each other in a circle: {', '.join(circle)}"
             raise CircleError(msg)
         found.append(ready)
         left = [timed for timed in left if timed not in ready]
@@ -96,6 +96,17 @@ def _selector(rule: RecordRule) -> str:
 def reads(expr: str) -> frozenset[str]:
     """The names of the series that `expr` selects."""
     return selected_metrics(parse(expr))
+
+
+def _waits(timed: Timed, left: Sequence[Timed]) -> bool:
+    """Whether a rule reads what one of `left` records; of another SLO it may be the same name."""
+    expr = parse(timed.rule.expr)
+    metrics = selected_metrics(expr)
+    return any(
+        selects(expr, other.rule.record, "slo_id", other.rule.labels.get("slo_id", ""))
+        for other in left
+        if other.rule.record in metrics
+    )
 
 
 def _distinct(groups: Sequence[RuleGroup]) -> list[Timed]:

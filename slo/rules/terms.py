@@ -12,7 +12,7 @@ import promql_parser as pp
 
 from slo import names
 from slo.exact import Duration, Ratio
-from slo.model import Slo
+from slo.model import SliKind, Slo
 from slo.promql import bind, parse
 
 FIVE_MINUTES: Final = Duration.parse("5m")
@@ -62,9 +62,11 @@ def windows_of(slo: Slo) -> tuple[Duration, ...]:
 def reads_raw(slo: Slo, window: Duration) -> bool:
     """Whether the error ratio over `window` is read from raw series, and trails by nothing.
 
-    A budget that leaves time out is read from recorded rates only, where that time is zero.
+    A budget that leaves time out is read from recorded rates only, where that time is zero;
+    and so is one that is made of others.
     """
-    return not slo.excluded and window <= RAW_UP_TO and window in windows_of(slo)
+    derived = slo.excluded or slo.sli.kind is SliKind.COMPOSITE
+    return not derived and window <= RAW_UP_TO and window in windows_of(slo)
 
 
 def tiles_of(window: Duration) -> str:

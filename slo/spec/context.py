@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from slo.diagnostic import Span
-from slo.model import Settings
+from slo.model import Settings, Slo
 from slo.policy import Policy
 from slo.source import Mapping, Scalar
 from slo.spec.fields import Fields
@@ -60,6 +60,7 @@ class Context:
         classes: `kind: Class` documents by name.
         teams: Names of all teams, broken documents included.
         slo_ids: Ids of all SLOs, with the name alone beside them.
+        slos: Those that were read so far, by id.
         alerts: Names of all alerts.
         unclear: Names of documents whose kind is not known: they may be anything.
         open_text: Reads a file that a document names; raises OSError or UnicodeDecodeError.
@@ -72,6 +73,7 @@ class Context:
     classes: dict[str, Document] = field(default_factory=dict[str, Document])
     teams: frozenset[str] = frozenset()
     slo_ids: dict[str, str] = field(default_factory=dict[str, str])
+    slos: dict[str, Slo] = field(default_factory=dict[str, Slo])
     alerts: frozenset[str] = frozenset()
     unclear: frozenset[str] = frozenset()
     open_text: Callable[[str], str] = nothing_at_hand

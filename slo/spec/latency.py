@@ -1,4 +1,9 @@
-"""Latency from a classic histogram: what is not in the threshold's bucket is bad."""
+"""Latency from a histogram: what is not at or below the threshold is bad.
+
+Of a classic histogram the bucket at the threshold is counted, exactly. A native one has no
+such bucket: Prometheus estimates the share within the bucket that the threshold cuts, which
+at the usual resolution is off by less than a tenth of that bucket's events.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +33,23 @@ def latency(fields: Fields, by: Sequence[str], problems: Problems) -> Sli | None
     if histogram is None or matchers is None or bound is None:
         return None
     clause = f" by ({', '.join(sorted(by))}) " if by else ""
+    if fields.flag("native", default=False):
+        return _native(_selector(histogram, matchers), clause, bound)
     bucket = _selector(f"{histogram}_bucket", [*matchers, f'le=~"{_escaped(bound)}"'])
     total = f"sum{clause}(rate({_selector(f'{histogram}_count', matchers)}[$window]))"
     good = f"sum{clause}(rate({bucket}[$window]))"
     errors = f"{total} - ({good} or 0 * {total})"
+    return Sli(SliKind.LATENCY, canonical(errors), canonical(total))
+
+
+def _native(selector: str, clause: str, bound: Fraction) -> Sli:
+    """Events of a native histogram, and those above `bound`.
+
+    Source: Prometheus, "Query functions", histogram_count and histogram_fraction.
+    """
+    rate = f"sum{clause}(rate({selector}[$window]))"
+    total = f"histogram_count({rate})"
+    errors = f"{total} * (1 - histogram_fraction(-Inf, {decimal(bound)}, {rate}))"
     return Sli(SliKind.LATENCY, canonical(errors), canonical(total))
 
 

@@ -13,18 +13,20 @@ from typing import TypeVar
 
 from slo.diagnostic import Diagnostic
 from slo.model import Alert, Project, Slo, UserFile
-from slo.names import burn_alert, slo_id
+from slo.names import burn_alert
 from slo.policy import read as read_policy
 from slo.spec.alerts import read_alert
 from slo.spec.check import check
 from slo.spec.context import Context, Document, nothing_at_hand
 from slo.spec.cycles import cycles
 from slo.spec.maintenance import excluded, read_maintenance
+from slo.spec.objectives import expanded
+from slo.spec.ordered import read_slos
 from slo.spec.problems import Problems
 from slo.spec.recognise import UNCLEAR, SourceFile, documents
 from slo.spec.settings import check_defaults, read_settings
 from slo.spec.shapes import KINDS
-from slo.spec.slos import check_class, read_slo
+from slo.spec.slos import check_class, identity
 from slo.spec.teams import read_team
 
 _T = TypeVar("_T")
@@ -49,7 +51,7 @@ def read(
     found = documents(files, problems)
     context = Context(problems, open_text=open_text)
     parts = _handwritten(handwritten, problems)
-    formed = [_formed(document, problems) for document in found]
+    formed = expanded([_formed(document, problems) for document in found], problems)
     project = replace(_resolve(formed, context), handwritten=parts)
     if not found and not problems.errors:
         names = ", ".join(file.name for file in files[:5]) or "nothing"
@@ -82,7 +84,7 @@ def _resolve(found: Sequence[Document], context: Context) -> Project:
     by_kind = {kind: [d for d in found if d.kind == kind] for kind in KINDS}
     context.unclear = frozenset(d.name for d in found if d.kind == UNCLEAR)
     _learn(by_kind, context)
-    slos = _all(by_kind["SLO"], read_slo, context)
+    slos = read_slos(by_kind["SLO"], context)
     alerts = _all(by_kind["Alert"], read_alert, context)
     for document in by_kind["Class"]:
         check_class(document, context)
@@ -110,12 +112,12 @@ def _learn(by_kind: dict[str, list[Document]], context: Context) -> None:
         context.settings = read_settings(document, context)
     for kind in ("Class", "Team", "Policy", "Maintenance", "Alert"):
         _unique(by_kind[kind], lambda document: document.name, kind, context)
-    _unique(by_kind["SLO"], _slo_id, "SLO", context)
+    _unique(by_kind["SLO"], identity, "SLO", context)
     _unique_alert_names(by_kind, context)
     context.classes = {d.name: d for d in reversed(by_kind["Class"]) if d.name}
     context.teams = frozenset(d.name for d in by_kind["Team"] if d.name)
     context.alerts = frozenset(d.name for d in by_kind["Alert"] if d.name)
-    context.slo_ids = {_slo_id(d): d.name for d in by_kind["SLO"] if d.name}
+    context.slo_ids = {identity(d): d.name for d in by_kind["SLO"] if d.name}
     _policies(by_kind["Policy"], context)
 
 
@@ -131,19 +133,15 @@ def _policies(found: Sequence[Document], context: Context) -> None:
     context.broken_policies = frozenset(broken)
 
 
-def _slo_id(document: Document) -> str:
-    return slo_id(document.metadata.text("service"), document.name)
-
-
 def _unique(
     found: Sequence[Document], key: Callable[[Document], str], kind: str, context: Context
 ) -> None:
     seen: dict[str, Document] = {}
     for document in found:
-        identity = key(document)
-        first = seen.setdefault(identity, document)
+        own = key(document)
+        first = seen.setdefault(own, document)
         if first is not document and document.name:
-            text = f"{kind} {identity} stands twice, first in {_where(first)}"
+            text = f"{kind} {own} stands twice, first in {_where(first)}"
             context.problems.error("SLO020", text, document.place, "give one of them another name")
 
 
@@ -153,7 +151,7 @@ def _unique_alert_names(by_kind: dict[str, list[Document]], context: Context) ->
     for document in by_kind["SLO"]:
         name = burn_alert(document.metadata.text("service"), document.name)
         first = seen.setdefault(name, document)
-        same = first.kind == "SLO" and _slo_id(first) == _slo_id(document)
+        same = first.kind == "SLO" and identity(first) == identity(document)
         if first is not document and not same and document.name:
             text = f"the burn alert would be called {name}, as that of {first.name}"
             hint = f"rename it, or the one in {_where(first)}"

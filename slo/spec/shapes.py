@@ -45,8 +45,14 @@ EVENTS: Final = Shape(
 LATENCY: Final = Shape(
     "sli.latency",
     (
-        Key("histogram", Text(), "a classic histogram, named without _bucket", required=True),
-        Key("threshold", LengthOrNumber(), "good at or below; a bucket bound", required=True),
+        Key("histogram", Text(), "a histogram, named without _bucket", required=True),
+        Key("native", Flag(), "it is a native histogram; default false"),
+        Key(
+            "threshold",
+            LengthOrNumber(),
+            "good at or below; a bucket bound unless native",
+            required=True,
+        ),
         Key("selector", Text(), "label matchers, as in braces"),
     ),
 )
@@ -85,6 +91,29 @@ SPANS: Final = Shape(
         ),
     ),
 )
+COMPOSITE: Final = Shape(
+    "sli.composite",
+    (
+        Key(
+            "of",
+            ListOf(
+                ScalarOr(
+                    Text(),
+                    Shape(
+                        "sli.composite.of",
+                        (
+                            Key("slo", Text(), "id or name of an SLO", required=True),
+                            Key("weight", Number(), "what one of its events is worth; default 1"),
+                        ),
+                    ),
+                )
+            ),
+            "the SLOs that it is made of",
+            required=True,
+        ),
+        Key("method", Choice(("weighted", "all", "minimum")), "how they are put together"),
+    ),
+)
 SLI: Final = Shape(
     "sli",
     (
@@ -93,7 +122,7 @@ SLI: Final = Shape(
         Key("gauge", GAUGE, "time slices of a gauge"),
         Key("ratio", RATIO, "a share that is already divided"),
         Key("spans", SPANS, "spans that the collector counts"),
-        Key("composite", Anything(), "of other SLOs; not supported yet"),
+        Key("composite", COMPOSITE, "of other SLOs"),
     ),
     one_of=("events", "latency", "gauge", "ratio", "spans", "composite"),
 )
@@ -125,6 +154,22 @@ _SLO_KEYS: Final = (
     Key("catalog", Text(), "row of the catalogue, M1 to M10"),
     Key("objective", Percent(), "percent of good events", required=True),
     Key("window", WINDOW, "a duration or a calendar period"),
+    Key(
+        "objectives",
+        ListOf(
+            Shape(
+                "objectives",
+                (
+                    Key("name", Name(), "what is added to the name of the SLO", required=True),
+                    Key("objective", Percent(), "percent of good events", required=True),
+                    Key("window", WINDOW, "a duration or a calendar period"),
+                    Key("description", Text(), "one or two sentences"),
+                    Key("alerting", ALERTING, "when somebody is told"),
+                ),
+            )
+        ),
+        "several promises on one SLI",
+    ),
     Key("sli", SLI, "what is counted", required=True),
     Key("by", ListOf(Label()), "one budget for each combination of these labels"),
     Key("alerting", ALERTING, "when somebody is told"),
@@ -143,7 +188,7 @@ _PARTIAL: Final = tuple(Key(key.name, key.form, key.doc) for key in _SLO_KEYS)
 CLASS_SPEC: Final = Shape(
     "spec",
     (
-        *_PARTIAL,
+        *(key for key in _PARTIAL if key.name != "objectives"),
         Key("labels", _LABELS, "labels of every SLO of the class"),
     ),
 )

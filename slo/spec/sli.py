@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Final
 
 from slo.exact import Duration
-from slo.model import Sli, SliKind, SpansMatch
+from slo.model import Sli, SliKind, Slo, SpansMatch
 from slo.names import SLI_EVENTS
 from slo.promql import canonical, compact, operand
-from slo.source import Entry
+from slo.source import Entry, Scalar
+from slo.spec.composite import composite
 from slo.spec.expressions import covers, instant_vector, rate_template
 from slo.spec.fields import Fields
 from slo.spec.latency import latency
@@ -28,11 +29,13 @@ class Case:
 
     Attributes:
         step: Length of a time slice: the interval of the fast rules.
+        member: The SLO that a name means; None after the problem was reported.
     """
 
     slo_id: str
     by: tuple[str, ...]
     step: Duration
+    member: Callable[[Scalar], Slo | None]
     problems: Problems
 
 
@@ -117,11 +120,8 @@ def _spans(fields: Fields, entry: Entry, case: Case) -> Sli | None:
     return Sli(SliKind.SPANS, errors, canonical(f"sum(rate({series}}}[$window]))"), match)
 
 
-def _composite(_fields: Fields, entry: Entry, case: Case) -> Sli | None:
-    text = "sli.composite is not supported yet"
-    hint = "state an SLI over the sum of the parts' events, with sli.events"
-    case.problems.error("SLO057", text, entry.key.span, hint)
-    return None
+def _composite(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
+    return composite(fields, case.by, case.step, case.member, case.problems)
 
 
 READERS: Final[Mapping[str, Callable[[Fields, Entry, Case], Sli | None]]] = MappingProxyType(

@@ -31,17 +31,23 @@ def read_slo(document: Document, context: Context) -> Slo | None:
     sound = all(each.sound for each in (document, *chain))
     required(spec.mapping, SLO_SPEC, document.place, problems)
     service = metadata.text("service")
-    identity = slo_id(service, document.name)
+    own = slo_id(service, document.name)
     by = tuple(sorted(set(spec.texts("by"))))
     objective, window = spec.percent("objective"), read_window(spec, context)
-    case = Case(identity, by, context.settings.intervals.fast, problems)
+    case = Case(
+        slo_id=own,
+        by=by,
+        step=context.settings.intervals.fast,
+        member=lambda scalar: context.slos.get(context.slo(scalar, service)),
+        problems=problems,
+    )
     found = sli(spec, case)
     owner = context.team(spec, "owner", document)
     alerting = _alerting(spec, objective, window, service, context)
     if not sound or problems.errors > before or not (found and objective and window and alerting):
         return None
     return Slo(
-        slo_id=identity,
+        slo_id=own,
         name=document.name,
         service=service,
         title=metadata.text("title") or document.name.replace("-", " ").capitalize(),
@@ -55,10 +61,20 @@ def read_slo(document: Document, context: Context) -> Slo | None:
         labels={**spec.pairs("labels"), **metadata.pairs("labels")},
         events_per_second=spec.child("traffic").number("events_per_second"),
         scope=Scope(spec.text("scope", Scope.SERVICE)),
-        root_cause=spec.text("root_cause") or identity,
+        root_cause=spec.text("root_cause") or own,
         catalog_id=spec.text("catalog"),
         place=document.place,
     )
+
+
+def identity(document: Document) -> str:
+    """The id of the SLO that `document` states."""
+    return slo_id(document.metadata.text("service"), document.name)
+
+
+def completed(document: Document, context: Context) -> Fields:
+    """The spec of `document`, with what its classes say."""
+    return _completed(document, _chain(document, context))
 
 
 def check_class(document: Document, context: Context) -> None:

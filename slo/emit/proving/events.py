@@ -25,7 +25,7 @@ from slo.emit.proving.linear import (
     evaluate,
     matches,
 )
-from slo.model import Sli
+from slo.model import Sli, SliKind
 from slo.promql import parse
 
 _MOST_SERIES: Final = 64
@@ -59,9 +59,11 @@ def event_kinds(sli: Sli, group: Mapping[str, str]) -> Kinds | None:
     """Series for good and bad events of the budget `group`; None where none are found.
 
     Args:
-        sli: Its errors and its total decide.
+        sli: Its errors and its total decide; of a composite the members are proven.
         group: A value for each of the SLO's `by` labels.
     """
+    if sli.kind is SliKind.COMPOSITE:
+        return None
     search = _Search(parse(sli.errors), parse(sli.total), frozenset(group.items()))
     try:
         return search.kinds(candidates((search.errors, search.total), group))

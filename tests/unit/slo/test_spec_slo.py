@@ -205,7 +205,6 @@ def test_spans_are_counted_by_the_collector() -> None:
         ("    {}\n", "SLO018"),
         ("    events: {bad: 'sum(rate(a[$window]))'}\n", "SLO018"),
         ("    events: {good: 'a', bad: 'a', total: 'a'}\n", "SLO018"),
-        ("    composite: {}\n", "SLO057"),
         ("    gauge: {expr: 'x[5m]', bad_when: '== 0'}\n", "SLO052"),
         ("    gauge: {expr: 'rate(x[$window])', bad_when: '== 0'}\n", "SLO051"),
         ("    gauge: {expr: up, bad_when: 'zero'}\n", "SLO016"),
