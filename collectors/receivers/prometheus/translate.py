@@ -31,6 +31,8 @@ from collectors.net.readings import CUMULATIVE, Scalar, pairs
 SCOPE: Final = "fleetslo/prometheus"
 _NO_RECORDED_VALUE: Final = 1
 _SPECIAL: Final = {"histogram": "le", "gaugehistogram": "le", "summary": "quantile"}
+_COUNTED: Final = frozenset({"counter", "histogram", "summary"})
+_LATEST_SECONDS: Final = 2**63 / 1e9
 _TARGET_INFO: Final = "target_info"
 
 _PARSE_OPEN: Final[Callable[[str], Iterable[Family]]] = cast(
@@ -143,13 +145,17 @@ class _Build:
 
     def add(self, family: Family) -> None:
         """Add every point of a family."""
-        for labels, samples in _grouped(family):
+        for labels, every in _grouped(family):
+            samples = [sample for sample in every if not _is_created(family.type, sample)]
+            if not samples:
+                continue
             full = self._labels(dict(labels))
             name = _name(family, samples)
             point = self._point(name, family.type, family.documentation, full)
-            _fill(point, family.type, samples)
+            _fill(point, samples)
+            point.start_time_unix_nano = _start_ns(family.type, every)
             stamp = samples[0].timestamp
-            if stamp is not None and self._target.honor_timestamps:
+            if stamp is not None and self._target.honor_timestamps and 0 <= stamp < _LATEST_SECONDS:
                 point.time_unix_nano = int(float(stamp) * 1e9)
             else:
                 self.seen[name, family.type, tuple(sorted(full.items()))] = family.documentation
@@ -227,8 +233,7 @@ def _name(family: Family, samples: list[Sample]) -> str:
     """The name of a metric: as Prometheus knows it, `_total` and `_info` included."""
     if family.type in _SPECIAL:
         return family.name
-    counted = [one.name for one in samples if not one.name.endswith("_created")]
-    return counted[0] if counted else family.name
+    return samples[0].name
 
 
 def _new_point(metric: Metric, kind: str) -> Point:
@@ -244,11 +249,19 @@ def _new_point(metric: Metric, kind: str) -> Point:
     return metric.gauge.data_points.add()
 
 
-def _fill(point: Point, kind: str, samples: list[Sample]) -> None:
+def _is_created(kind: str, sample: Sample) -> bool:
+    """Whether a sample tells when the others began. In the older format it is a gauge."""
+    return kind in _COUNTED and sample.name.endswith("_created")
+
+
+def _start_ns(kind: str, samples: list[Sample]) -> int:
+    """Unix time from which on a point counts; 0 where the target does not tell."""
+    found = [sample.value for sample in samples if _is_created(kind, sample)]
+    return int(found[0] * 1e9) if found and 0 < found[0] < _LATEST_SECONDS else 0
+
+
+def _fill(point: Point, samples: list[Sample]) -> None:
     """Put the values of `samples` into `point`."""
-    created = next((s.value for s in samples if s.name.endswith("_created")), None)
-    if created is not None and kind in {"counter", "histogram", "summary"}:
-        point.start_time_unix_nano = int(created * 1e9)
     if isinstance(point, HistogramDataPoint):
         _fill_histogram(point, samples)
     elif isinstance(point, SummaryDataPoint):
@@ -262,8 +275,7 @@ def _fill(point: Point, kind: str, samples: list[Sample]) -> None:
             elif sample.name.endswith("_count"):
                 point.count = _whole(sample.value)
     else:
-        value = next(s.value for s in samples if not s.name.endswith("_created"))
-        point.as_double = value
+        point.as_double = samples[0].value
 
 
 def _fill_histogram(point: HistogramDataPoint, samples: list[Sample]) -> None:
