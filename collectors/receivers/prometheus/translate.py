@@ -154,10 +154,11 @@ class _Build:
             point = self._point(name, family.type, family.documentation, full)
             _fill(point, samples)
             point.start_time_unix_nano = _start_ns(family.type, every)
-            stamp = samples[0].timestamp
-            if stamp is not None and self._target.honor_timestamps and 0 <= stamp < _LATEST_SECONDS:
-                point.time_unix_nano = int(float(stamp) * 1e9)
-            else:
+            stated = samples[0].timestamp
+            seconds = -1.0 if stated is None else float(stated)
+            if self._target.honor_timestamps and 0 <= seconds < _LATEST_SECONDS:
+                point.time_unix_nano = int(seconds * 1e9)
+            if stated is None or not self._target.honor_timestamps:
                 self.seen[name, family.type, tuple(sorted(full.items()))] = family.documentation
 
     def end(self, key: Key, documentation: str) -> None:
