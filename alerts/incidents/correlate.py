@@ -67,11 +67,14 @@ def incidents(
             place = parent[place]
         return place
 
-    for one, first in enumerate(episodes):
-        for other in range(one):
-            second = episodes[other]
-            if _touch(first, second, apart_seconds) and _related(first, second, relations):
+    near: list[int] = []
+    for one in sorted(range(len(episodes)), key=lambda place: episodes[place].starts):
+        first = episodes[one]
+        near = [other for other in near if _touch(episodes[other], first, apart_seconds)]
+        for other in near:
+            if _related(first, episodes[other], relations):
                 parent[root(one)] = root(other)
+        near.append(one)
     groups: dict[int, list[Episode]] = {}
     for place, episode in enumerate(episodes):
         groups.setdefault(root(place), []).append(episode)
@@ -79,9 +82,9 @@ def incidents(
     return sorted(found, key=lambda incident: (incident.starts, incident.name))
 
 
-def _touch(one: Episode, other: Episode, apart: float) -> bool:
-    ends = [float("inf") if each.ends is None else each.ends + apart for each in (one, other)]
-    return one.starts <= ends[1] and other.starts <= ends[0]
+def _touch(earlier: Episode, later: Episode, apart: float) -> bool:
+    """Whether `earlier`, which began no later, had not ended for long when `later` began."""
+    return earlier.ends is None or later.starts <= earlier.ends + apart
 
 
 def _related(one: Episode, other: Episode, relations: Relations) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from alerts.incidents.correlate import Incident, Relations, incidents
 from alerts.incidents.page import Report, as_json, dark, markdown, overview
@@ -66,6 +67,28 @@ def test_together_is_transitive_over_time() -> None:
     chain = [episode("A", start, start + 100) for start in (0, 500, 1_000, 1_500)]
 
     assert len(parted(*chain)) == 1
+
+
+def test_the_order_in_which_alerts_are_told_of_does_not_matter() -> None:
+    some = [episode(name, start, start + 100) for name in "ABC" for start in (0, 500, 9_000)]
+
+    assert parted(*some) == parted(*reversed(some))
+
+
+def test_a_long_alert_holds_together_what_happens_in_it() -> None:
+    long = episode("A", 0, 90_000)
+    early, late = episode("A", 100, 200), episode("A", 80_000, 80_100)
+
+    assert len(parted(long, early, late)) == 1
+
+
+def test_thousands_of_alerts_are_parted_in_seconds() -> None:
+    many = [episode(f"A{n % 50}", n * 60.0, n * 60.0 + 30) for n in range(20_000)]
+    begun = time.process_time()
+    found = incidents(many, Relations())
+
+    assert sum(len(each.episodes) for each in found) == len(many)
+    assert time.process_time() - begun < 10
 
 
 def test_an_alert_that_still_fires_keeps_its_incident_open() -> None:

@@ -140,6 +140,13 @@ def test_the_kill_switch_frees_everybody_at_once_and_is_noted(bench: Bench) -> N
     assert bench.events().count("kill switch") == 2
 
 
+def test_a_kill_switch_that_cannot_be_looked_at_counts_as_pulled(tmp_path: Path) -> None:
+    too_long = tmp_path / ("x" * 5_000)
+
+    assert Mode(enforce=True, kill_switch=too_long).killed()
+    assert not Mode(enforce=True, kill_switch=tmp_path / "none").killed()
+
+
 def test_a_restart_goes_on_where_the_ledger_ends(bench: Bench) -> None:
     async def burning(client: Client) -> None:
         await client.post(FIRING)
