@@ -4,50 +4,60 @@ from __future__ import annotations
 
 import difflib
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn, TypeVar
 
 import click
 from rich.console import Console
 
 from alerts.gameday import report
-from alerts.gameday.ask import UnansweredError
-from alerts.gameday.fleet.crew import Crew, FleetError
-from alerts.gameday.leave import leaving
-from alerts.gameday.runner import BASELINE_SECONDS, Outcome, UnhealthyError, run
+from alerts.gameday.live import EndedError, live
+from alerts.gameday.runner import BASELINE_SECONDS, Outcome
 from alerts.gameday.scenarios import Scenario, scenarios
-from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, stack
+from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC
 from alerts.gameday.tree import TreeError
+from alerts.gameday.virtual.cases import Case
+from alerts.gameday.virtual.coverage import unproven
+from alerts.gameday.virtual.day import RulesError, outcomes, play
+from alerts.gameday.virtual.matrix import cases
+from slo.ask import RefusedError
+from slo.replay import ReplayError
 from slo.servers import MissingToolError, ServerError
 
 FAILED: Final = 1
 CANNOT_TELL: Final = 4
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
+_Chosen = TypeVar("_Chosen", Scenario, Case)
 
 
 @click.command()
 @click.argument("wanted", metavar="[SCENARIO]...", nargs=-1)
 @click.option("--list", "listed", is_flag=True, help="Say which scenarios there are, and stop.")
 @click.option("--all", "everything", is_flag=True, help="Run every scenario.")
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML.")
-@click.option(
-    "--report", "written", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown."
-)
+@click.option("--virtual", is_flag=True, help="In virtual time: hours in seconds, no collector.")
+@click.option("--against", type=_FOLDER, help="Rule files of your own instead; in virtual time.")
+@click.option("--junit", type=_FILE, help="Write JUnit XML.")
+@click.option("--report", "written", type=_FILE, help="Write Markdown.")
+@click.option("--table", type=_FILE, help="Renew the table in a Markdown file that has its marks.")
 @click.option("--seed", type=int, default=COMPACT_TRAFFIC.seed, help="Of the traffic.")
 @click.option(
     "--baseline",
     type=click.FloatRange(min=15.0),
     default=BASELINE_SECONDS,
-    help="Seconds of healthy traffic before each fault.",
+    help="Seconds of healthy traffic before each fault, in real time.",
 )
-def gameday(
+def gameday(  # noqa: PLR0913 - one argument for each option
     wanted: tuple[str, ...],
     *,
     listed: bool,
     everything: bool,
+    virtual: bool,
+    against: Path | None,
     junit: Path | None,
     written: Path | None,
+    table: Path | None,
     seed: int,
     baseline: float,
 ) -> None:
@@ -55,33 +65,81 @@ def gameday(
 
     Starts collector, Prometheus and Alertmanager on loopback for each SCENARIO, generates
     everything from the built-in catalogue, runs the fleet through the OpenTelemetry SDK,
-    injects the fault, and reports who was told and how soon.
+    injects the fault, and reports who was told and how soon. With --virtual a model of the
+    fleet lives through hours in seconds, and a real Prometheus replays the rules over it.
     """
-    known = scenarios(COMPACT)
-    if listed or not (wanted or everything):
-        _list(known)
-        return
-    chosen = known if everything else _choose(wanted, known)
     console = Console(stderr=True)
-    outcomes = [_run(scenario, seed, baseline, console) for scenario in chosen]
-    text = report.markdown(outcomes)
+    missing: tuple[str, ...] | None = None
+    if virtual or against:
+        many = cases()
+        if listed or not (wanted or everything):
+            _list([case.scenario for case in many])
+            return
+        chosen = many if everything else _choose(wanted, many)
+        found, missing = _virtual(chosen, seed, against, console)
+    else:
+        known = scenarios(COMPACT)
+        if listed or not (wanted or everything):
+            _list(known)
+            return
+        try:
+            found = live(known if everything else _choose(wanted, known), seed, baseline, console)
+        except EndedError as error:
+            _cannot_tell(error, console)
+    _write(found, missing if everything else None, junit=junit, written=written, table=table)
+    if not all(outcome.passed for outcome in found):
+        sys.exit(FAILED)
+
+
+def _virtual(
+    chosen: Sequence[Case], seed: int, against: Path | None, console: Console
+) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+    try:
+        day = play(chosen, seed, lambda text: console.print(text, highlight=False), against)
+    except RulesError as error:
+        console.print(str(error), style="red", highlight=False, soft_wrap=True)
+        sys.exit(FAILED)
+    except (MissingToolError, ServerError, TreeError, ReplayError, RefusedError) as error:
+        _cannot_tell(error, console)
+    return outcomes(day), unproven(day)
+
+
+def _cannot_tell(error: Exception, console: Console) -> NoReturn:
+    console.print(f"cannot run the game day: {error}", style="red", highlight=False)
+    sys.exit(CANNOT_TELL)
+
+
+def _write(
+    found: Sequence[Outcome],
+    missing: Sequence[str] | None,
+    *,
+    junit: Path | None,
+    written: Path | None,
+    table: Path | None,
+) -> None:
+    text = report.markdown(found, missing)
     click.echo(text, nl=False)
     if written is not None:
         written.write_text(text, "utf-8")
     if junit is not None:
-        junit.write_text(report.junit(outcomes), "utf-8")
-    if not all(outcome.passed for outcome in outcomes):
-        sys.exit(FAILED)
+        junit.write_text(report.junit(found), "utf-8")
+    if table is not None:
+        try:
+            renewed = report.inserted(table.read_text("utf-8"), found, missing)
+        except (OSError, ValueError) as error:
+            msg = f"--table {table}: {error}"
+            raise click.UsageError(msg) from error
+        table.write_text(renewed, "utf-8")
 
 
-def _choose(wanted: Sequence[str], known: Sequence[Scenario]) -> list[Scenario]:
+def _choose(wanted: Sequence[str], known: Sequence[_Chosen]) -> list[_Chosen]:
     """The scenarios by id, upper or lower case.
 
     Raises:
         click.UsageError: There is no such scenario; names the nearest.
     """
     by_id = {scenario.id.lower(): scenario for scenario in known}
-    chosen: list[Scenario] = []
+    chosen: list[_Chosen] = []
     for name in wanted:
         scenario = by_id.get(name.lower())
         if scenario is None:
@@ -92,40 +150,11 @@ def _choose(wanted: Sequence[str], known: Sequence[Scenario]) -> list[Scenario]:
     return chosen
 
 
-def _run(scenario: Scenario, seed: int, baseline: float, console: Console) -> Outcome:
-    """One scenario on a stack of its own, so that no other one speaks into it."""
-    traffic = COMPACT_TRAFFIC.seeded(seed)
-    console.print(f"{scenario.id} {scenario.fault.title}", style="bold", highlight=False)
-    try:
-        with (
-            leaving(),
-            tempfile.TemporaryDirectory(prefix="fleetslo-gameday-") as folder,
-            stack(Path(folder)) as running,
-            Crew(running.charge(COMPACT, traffic), hear=_say(console)) as crew,
-        ):
-            return run(
-                scenario,
-                running,
-                crew,
-                baseline_seconds=baseline,
-                tell=lambda text: console.print(f"  {text}", highlight=False, soft_wrap=True),
-            )
-    except (MissingToolError, ServerError, FleetError) as error:
-        console.print(f"cannot run the game day: {error}", style="red", highlight=False)
-        sys.exit(CANNOT_TELL)
-    except (TreeError, UnhealthyError, UnansweredError) as error:
-        return Outcome(scenario, (), (), (), str(error))
-
-
-def _say(console: Console) -> Callable[[str, str], None]:
-    return lambda name, text: console.print(
-        f"  {name}: {text}", style="yellow", highlight=False, soft_wrap=True
-    )
-
-
 def _list(known: Sequence[Scenario]) -> None:
     for scenario in known:
         fault = scenario.fault
-        click.echo(f"{click.style(f'{fault.id:<11}', bold=True)}{fault.title}: {fault.injection}")
+        click.echo(f"{click.style(f'{fault.id:<14}', bold=True)}{fault.title}: {fault.injection}")
         for expected in scenario.expected:
-            click.echo(f"{'':<11}-> {expected.severity.value} {expected.alert} to {expected.team}")
+            click.echo(f"{'':<14}-> {expected.severity.value} {expected.alert} to {expected.team}")
+        if not scenario.expected:
+            click.echo(f"{'':<14}-> nobody is told")

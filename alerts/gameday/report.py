@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+import statistics
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from alerts.gameday.runner import Found, Outcome, Verdict
+from alerts.gameday.runner import FINE, Found, Outcome
+from slo.model import Severity
 
 HEAD = (
     "| scenario | what was done | expected alert | team | due | took | verdict |",
     "|---|---|---|---|---:|---:|---|",
 )
+BEGIN: Final = "<!-- gameday: begin -->"
+END: Final = "<!-- gameday: end -->"
 
 
-def markdown(outcomes: Sequence[Outcome]) -> str:
-    """A report with a summary line and one row for each expectation."""
-    passed = sum(outcome.passed for outcome in outcomes)
-    summary = (
-        f"{passed} of {len(outcomes)} scenarios passed. Times run from the injection to the "
-        "notification; *due* is computed from the loaded rules."
-    )
-    lines = ["# Game day", "", summary, "", *HEAD]
-    for outcome in outcomes:
-        lines += [_row(outcome, found) for found in outcome.found] or [_failed(outcome)]
+def markdown(outcomes: Sequence[Outcome], unproven: Sequence[str] | None = None) -> str:
+    """A report: what it comes to, and one row for each expectation.
+
+    Args:
+        outcomes: What was run.
+        unproven: Alerts that no scenario would miss; None when nobody has looked.
+    """
+    lines = ["# Game day", "", *_summary(outcomes), *_coverage(unproven), "", *table(outcomes)]
     lines += [note for outcome in outcomes for note in _notes(outcome)]
     return "\n".join(lines) + "\n"
+
+
+def table(outcomes: Sequence[Outcome]) -> list[str]:
+    """One row for each expectation."""
+    rows = [row for outcome in outcomes for row in _rows(outcome)]
+    return [*HEAD, *rows]
+
+
+def inserted(document: str, outcomes: Sequence[Outcome], unproven: Sequence[str] | None) -> str:
+    """`document` with the part between `BEGIN` and `END` made anew.
+
+    Raises:
+        ValueError: It has no such part.
+    """
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        msg = f"the file must have a line {BEGIN} and a line {END}"
+        raise ValueError(msg)
+    inside = [*_summary(outcomes), *_coverage(unproven), "", *table(outcomes)]
+    return "\n".join([before + BEGIN, "", *inside, "", END + after])
 
 
 def junit(outcomes: Sequence[Outcome]) -> str:
@@ -55,7 +79,7 @@ def junit(outcomes: Sequence[Outcome]) -> str:
 def reason(outcome: Outcome) -> str:
     """Why a scenario failed, in one line; empty when it passed."""
     reasons = [outcome.error] if outcome.error else []
-    reasons += [sentence(found) for found in outcome.found if found.verdict is not Verdict.MET]
+    reasons += [sentence(found) for found in outcome.found if found.verdict not in FINE]
     reasons += [f"{alert} came and must not" for alert in outcome.forbidden]
     return "; ".join(reasons)
 
@@ -68,28 +92,68 @@ def sentence(found: Found) -> str:
             f"{expected.alert} did not reach {expected.team} (due after {found.due_seconds:.0f} s)"
         )
     return (
-        f"{expected.alert} reached {', '.join(found.teams)} after {found.took_seconds:.0f} s "
+        f"{expected.alert} reached {', '.join(found.teams) or 'nobody'} after "
+        f"{found.took_seconds:.0f} s "
         f"(expected {expected.team} after {found.due_seconds:.0f} s): {found.verdict.value}"
     )
 
 
-def _row(outcome: Outcome, found: Found) -> str:
-    took = "-" if found.took_seconds is None else f"{found.took_seconds:.0f} s"
-    cells = (
-        outcome.scenario.id,
-        outcome.scenario.fault.injection,
-        found.expected.alert,
-        found.expected.team,
-        f"{found.due_seconds:.0f} s",
-        took,
-        found.verdict.value,
+def _summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What somebody who reads no table must know."""
+    passed = sum(outcome.passed for outcome in outcomes)
+    yield (
+        f"{passed} of {len(outcomes)} scenarios passed. Times run from the injection to the "
+        "notification; *due* is computed from the loaded rules."
     )
-    return f"| {' | '.join(cells)} |"
+    found = [each for outcome in outcomes for each in outcome.found]
+    pages = [
+        each.took_seconds
+        for each in found
+        if each.expected.severity is Severity.PAGE and each.took_seconds is not None
+    ]
+    if pages:
+        teams = {each.expected.team for each in found if each.verdict in FINE}
+        off = [abs(each.took_seconds - each.due_seconds) for each in found if each.took_seconds]
+        yield (
+            f"Half of the pages came within {statistics.median(pages):.0f} s, the last after "
+            f"{max(pages):.0f} s; no alert was further than {max(off):.0f} s from its time. "
+            f"Teams reached: {', '.join(sorted(teams))}."
+        )
+    silent = [outcome for outcome in outcomes if not outcome.scenario.expected]
+    if silent:
+        kept = sum(outcome.passed for outcome in silent)
+        yield f"Of {len(silent)} things that must wake nobody, {kept} woke nobody."
+    yield from (f"- **{each.scenario.id}**: {reason(each)}" for each in outcomes if not each.passed)
 
 
-def _failed(outcome: Outcome) -> str:
+def _coverage(unproven: Sequence[str] | None) -> Iterator[str]:
+    if unproven is None:
+        return
+    if not unproven:
+        yield "Without any one of the alerts, a scenario fails."
+        return
+    yield f"Without any one alert a scenario fails, but for these {len(unproven)}: "
+    yield f"{', '.join(unproven)}."
+
+
+def _rows(outcome: Outcome) -> Iterator[str]:
     fault = outcome.scenario.fault
-    return f"| {outcome.scenario.id} | {fault.injection} | | | | | {outcome.error} |"
+    if not outcome.found:
+        verdict = outcome.error or ("silent" if outcome.passed else "not silent")
+        yield f"| {outcome.scenario.id} | {fault.injection} | none | nobody | | | {verdict} |"
+    for found in outcome.found:
+        took = "-" if found.took_seconds is None else f"{found.took_seconds:.0f} s"
+        where = " ".join(value for _, value in found.expected.where)
+        cells = (
+            outcome.scenario.id,
+            fault.injection,
+            f"{found.expected.alert} {where}".strip(),
+            found.expected.team,
+            f"{found.due_seconds:.0f} s",
+            took,
+            found.verdict.value,
+        )
+        yield f"| {' | '.join(cells)} |"
 
 
 def _notes(outcome: Outcome) -> list[str]:

@@ -7,7 +7,7 @@ the evaluation. The rest of what happens in between is real and allowed for by a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +34,7 @@ class Expected:
         detection: Until its condition is true; its `for` comes on top.
         hold_seconds: Its `for`, where several rules share the name; None to ask Prometheus.
         escalates: It is somebody else who is called when the first page is not enough.
+        where: Labels that tell it from others of the same name, such as the tier.
     """
 
     alert: str
@@ -42,6 +43,12 @@ class Expected:
     detection: Detection
     hold_seconds: float | None = None
     escalates: bool = False
+    where: tuple[tuple[str, str], ...] = ()
+
+    def is_meant(self, labels: Mapping[str, str]) -> bool:
+        """Whether an alert with these labels is the one."""
+        named = labels.get("alertname") == self.alert
+        return named and all(labels.get(key) == value for key, value in self.where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,21 @@ def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str) -> str:
     return said
 
 
+def write_as_it_is(tree: Tree, webhooks: str) -> None:
+    """Make everything with production's intervals; only the teams' webhooks are moved.
+
+    Args:
+        tree: Where to.
+        webhooks: ``host:port`` that stands for every team.
+
+    Raises:
+        TreeError: `sloctl` refused.
+    """
+    sloctl("init", str(tree.specs))
+    _replace(sorted(tree.specs.rglob("*.yaml")), {"127.0.0.1:9095": webhooks})
+    sloctl("generate", str(tree.specs), "--out", str(tree.out))
+
+
 def sloctl(*arguments: str) -> str:
     """Run `sloctl` as a user would; returns the last line that it printed.
 

@@ -50,6 +50,8 @@ _DAY: Final = 86_400.0
 _SUBJECT_REQUESTS_PER_DAY: Final = 24.0
 _REVISIONS_PER_DAY: Final = 24.0
 _FIRST_REVISION_SECONDS: Final = 20.0
+_SERVICES: Final = 2_000
+"""So many that two agents hardly ever repair the same one within a minute, which is a conflict."""
 
 
 class Platform:
@@ -173,7 +175,7 @@ class Platform:
         """Small breakages, for the remediation agents to repair."""
         rate = self._traffic.remediations_per_hour * self._traffic.rare_scale / 3600
         await asyncio.sleep(self._rng.expovariate(rate))
-        self.broker.put("incidents", {"target": f"service/{self._rng.randrange(20)}"})
+        self.broker.put("incidents", {"target": f"service/{self._rng.randrange(_SERVICES)}"})
 
     async def _deployments(self) -> None:
         rate = self._traffic.deployments_per_day * self._traffic.rare_scale / _DAY

@@ -26,7 +26,7 @@ RULES: Final = {
     "unapproved-change": ComplianceSeverity.HIGH,
 }
 QUEUES: Final = (*(task_queue(team) for team in TEAMS), DEAD_LETTERS)
-_DEPENDENCIES: Final = (Dependency.QUEUE, Dependency.STATE_STORE, Dependency.POLICY_STORE)
+DEPENDENCIES: Final = (Dependency.QUEUE, Dependency.STATE_STORE, Dependency.POLICY_STORE)
 
 
 def identity(spec: AgentSpec) -> Identity:
@@ -108,6 +108,6 @@ def _speaks(
         models=models or {},
         rules=rules or {},
         remediations=remediations,
-        dependencies=_DEPENDENCIES,
+        dependencies=DEPENDENCIES,
         elections=elections,
     )

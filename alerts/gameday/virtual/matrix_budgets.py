@@ -1,0 +1,214 @@
+"""Budgets that burn, automation that does harm, in virtual time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts.gameday.faults import FAILING
+from alerts.gameday.fleet.topology import TEAMS
+from alerts.gameday.scenarios import Detection, share
+from alerts.gameday.virtual.cases import HOURS, MINUTE, Case, case, page, ticket, workers
+from alerts.gameday.virtual.matrix_failures import CONFLICTS, CONTENTION
+from alerts.gameday.virtual.matrix_runbook import AVAILABILITY, FIRST, LLM_BURN
+from alerts.gameday.virtual.trouble import Act, Trouble
+from slo import names
+
+ACTIONS: Final = names.burn_alert("agent-fleet", "action-success")
+POLICY: Final = names.burn_alert("agent-fleet", "policy-latency")
+LAG: Final = names.burn_alert("telemetry", "ingest-lag")
+EVERYDAY: Final = 0.003
+"""Share of actions that fail on a good day."""
+CORRECTNESS: Final = names.burn_alert("agent-fleet", "remediation-correctness")
+SLOWNESS: Final = names.burn_alert("agent-fleet", "time-to-remediate")
+PACE: Final[dict[str, float | Detection]] = {
+    CONFLICTS: share(0.0012, 0.0025),
+    POLICY: 90.0,
+    AVAILABILITY: 0.0,
+    LAG: 0.0,
+}
+"""When each ratio passes 1.2 budgets in `M-slow`; the rest take half a minute."""
+ROLLBACKS: Final = names.burn_alert("agent-fleet", "rollbacks")
+
+
+def cases() -> tuple[Case, ...]:
+    """M1 to M10 as far as a budget or automation is concerned."""
+    return (*_burns(), *_levels(), _slowly(), *_automation(), *_slips())
+
+
+def _burns() -> tuple[Case, ...]:
+    def fail(part: float) -> tuple[Act, ...]:
+        def change(wrong: Trouble) -> None:
+            wrong.work.failing = {FAILING: part}
+
+        return (Act(0.0, change),)
+
+    def burn(percent: float, tier: str, threshold: float) -> Case:
+        part = EVERYDAY + percent / 100
+        detection = (
+            share(threshold - EVERYDAY, percent / 100) if part < 0.1 else share(threshold, part)
+        )
+        expected = page(ACTIONS, "core-engineering", detection, slo_tier=tier)
+        return case(
+            f"M2-{percent:g}",
+            f"{percent:g} % of actions fail",
+            f"{percent:g} of 100 actions of every {FAILING} fail by its own fault",
+            fail(percent / 100),
+            expected,
+            also=(ACTIONS,),
+            lasts=20 * MINUTE,
+        )
+
+    tiers = {5: ("page", 0.02), 20: ("page", 0.02), 50: ("outage", 0.25), 100: ("outage", 0.25)}
+    return tuple(burn(percent, *tier) for percent, tier in tiers.items())
+
+
+def _levels() -> tuple[Case, ...]:
+    def degrade(wrong: Trouble) -> None:
+        wrong.agents.unhealthy = workers(1, "data")
+
+    def degrade_more(wrong: Trouble) -> None:
+        wrong.agents.unhealthy = {key for team in TEAMS for key in workers(5, team)}
+
+    def slow(wrong: Trouble) -> None:
+        wrong.work.policy_factor = 60.0
+
+    return (
+        case(
+            "M1",
+            "one agent unwell",
+            "one of 51 agents says that it is not well",
+            degrade,
+            page(AVAILABILITY, "operations", share(0.002, 1 / 51), slo_tier="page"),
+            lasts=20 * MINUTE,
+        ),
+        case(
+            "M1-more",
+            "many agents unwell",
+            "20 of 51 agents say that they are not well",
+            degrade_more,
+            page(AVAILABILITY, "operations", share(0.25, 20 / 51), slo_tier="outage"),
+        ),
+        case(
+            "M5",
+            "policies slow",
+            "policy evaluations take sixty times as long",
+            slow,
+            page("PolicyEvaluationSlow", "core-engineering", 15.0),
+            lasts=20 * MINUTE,
+        ),
+    )
+
+
+def _slowly() -> Case:
+    """Every budget a little above its pace, for six hours: nobody is woken for most of it."""
+
+    def change(wrong: Trouble) -> None:
+        wrong.work.failing = {FAILING: 0.05}
+        wrong.work.conflicts = 3.0
+        wrong.work.rejects = 1.0
+        wrong.work.policy_factor = 5.0
+        wrong.work.providers = {FIRST: (0.035, "provider")}
+        wrong.agents.unhealthy = workers(1, "data")
+        wrong.pipeline.lag_seconds = 20.0
+
+    core = "core-engineering"
+    budgets = {
+        ACTIONS: core,
+        CONFLICTS: core,
+        POLICY: core,
+        CONTENTION: "platform",
+        AVAILABILITY: "operations",
+        LLM_BURN: "ai-ml",
+        LAG: "platform",
+    }
+    return case(
+        "M-slow",
+        "all budgets burn for hours",
+        "a little of everything fails, for more than six hours",
+        change,
+        *(
+            ticket(alert, team, PACE.get(alert, 30.0), slo_tier="ticket")
+            for alert, team in budgets.items()
+        ),
+        also=(
+            "ActionConflicts",
+            "IngestLagHigh",
+            "ResourceExhaustion",
+            "PolicyEvaluationSlow",
+            *budgets,
+        ),
+        lasts=6.5 * HOURS,
+    )
+
+
+def _automation() -> tuple[Case, ...]:
+    def harm(wrong: Trouble) -> None:
+        wrong.automation.remediations = 60.0
+        wrong.automation.harmful = 1.0
+
+    def fail(wrong: Trouble) -> None:
+        wrong.automation.remediations = 60.0
+        wrong.automation.failing = 1.0
+
+    failed = "RemediationFailed"
+    return (
+        case(
+            "M10",
+            "harmful remediations",
+            "every remediation re-breaks its target",
+            harm,
+            page("HarmfulRemediation", "operations", 15.0),
+            page(CORRECTNESS, "operations", 75.0, slo_tier="outage"),
+            also=(CORRECTNESS,),
+        ),
+        case(
+            "M10-failed",
+            "remediations fail",
+            "every remediation fails, one a minute",
+            fail,
+            page(failed, "operations", 15.0),
+            page(names.escalated(failed), "core-engineering", 2.25 * MINUTE, escalates=True),
+            also=(SLOWNESS,),
+        ),
+    )
+
+
+def _slips() -> tuple[Case, ...]:
+    def forget(wrong: Trouble) -> None:
+        wrong.automation.remediations = 60.0
+        wrong.automation.unreviewed = 1.0
+
+    def crawl(wrong: Trouble) -> None:
+        wrong.automation.remediations = 60.0
+        wrong.automation.factor = 20.0
+
+    def take_back(wrong: Trouble) -> None:
+        wrong.automation.rollbacks = 1
+
+    return (
+        case(
+            "M10-unseen",
+            "remediations not reviewed",
+            "no remediation is judged any more",
+            forget,
+            ticket("RemediationReviewsMissing", "operations", 9.5 * MINUTE),
+            lasts=1.5 * HOURS,
+        ),
+        case(
+            "M3",
+            "remediations slow",
+            "remediations take twenty times as long",
+            crawl,
+            ticket(SLOWNESS, "operations", 6.5 * MINUTE),
+            lasts=20 * MINUTE,
+        ),
+        case(
+            "M8",
+            "rollbacks pile up",
+            "two deployments are taken back within ten minutes, nobody says so",
+            (Act(0.0, take_back), Act(10 * MINUTE, take_back)),
+            page("RollbackBurst", "platform", 10 * MINUTE),
+            also=(ROLLBACKS,),
+            lasts=30 * MINUTE,
+        ),
+    )

@@ -1,0 +1,288 @@
+"""The fleet in virtual time, as a model: what it shows, and how a case is judged."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from alerts.gameday import report
+from alerts.gameday.command import gameday
+from alerts.gameday.runner import Verdict
+from alerts.gameday.virtual.cases import Case
+from alerts.gameday.virtual.judge import judge
+from alerts.gameday.virtual.matrix import cases
+from alerts.gameday.virtual.meter import Values, VirtualMeter
+from alerts.gameday.virtual.pipe import JOBS
+from alerts.gameday.virtual.play import BEGIN, Script, lived
+from alerts.gameday.virtual.queues import Line, waiting_share
+from alerts.gameday.virtual.rulebook import read
+from alerts.gameday.virtual.tape import Tape
+from alerts.gameday.virtual.trouble import Act, Trouble
+from collectors.instrument.instruments import Instruments
+from slo import names
+from slo.catalog import metrics, prometheus_label
+from slo.exact import Duration
+from slo.model import AlertRule, RuleGroup, Severity
+from slo.replay import Firing
+
+CASES = {case.id: case for case in cases()}
+SHORT = 300.0
+OF_NO_INSTRUMENT = {
+    "up",
+    "prometheus_rule_evaluation_failures_total",
+    "prometheus_rule_group_iterations_missed_total",
+}
+
+
+def life(*acts: Act, seed: int = 20) -> Tape:
+    return lived(Script(acts, SHORT, SHORT), seed)
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Tape:
+    return life()
+
+
+def samples(tape: Tape, name: str, **labels: str) -> list[tuple[float, float]]:
+    found = [
+        dict(zip(one.times, one.values, strict=True))
+        for one in tape.series()
+        if one.name == name and labels.items() <= one.labels.items()
+    ]
+    times = sorted({time for one in found for time in one})
+    return [(time, sum(float(one.get(time, 0)) for one in found)) for time in times]
+
+
+def test_the_same_seed_lives_the_same_life_and_another_seed_does_not(healthy: Tape) -> None:
+    assert list(life().series()) == list(healthy.series())
+    assert list(life(seed=21).series()) != list(healthy.series())
+
+
+def test_every_series_and_label_is_of_the_catalogue(healthy: Tape) -> None:
+    known = metrics().by_series()
+    resource = {"job", "instance", "le", prometheus_label("service.name")}
+
+    for one in healthy.series():
+        if one.name in OF_NO_INSTRUMENT:
+            continue
+        assert set(one.labels) - resource <= set(known[one.name].labels), one.name
+
+
+def test_the_fleet_keeps_its_budget_of_series(healthy: Tape) -> None:
+    assert 500 < len(healthy) < 25_000
+
+
+def test_every_message_taken_becomes_three_actions_and_none_is_lost(healthy: Tape) -> None:
+    taken = healthy.last("messaging_client_consumed_messages_total")
+    waiting = healthy.last("mas_queue_depth")
+    sent = healthy.last("messaging_client_sent_messages_total")
+    kinds = ("query", "change", "notify")
+    actions = sum(healthy.last("mas_agent_actions_total", mas_action_type=kind) for kind in kinds)
+
+    assert taken > 2_000
+    assert taken + waiting == sent
+    assert actions == 3 * taken
+
+
+def test_what_is_injected_is_counted_to_the_last_event() -> None:
+    def split(wrong: Trouble) -> None:
+        wrong.work.conflicts = 3.0
+
+    tape = life(Act(0.0, split))
+
+    assert tape.last("mas_agent_action_conflicts_total") == 3.0 * SHORT / 60.0
+
+
+def test_an_agent_that_comes_back_counts_from_zero() -> None:
+    def restart(wrong: Trouble) -> None:
+        wrong.agents.restarted = {"supervisor-ops-1"}
+
+    tape = life(Act(60.0, restart))
+    values = [
+        value
+        for _, value in samples(tape, "mas_audit_records_total", gen_ai_agent_name="supervisor-ops")
+    ]
+    falls = [n for n in range(1, len(values)) if values[n] < values[n - 1]]
+
+    assert len(falls) == 1
+    assert tape.last("mas_agent_restarts_total", gen_ai_agent_name="supervisor-ops") == 1.0
+
+
+def test_while_the_collector_is_down_nothing_is_seen_and_nothing_is_forgotten() -> None:
+    def down(wrong: Trouble) -> None:
+        wrong.pipeline.down = True
+
+    def back(wrong: Trouble) -> None:
+        wrong.pipeline.down = False
+
+    tape = life(Act(0.0, down), Act(120.0, back))
+    began = BEGIN + SHORT
+    during = [time for time, _ in samples(tape, "mas_queue_depth") if began < time < began + 120]
+
+    assert during == []
+    assert [value for time, value in samples(tape, "up") if began < time < began + 120] == [0.0] * 7
+    assert len(samples(tape, "up", job=JOBS[0])) == 1 + 2 * SHORT / 15
+    assert tape.last("messaging_client_consumed_messages_total") > 2_000
+
+
+@pytest.mark.parametrize(("workers", "offered", "share"), [(1, 0.5, 0.5), (10, 7.0, 0.2217)])
+def test_the_share_that_waits_is_erlangs(workers: int, offered: float, share: float) -> None:
+    assert waiting_share(workers, offered) == pytest.approx(share, abs=1e-3)
+
+
+def test_a_queue_that_gets_more_than_it_can_give_grows_and_its_waits_with_it() -> None:
+    line, rng = Line(10, 5.0), np.random.default_rng(1)
+    waits = [line.step(45, 10, 15.0, rng)[1] for _ in range(8)]
+
+    assert line.depth == 8 * 15
+    assert waits[-1] == sorted(waits[-1])
+    assert waits[-1][-1] == pytest.approx(60.0, abs=1.0)
+    assert line.oldest_seconds == pytest.approx(60.0, abs=1.0)
+
+
+def test_a_histogram_of_the_meter_is_cumulative() -> None:
+    values = Values()
+    instruments = Instruments(VirtualMeter(values), {})
+    for seconds in (0.003, 0.04, 9.0):
+        labels = {"mas.policy.name": "p", "mas.policy.decision": "allow"}
+        instruments.record("mas.policy.evaluation.duration", seconds, labels)
+    found = {(name, dict(labels).get("le")): value for (name, labels), value in values.items()}
+    name = "mas_policy_evaluation_duration_seconds"
+
+    assert found[f"{name}_bucket", "0.0025"] == 0
+    assert found[f"{name}_bucket", "0.005"] == 1
+    assert found[f"{name}_bucket", "0.05"] == 2
+    assert found[f"{name}_bucket", "+Inf"] == found[f"{name}_count", None] == 3
+    assert found[f"{name}_sum", None] == pytest.approx(9.043)
+
+
+def test_ids_are_unique_and_scripts_are_in_order() -> None:
+    assert len(CASES) == len(cases())
+    for case in cases():
+        seconds = [act.seconds for act in case.script.acts]
+        assert seconds == sorted(seconds)
+        assert case.script.lasts_seconds > max(seconds, default=0.0)
+
+
+RULE = AlertRule(
+    name="SplitBrain",
+    expr="up",
+    hold=Duration.seconds(30),
+    keep_firing_for=Duration(0),
+    labels={"severity": "page", "team": "core-engineering"},
+    annotations={},
+    severity=Severity.PAGE,
+    team="core-engineering",
+    by=(),
+)
+GROUPS = (RuleGroup("g", Duration.seconds(30), (RULE,)),)
+
+
+def split_brain() -> Case:
+    case = next(each for each in cases() if each.id == "F1")
+    only = case.scenario.expected[:1]
+    return Case(type(case.scenario)(case.scenario.fault, only), case.script)
+
+
+def firing(
+    case: Case, after: float, name: str = "SplitBrain", team: str = "core-engineering"
+) -> Firing:
+    labels = {"alertname": name, "severity": "page", "team": team}
+    start = case.script.injected + after
+    return Firing(RULE, labels, start - 30, start, None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("after", "team", "verdict"),
+    [
+        (60.0, "core-engineering", Verdict.MET),
+        (200.0, "core-engineering", Verdict.LATE),
+        (60.0, "operations", Verdict.WRONG_TEAM),
+    ],
+)
+def test_a_case_is_judged_by_time_and_team(after: float, team: str, verdict: Verdict) -> None:
+    case = split_brain()
+    outcome = judge(case, GROUPS, [firing(case, after, team=team)], None)
+
+    assert [each.verdict for each in outcome.found] == [verdict]
+    assert outcome.passed == (verdict is Verdict.MET)
+
+
+def test_an_alert_that_does_not_fire_fails_the_case() -> None:
+    outcome = judge(split_brain(), GROUPS, [], None)
+
+    assert outcome.found[0].verdict is Verdict.MISSING
+    assert not outcome.passed
+
+
+@pytest.mark.parametrize(
+    ("name", "after"), [("Oscillation", 60.0), ("SplitBrain", -60.0)], ids=["other", "too early"]
+)
+def test_what_nobody_expected_fails_the_case(name: str, after: float) -> None:
+    case = split_brain()
+    outcome = judge(case, GROUPS, [firing(case, 60.0), firing(case, after, name)], None)
+
+    assert not outcome.passed
+    assert outcome.forbidden[0].startswith(name)
+
+
+def test_the_heartbeat_of_the_rules_is_no_alert_about_anything() -> None:
+    case = CASES["N-heartbeat"]
+
+    assert judge(case, GROUPS, [firing(case, 60.0, names.WATCHDOG)], None).passed
+
+
+def test_rules_are_read_back_with_their_waits_and_tests_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "groups:\n- name: g\n  interval: 30s\n  rules:\n"
+        "  - {record: a:b, expr: up, labels: {x: y}}\n"
+        "  - {alert: A, expr: a:b > 0, for: 2m, keep_firing_for: 1m, labels: {severity: page}}\n"
+        "- name: h\n  rules:\n  - {alert: B, expr: up == 0, labels: {severity: odd}}\n",
+        "utf-8",
+    )
+    (tmp_path / "a.test.yaml").write_text("rule_files: [a.yaml]\n", "utf-8")
+
+    first, second = read(tmp_path)
+
+    assert first.interval == Duration.seconds(30)
+    assert second.interval == Duration.seconds(60)
+    alert = first.rules[1]
+    assert isinstance(alert, AlertRule)
+    assert (alert.hold, alert.keep_firing_for) == (Duration.seconds(120), Duration.seconds(60))
+    assert alert.severity is Severity.PAGE
+
+
+def test_a_table_is_renewed_between_its_marks_and_nowhere_else() -> None:
+    case = split_brain()
+    outcome = judge(case, GROUPS, [firing(case, 60.0)], None)
+    document = f"# Mine\n{report.BEGIN}\nold\n{report.END}\nrest\n"
+
+    renewed = report.inserted(document, [outcome], ["AgentLooping"])
+
+    assert renewed.startswith("# Mine\n")
+    assert renewed.endswith(f"{report.END}\nrest\n")
+    assert "old" not in renewed
+    assert "| SplitBrain | core-engineering | 68 s | 60 s | met |" in renewed
+    assert "AgentLooping" in renewed
+    assert report.inserted(renewed, [outcome], ["AgentLooping"]) == renewed
+    with pytest.raises(ValueError, match="must have a line"):
+        report.inserted("# Mine\n", [outcome], [])
+
+
+def test_the_list_of_virtual_scenarios_says_what_must_wake_nobody() -> None:
+    done = CliRunner().invoke(gameday, ["--virtual", "--list"])
+
+    assert done.exit_code == 0
+    assert all(re.search(rf"^{re.escape(each)}\s", done.output, re.MULTILINE) for each in CASES)
+    assert done.output.count("nobody is told") == sum(not c.scenario.expected for c in cases())
+
+
+def test_an_unknown_virtual_scenario_is_refused_with_the_nearest() -> None:
+    done = CliRunner().invoke(gameday, ["--virtual", "M2-101"])
+
+    assert done.exit_code == 2
+    assert "did you mean M2-100" in done.output
