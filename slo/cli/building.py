@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from slo.diagnostic import Diagnostic, has_errors
-from slo.model import Compiled, Project
+from slo.emit.flavors import Flavor, too_large, wrapped_dashboards, wrapped_rules
+from slo.model import Compiled, OutputFile, Project
 from slo.plugin import Generator, Output
-from slo.rules import compile_project
+from slo.rules import compile_project, with_sloth
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,19 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def checked(project: Project, generators: Sequence[Generator]) -> tuple[Compiled, list[Diagnostic]]:
-    """The rules of `project`, and what stands in the way of any generator."""
+def checked(
+    project: Project, generators: Sequence[Generator], *, sloth: bool = False
+) -> tuple[Compiled, list[Diagnostic]]:
+    """The rules of `project`, and what stands in the way of any generator.
+
+    Args:
+        project: What the files say.
+        generators: Those that will run.
+        sloth: Add the records and labels of sloth.
+    """
     compiled = compile_project(project)
+    if sloth:
+        compiled = with_sloth(compiled)
     problems = [problem for generator in generators for problem in generator.check(compiled)]
     return compiled, list(dict.fromkeys(problems))
 
@@ -58,6 +69,19 @@ def built(compiled: Compiled, generators: Iterable[Generator]) -> tuple[Built, .
             _refuse(file.path, found)
             found[file.path] = Built(file.path, generator.output, file.text)
     return tuple(found[path] for path in sorted(found))
+
+
+def wrapped(
+    files: Sequence[Built], compiled: Compiled, flavor: Flavor, only: Collection[Output]
+) -> tuple[tuple[Built, ...], list[Diagnostic]]:
+    """`files` and their wrappers for `flavor`, sorted by path; and what will not load there."""
+    boards = [OutputFile(f.path, f.text) for f in files if f.output is Output.DASHBOARDS]
+    rules = wrapped_rules(compiled.rule_files, flavor) if Output.RULES in only else ()
+    dashboards = list(wrapped_dashboards(boards, flavor))
+    more = [Built(file.path, Output.RULES, file.text) for file in rules]
+    more += [Built(file.path, Output.DASHBOARDS, file.text) for file in dashboards]
+    every = tuple(sorted((*files, *more), key=lambda file: file.path))
+    return every, list(too_large(dashboards))
 
 
 def stops(problems: Sequence[Diagnostic], *, strict: bool) -> bool:

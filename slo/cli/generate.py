@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from slo.cli.building import Built, built, checked, stops, uncollected
+from slo.cli.building import Built, built, checked, stops, uncollected, wrapped
 from slo.cli.clock import at, now_option
 from slo.cli.plugins import generators
 from slo.cli.reading import read_paths
@@ -15,6 +16,7 @@ from slo.cli.report import report
 from slo.cli.state import FINE, PROBLEMS, State
 from slo.cli.validate import counted
 from slo.cli.writing import Change, differences, write
+from slo.emit.flavors import Flavor
 from slo.plugin import Output
 
 
@@ -54,10 +56,15 @@ def _families(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 )
 @click.option(
     "--flavor",
-    type=click.Choice(["prometheus"]),
-    default="prometheus",
+    type=click.Choice([flavor.value for flavor in Flavor]),
+    default=Flavor.PROMETHEUS.value,
     show_default=True,
-    help="What the rules are wrapped for.",
+    help="Wrap rules, and dashboards for Kubernetes, beside the plain files.",
+)
+@click.option(
+    "--compat",
+    type=click.Choice(["sloth"]),
+    help="Add the record names and labels of sloth, for dashboards and alerts that exist.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings stop the run.")
 @click.option("--force", is_flag=True, help="Overwrite files in DIR that sloctl did not write.")
@@ -71,6 +78,7 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     check: bool,
     only: frozenset[Output],
     flavor: str,
+    compat: str | None,
     strict: bool,
     force: bool,
     now: datetime,
@@ -80,9 +88,9 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     On any error nothing is written. A second run changes nothing; what an earlier run
     wrote and this one does not is removed.
     """
-    del flavor  # the expressions are the same in every flavor; one is supported so far
+    wish = _Wish(only, Flavor(flavor), compat == "sloth", strict, now)
     with uncollected():
-        found = _build(state, paths, only, now, strict=strict)
+        found = _build(state, paths, wish)
     if found is None:
         return PROBLEMS
     files, words = found
@@ -95,23 +103,39 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     return FINE
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the command line asks for."""
+
+    only: frozenset[Output]
+    flavor: Flavor
+    sloth: bool
+    strict: bool
+    now: datetime
+
+
 def _build(
-    state: State, paths: tuple[str, ...], only: frozenset[Output], now: datetime, *, strict: bool
+    state: State, paths: tuple[str, ...], wish: _Wish
 ) -> tuple[tuple[Built, ...], str] | None:
-    """All files of the families `only`, and what they were made of; None after problems."""
+    """All files that are wished for, and what they were made of; None after problems."""
     reading = read_paths(paths)
     problems = list(reading.problems)
     if reading.project is None:
         report(problems, reading.sources, state)
         return None
-    wanted = [each for each in generators() if each.output in only]
-    project, stale = at(reading.project, now)
-    compiled, more = checked(project, wanted)
+    wanted = [each for each in generators() if each.output in wish.only]
+    project, stale = at(reading.project, wish.now)
+    compiled, more = checked(project, wanted, sloth=wish.sloth)
     problems.extend((*stale, *more))
+    files: tuple[Built, ...] = ()
+    if not stops(problems, strict=wish.strict):
+        plain = built(compiled, wanted)
+        files, large = wrapped(plain, compiled, wish.flavor, wish.only)
+        problems.extend(large)
     report(problems, reading.sources, state)
-    if stops(problems, strict=strict):
+    if stops(problems, strict=wish.strict):
         return None
-    return built(compiled, wanted), counted(reading.project)
+    return files, counted(reading.project)
 
 
 def _check(state: State, changes: tuple[Change, ...], out: Path) -> int:
