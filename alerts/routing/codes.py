@@ -33,7 +33,8 @@ CODES: Final = {
         "A secret stands in plain text and will be in the generated file.\n\n"
         "Put it into a file that only Alertmanager reads, and name that file. A webhook's URL "
         "counts as secret when it holds credentials, a query, or a token in its path; before "
-        "0.26 Alertmanager reads it from nowhere else, so this is a warning."
+        "0.26 Alertmanager reads it from nowhere else, so this is a warning. Where the other side "
+        "takes a bearer token, keep that in a file: `credentials_file`."
     ),
     "ALM008": "The destination's service is being retired by who runs it; choose another in time.",
     "ALM009": (

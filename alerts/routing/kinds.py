@@ -43,6 +43,7 @@ class Kind:
         since: First version that has the kind.
         retired: Why it should not be chosen any more.
         content: What we add: texts made by our templates. A user's own setting wins.
+        bearer: The key that names a file with a token; Alertmanager shows it with each request.
     """
 
     block: str
@@ -55,11 +56,14 @@ class Kind:
     since: Version = (0, 25)
     retired: str = ""
     secret_optional: bool = False
+    bearer: str = ""
 
     def known(self) -> tuple[str, ...]:
         """Every key that a file may use."""
         secrets = [key for secret in self.secrets for key in (secret.file_key, secret.key)]
-        return tuple(sorted({*secrets, *self.needed, *self.text, *self.flags, *self.numbers}))
+        bearer = (self.bearer,) if self.bearer else ()
+        plain = (*self.needed, *self.text, *self.flags, *self.numbers, *bearer)
+        return tuple(sorted({*secrets, *plain}))
 
 
 def called(name: str) -> str:
@@ -87,6 +91,7 @@ KINDS: Final[Mapping[DestinationKind, Kind]] = MappingProxyType(
             (Secret("url_file", "url", (0, 26)),),
             {},
             numbers=("max_alerts",),
+            bearer="credentials_file",
         ),
         DestinationKind.SLACK: Kind(
             "slack_configs",

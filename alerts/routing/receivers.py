@@ -31,6 +31,9 @@ def integration(destination: Destination, severity: Severity) -> Integration:
     kind = KINDS[destination.kind]
     own = {key: _typed(kind, key, text) for key, text in destination.settings.items()}
     added = {**kind.content, **by_severity(destination.kind, severity)}
+    token = own.pop(kind.bearer, None)
+    if isinstance(token, str):
+        own["http_config"] = {"authorization": {"credentials_file": token}}
     merged: dict[str, Setting] = {"send_resolved": True, **added, **own}
     return kind.block, {key: merged[key] for key in sorted(merged)}
 

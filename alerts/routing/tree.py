@@ -14,7 +14,14 @@ from typing import Final, Self
 Labels = Mapping[str, str]
 """One alert's labels, `alertname` among them."""
 
-Setting = str | int | bool | Mapping[str, str] | tuple[Mapping[str, str], ...]
+Setting = (
+    str
+    | int
+    | bool
+    | Mapping[str, str]
+    | Mapping[str, Mapping[str, str]]
+    | tuple[Mapping[str, str], ...]
+)
 """A value inside an integration (a Slack channel, a PagerDuty link)."""
 
 GROUP_BY_ALL: Final = "..."

@@ -23,6 +23,7 @@ KINDS = {
     DestinationKind.PAGERDUTY: {"routing_key_file": "/etc/pagerduty"},
     DestinationKind.EMAIL: {"to": "a@b.org", "from": "c@b.org", "smarthost": "mail:25"},
     DestinationKind.OPSGENIE: {"api_key_file": "/etc/opsgenie"},
+    DestinationKind.WEBHOOK: {"url": "http://127.0.0.1:9/x", "credentials_file": "/etc/token"},
 }
 
 

@@ -125,3 +125,13 @@ def test_a_ticket_is_no_critical_incident() -> None:
 
     assert integration(chosen, Severity.PAGE)[1]["severity"] == "critical"
     assert integration(chosen, Severity.TICKET)[1]["severity"] == "warning"
+
+
+def test_a_webhook_shows_the_token_of_its_file_with_every_request() -> None:
+    url = "http://127.0.0.1:9096/alerts"
+    guarded = destination(DestinationKind.WEBHOOK, url=url, credentials_file="/etc/am/token")
+    _, block = integration(guarded, Severity.PAGE)
+
+    assert list(check(guarded, "platform", (0, 25))) == []
+    assert block["http_config"] == {"authorization": {"credentials_file": "/etc/am/token"}}
+    assert "credentials_file" not in block
