@@ -68,6 +68,7 @@ def _data(
 ) -> Iterator[Result]:
     # The last midnight: so that days, tiles of five minutes and steps fall as they always do.
     timeline = Timeline.until(int(time.time()) // _DAY_SECONDS * _DAY_SECONDS)
+    severities = {rule.labels.get("severity", "") for rule in rules if rule.alert}
     lock: Json = {}
     try:
         with replayed(metrics(), rules, timeline, OWN_SERIES) as story:
@@ -75,11 +76,13 @@ def _data(
                 seen = shown(story.url, board, timeline.moments())
                 lock[name] = locked(seen)
                 faults = annotation_faults(story.url, board, timeline.end)
-                found = [*problems(_view(board), seen, story.own), *faults]
+                found = [*problems(_view(board), seen, story.own, severities), *faults]
                 queries = len({(one.panel.identity, one.ref) for one in seen})
                 said = f"{queries} queries in {len(timeline.moments())} phases"
                 if story.own:
-                    said += f", events of {', '.join(story.own)} made up from their expressions"
+                    told = ", ".join(story.own[:_TOLD])
+                    more = f" and {len(story.own) - _TOLD} more" if story.own[_TOLD:] else ""
+                    said += f", events of {told}{more} made up from their expressions"
                 yield _result(f"dashboard data: {name}", found, said)
     except MissingToolError as error:
         yield Result("dashboard data", Verdict.SKIPPED, str(error))

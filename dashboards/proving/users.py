@@ -26,7 +26,7 @@ from slo.names import OBJECTIVE, SLI_ERROR_RATIO, SLI_ERRORS, SLI_TOTAL
 from slo.promql import parse, result_labels, selected_metrics
 
 _PER_SECOND: Final = 10.0
-_SPENT: Final = 0.2
+_SPENT: Final = 0.3
 """Share of the budget's pace at which a healthy SLO errs: far from every alert."""
 _TOTAL: Final = f"{SLI_TOTAL}:rate5m"
 _ERRORS: Final = f"{SLI_ERRORS}:rate5m"

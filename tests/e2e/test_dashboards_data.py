@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from dashboards.preview.command import preview
+from dashboards.preview.pictures import THEMES, photograph
 from dashboards.proof import LOCK, PROOF
 from slo.plugin import Result, Verdict
 from slo.servers import find
@@ -71,6 +72,11 @@ spec:
 """On metrics that nobody knows but their owner, and on agents that the made-up fleet lacks."""
 
 
+def sloctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from slo.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree that the starter files and SLOs of a user's own give."""
@@ -81,8 +87,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         if arguments[0] == "generate":
             (folder / "specs" / "slos" / "own.yaml").write_text(OWN, encoding="utf-8")
-        command = [sys.executable, "-c", "from slo.cli import main; main()", *arguments]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = sloctl(*arguments)
         assert done.returncode == 0, done.stderr
     return folder / "out"
 
@@ -113,6 +118,44 @@ def test_slos_on_metrics_of_ones_own_are_proven_too(generated: Path, results: li
         assert errors["slow-burn"]["worst"] < errors["fast-burn"]["worst"]
 
 
+ALONE = """\
+apiVersion: fleetslo/v1
+kind: Team
+metadata: {name: shopkeepers}
+spec: {destinations: [{webhook: {url: "http://127.0.0.1:9095/shop"}}]}
+---
+apiVersion: fleetslo/v1
+kind: SLO
+metadata: {name: only, service: shop}
+spec:
+  objective: 90
+  owner: shopkeepers
+  sli:
+    events:
+      bad: sum(rate(http_requests_total{job="shop",code=~"5.."}[$window]))
+      total: sum(rate(http_requests_total{job="shop"}[$window]))
+  alerting: {severities: [ticket]}
+"""
+"""A project without agents, without availability and without a single page."""
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree of a small project of a user's own."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "specs.yaml").write_text(ALONE, encoding="utf-8")
+    done = sloctl("generate", str(folder / "specs.yaml"), "--out", str(folder / "out"))
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+def test_a_project_of_a_users_own_alone_is_proven(alone: Path) -> None:
+    found = list(PROOF.run(alone))
+
+    assert [result for result in found if result.verdict is not Verdict.PASSED] == []
+    assert len(found) == 6
+
+
 def test_a_tree_without_rules_or_without_dashboards_is_not_called_skipped(
     generated: Path, tmp_path: Path
 ) -> None:
@@ -141,8 +184,8 @@ def test_silence_is_empty_and_never_not_a_number(generated: Path, results: list[
     assert waits["query A"]["no-traffic"]["current"] == 0
 
 
-def test_a_renamed_metric_is_found(generated: Path, tmp_path: Path) -> None:
-    shutil.copytree(generated, tmp_path / "out")
+def test_a_renamed_metric_is_found(alone: Path, tmp_path: Path) -> None:
+    shutil.copytree(alone, tmp_path / "out")
     for view in ("executive", "on-call"):
         (tmp_path / "out/grafana/dashboards" / f"{view}.json").unlink()
     file = tmp_path / "out/grafana/dashboards/debug.json"
@@ -177,3 +220,7 @@ def test_a_browser_shows_the_preview_with_the_numbers_of_the_phase(
     assert shown.stdout.count("data-panel=") == out.read_text().count("data-panel=")
     assert "▲ bad" in shown.stdout
     assert "fast-burn" in shown.stdout
+
+    light, dark = (photograph(out, tmp_path / f"{theme}.png", theme) for theme in THEMES)
+    assert light.read_bytes()[:8] == dark.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert light.read_bytes() != dark.read_bytes()
