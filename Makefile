@@ -30,6 +30,9 @@ check: $(STAMP)  ## format, lint, types, import contracts
 bench: $(STAMP)  ## the benchmarks, one after the other
 	@$(BIN)/python -m benchmarks
 
+soak: $(STAMP)   ## ten thousand kills of the daemon, SOAK_KILLS for another number
+	@COLLECTOR_KILLS=$${SOAK_KILLS:-10000} $(BIN)/pytest -q -s tests/fault/test_service_many_kills.py
+
 servers:         ## Prometheus and Alertmanager from Debian's packages, into .servers/
 	@.ci/servers
 

@@ -16,6 +16,9 @@ from collectors.service.plan import GIBI, KIBI, MEBI
 LAST_SHARE = 0.9
 """Above this share of the budget only metrics are taken: alerts must not go blind."""
 
+PRESSED_SHARE = 0.5
+"""Above this share of the budget room is made as soon as it can be, and shared fairly."""
+
 DEAD_SHARE = 0.1
 """Share of the budget that dead letters may take."""
 
@@ -101,6 +104,10 @@ class Budget:
         if self.used_bytes + wanted <= limit:
             return True
         return self._reclaim() > 0 and self.used_bytes + wanted <= limit
+
+    def is_pressed(self) -> bool:
+        """Whether more than half of the budget is used."""
+        return self.used_bytes > self.limit_bytes * PRESSED_SHARE
 
     def is_full(self) -> bool:
         """Whether some signal is being refused for want of room."""

@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 SAVE_SECONDS = 1.0
 """How much delivered work may be done again after the process was killed."""
 
+_FIRST_SAVE_SECONDS = 0.05
+
 STRANDED_ROUNDS = 3
 """How many rounds of saving the books must say the same before it is believed."""
 
@@ -168,8 +170,11 @@ class Courier:
             destination.queue.wake()
 
     async def _keep_saving(self) -> None:
+        # Often at first: a daemon that never lives for a second must get on, too.
+        pause = min(_FIRST_SAVE_SECONDS, SAVE_SECONDS)
         while True:
-            await asyncio.sleep(SAVE_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, SAVE_SECONDS)
             await self._save()
             self._book_stranded()
             await asyncio.to_thread(self._expire)

@@ -27,6 +27,9 @@ READ_BYTES = 1 << 20
 """Inbox bytes per round: what is stepped while the round before is being synced."""
 
 SNAPSHOT_SECONDS = 10.0
+PRESSED_SNAPSHOT_SECONDS = 1.0
+"""While the disk is more than half used: nothing is trimmed that a snapshot still needs."""
+
 _IDLE_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 _TICK_RETRY_SECONDS = 1.0  # a component that raises on a tick would raise without end
@@ -144,7 +147,9 @@ class Engine:
             stepper.show_totals()
         self._restart_if_unproven()
         self._tick_if_due()
-        if time.monotonic() - self._saved_at >= SNAPSHOT_SECONDS:
+        is_pressed = self._parts.budget.is_pressed()
+        patience = PRESSED_SNAPSHOT_SECONDS if is_pressed else SNAPSHOT_SECONDS
+        if time.monotonic() - self._saved_at >= patience:
             self._press.flush()
             self._save()
         if not records:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import threading
 
 from collectors.component import Context
+from collectors.service.budget import PRESSED_SHARE
 from collectors.service.duplicates import host_of
-
-FREE_SHARE = 0.5
-"""Up to this share of the budget anybody may hold what there is."""
 
 _BLOCK = 256  # records, the grain in which what was delivered is let go
 
@@ -58,7 +56,7 @@ class Shares:
             used_bytes: Of the budget, by all.
             limit_bytes: The budget.
         """
-        if used_bytes + size_bytes <= limit_bytes * FREE_SHARE:
+        if used_bytes + size_bytes <= limit_bytes * PRESSED_SHARE:
             return True
         with self._lock:
             held = self._held.get(tenant, 0) + size_bytes
