@@ -143,11 +143,10 @@ def _rows(outcome: Outcome) -> Iterator[str]:
         yield f"| {outcome.scenario.id} | {fault.injection} | none | nobody | | | {verdict} |"
     for found in outcome.found:
         took = "-" if found.took_seconds is None else f"{found.took_seconds:.0f} s"
-        where = " ".join(value for _, value in found.expected.where)
         cells = (
             outcome.scenario.id,
             fault.injection,
-            f"{found.expected.alert} {where}".strip(),
+            found.expected.title,
             found.expected.team,
             f"{found.due_seconds:.0f} s",
             took,

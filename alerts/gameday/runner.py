@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -178,10 +178,14 @@ def _await(expected: Expected, stack: Stack, injected: float, due: float) -> Fou
         page = stack.webhooks.wait(lambda page: _matches(page, expected, injected), left)
         if page is not None:
             return _judge(expected, due, page.at - injected, (page.team,), page)
+        held = ask.held(stack.alertmanager.url)
+        since = [page for page in stack.webhooks.received() if page.firing and page.at >= injected]
         if expected.severity is Severity.TICKET:
-            teams = _routed(expected, stack)
-            if teams:
-                return _judge(expected, due, time.time() - injected, teams, None)
+            teams = routed(expected, held)
+        else:
+            teams = joined(expected, held, since)
+        if teams:
+            return _judge(expected, due, time.time() - injected, teams, None)
     return Found(expected, due, None, (), Verdict.MISSING)
 
 
@@ -189,16 +193,32 @@ def _matches(page: Page, expected: Expected, injected: float) -> bool:
     return page.firing and expected.is_meant(page.labels) and page.at >= injected
 
 
-def _routed(expected: Expected, stack: Stack) -> tuple[str, ...]:
-    """The teams that Alertmanager would tell; a ticket itself waits for working hours."""
-    held = ask.held(stack.alertmanager.url)
-    receivers = [
-        receiver for each in held if expected.is_meant(each.labels) for receiver in each.receivers
-    ]
-    return tuple(
-        name.removeprefix("fleetslo-").removesuffix(f"-{expected.severity.value}")
-        for name in receivers
+def routed(
+    expected: Expected, held: Iterable[ask.Held], *, suppressed: bool = False
+) -> tuple[str, ...]:
+    """The teams that Alertmanager would tell; only where it holds back, if asked for.
+
+    A ticket itself waits for working hours, and nobody waits for that here.
+    """
+    ending = f"-{expected.severity.value}"
+    teams = (
+        name.removeprefix("fleetslo-").removesuffix(ending)
+        for each in held
+        if expected.is_meant(each.labels) and (each.suppressed or not suppressed)
+        for name in each.receivers
     )
+    return tuple(dict.fromkeys(teams))
+
+
+def joined(expected: Expected, held: Iterable[ask.Held], pages: Iterable[Page]) -> tuple[str, ...]:
+    """The teams that were woken already for the root cause of an alert that now fires as well.
+
+    It joins their notification instead of waking them again: one for each root cause.
+    """
+    firing = [each for each in held if expected.is_meant(each.labels) and not each.suppressed]
+    causes = {each.labels.get("root_cause") for each in firing}
+    woken = {page.team for page in pages if page.group.get("root_cause") in causes}
+    return tuple(team for team in routed(expected, firing) if team in woken)
 
 
 def _judge(

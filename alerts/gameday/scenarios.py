@@ -45,6 +45,11 @@ class Expected:
     escalates: bool = False
     where: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The alert's name, and what tells it from others of that name."""
+        return " ".join([self.alert, *(value for _, value in self.where)])
+
     def is_meant(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert with these labels is the one."""
         named = labels.get("alertname") == self.alert

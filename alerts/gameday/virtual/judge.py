@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from alerts.gameday.runner import Found, Outcome, Verdict
+from alerts.gameday.runner import Found, Outcome, Verdict, routed
 from alerts.gameday.scenarios import TOLERANCE_SECONDS, Expected
 from alerts.gameday.virtual.cases import Case
 from alerts.gameday.virtual.model import STEP
@@ -66,14 +66,13 @@ def _found(
         return Found(expected, due, None, (), Verdict.MISSING)
     first = min(mine, key=lambda one: one.start)
     took = first.start - case.script.injected
-    held_back = (
-        told is not None
-        and " ".join([expected.alert, *(value for _, value in expected.where)]) in case.held_back
-    )
+    held_back = told is not None and expected.title in case.held_back
     if told is None:
         teams: tuple[str, ...] = (first.labels.get("team", ""),)
     else:
-        teams = _routed(expected, told, suppressed=True) if held_back else _teams(expected, told)
+        teams = (
+            routed(expected, told.held, suppressed=True) if held_back else _teams(expected, told)
+        )
     verdict = Verdict.HELD_BACK if held_back else Verdict.MET
     if abs(took - due) > TOLERANCE_SECONDS:
         verdict = Verdict.LATE
@@ -87,19 +86,7 @@ def _teams(expected: Expected, told: Told) -> tuple[str, ...]:
     if expected.severity is Severity.PAGE:
         arrived = (page.team for page in told.pages if expected.is_meant(page.labels))
         return tuple(dict.fromkeys(arrived))
-    return _routed(expected, told)
-
-
-def _routed(expected: Expected, told: Told, *, suppressed: bool = False) -> tuple[str, ...]:
-    """The teams that Alertmanager names; only where it holds the alert back, if asked for."""
-    ending = f"-{expected.severity.value}"
-    routed = (
-        receiver.removeprefix("fleetslo-").removesuffix(ending)
-        for each in told.held
-        if expected.is_meant(each.labels) and (each.suppressed or not suppressed)
-        for receiver in each.receivers
-    )
-    return tuple(dict.fromkeys(routed))
+    return routed(expected, told.held)
 
 
 def _unexpected(case: Case, firings: Sequence[Firing]) -> Iterable[str]:

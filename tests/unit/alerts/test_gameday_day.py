@@ -8,6 +8,7 @@ import socket
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from alerts.gameday import demo, report
+from alerts.gameday.ask import Held
 from alerts.gameday.command import gameday
 from alerts.gameday.faults import Command, Kill, all_faults
 from alerts.gameday.fleet.charge import Charge
@@ -26,7 +28,7 @@ from alerts.gameday.fleet.reach import unreachable
 from alerts.gameday.fleet.topology import LLM, PLATFORM
 from alerts.gameday.library import Library, document
 from alerts.gameday.narrator import Narrator
-from alerts.gameday.runner import Found, Outcome, Verdict, due_seconds
+from alerts.gameday.runner import Found, Outcome, Verdict, due_seconds, joined
 from alerts.gameday.scenarios import Expected, Scenario, after, scenarios, share
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC
 from alerts.gameday.tree import Ports, hurried
@@ -317,3 +319,15 @@ def test_a_charge_survives_the_way_through_a_pipe() -> None:
     process = charge.process()
     assert process is not None
     assert {spec.name for spec in process.agents} == {"policy-agent", "remediation-agent"}
+
+
+def test_an_alert_that_joins_a_notification_has_reached_those_who_were_woken_by_it() -> None:
+    labels = {"alertname": "SplitBrain", "root_cause": "leadership"}
+    expected = next(each for each in SCENARIOS if each.id == "F1").expected[0]
+    held = [Held(labels, ("fleetslo-core-engineering-page",), suppressed=False)]
+    told = Page("core-engineering", 1.0, "firing", {}, {}, "", {"root_cause": "leadership"})
+
+    assert joined(expected, held, [told]) == ("core-engineering",)
+    assert joined(expected, held, [replace(told, team="operations")]) == ()
+    assert joined(expected, held, [replace(told, group={"root_cause": "other"})]) == ()
+    assert joined(expected, [replace(held[0], suppressed=True)], [told]) == ()
