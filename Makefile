@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: alertmanagers demo grafana-data preview test check bench servers soak lock clean help
+.PHONY: alertmanagers demo grafana-data preview test check bench gameday nightly servers soak lock clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -32,6 +32,13 @@ bench: $(STAMP)  ## the benchmarks, one after the other
 
 soak: $(STAMP)   ## ten thousand kills of the daemon, SOAK_KILLS for another number
 	@COLLECTOR_KILLS=$${SOAK_KILLS:-10000} $(BIN)/pytest -q -s tests/fault/test_service_many_kills.py
+
+gameday: $(STAMP) servers  ## every fault in virtual time, and six in real time, two stacks at once
+	@FLEETSLO_GAMEDAY_ALL=1 $(BIN)/pytest tests/e2e/test_gameday_virtual.py -q
+	@printf '%s\n' R1 R4 F1 F2 F5 M2-100 | xargs -P 2 -I{} $(BIN)/sloctl gameday {}
+
+nightly: $(STAMP) servers  ## every fault that pages within seven minutes, in real time, two stacks at once
+	@printf '%s\n' R1 R2 R2b R3 R3-auth R3-outage R4 F1 F2 F3 F5 M2-100 | xargs -P 2 -I{} $(BIN)/sloctl gameday {}
 
 servers:         ## Prometheus and Alertmanager from Debian's packages, into .servers/
 	@.ci/servers
