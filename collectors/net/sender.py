@@ -31,6 +31,14 @@ _OF_THE_TRANSPORT: Final = frozenset(
 """What `include_metadata: true` leaves out: it says nothing about the sender."""
 
 
+_LONGEST_TENANT: Final = 256
+"""Characters. A tenant is a header again on the way out, and a label here."""
+
+
+class BadSenderError(Exception):
+    """The request says something about its sender that cannot be; the text says what may."""
+
+
 def _names(value: tuple[str, ...] | bool) -> tuple[str, ...] | bool:
     if isinstance(value, bool):
         return value
@@ -93,9 +101,13 @@ class Senders:
 
         Raises:
             Unauthenticated: It has not shown who it is.
+            BadSenderError: It cannot be called what it wants to be called.
         """
         name = await self._authenticator.authenticate(headers) if self._authenticator else ""
         tenant = headers.get(self._tenant_header, "") if self._tenant_header else name
+        if tenant and not _can_be_sent_on(tenant):
+            msg = f"a tenant must be at most {_LONGEST_TENANT} printable ASCII characters"
+            raise BadSenderError(msg)
         return Context(tenant, peer, self._kept(headers), self._transport)
 
     def _kept(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -103,10 +115,19 @@ class Senders:
             return ()
         names = sorted(headers) if self._keep is True else self._keep
         return tuple(
-            (name, headers[name])
+            (name, _text(headers[name]))
             for name in names
             if name in headers and not (self._keep is True and _is_noise(name))
         )
+
+
+def _can_be_sent_on(tenant: str) -> bool:
+    return tenant.isascii() and tenant.isprintable() and len(tenant) <= _LONGEST_TENANT
+
+
+def _text(value: str) -> str:
+    """A header's value as text that can be written down: what is no UTF-8 is replaced."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _is_noise(name: str) -> bool:

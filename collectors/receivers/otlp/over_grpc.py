@@ -19,7 +19,7 @@ from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.fields import split_address
 from collectors.net.listen import bind
-from collectors.net.sender import Senders
+from collectors.net.sender import BadSenderError, Senders
 from collectors.net.tls import grpc_server_certificates
 from collectors.net.watch import UnusableError
 from collectors.receivers.otlp.config import GrpcConfig
@@ -28,9 +28,9 @@ from collectors.receivers.otlp.take import (
     InFlight,
     Request,
     Taker,
+    bad_sender,
     busy,
     too_large,
-    unauthenticated,
 )
 
 METHODS: Final = {
@@ -124,10 +124,10 @@ class GrpcServer:
         peer = Context(peer=_peer(context.peer()), transport="grpc")
         try:
             peer = await self._senders.context(_headers(context), peer.peer)
-        except Unauthenticated as problem:
+        except (Unauthenticated, BadSenderError) as problem:
             empty = Request(signal, b"", "", is_json=False, context=peer)
-            answer = unauthenticated(problem)
-            self._taker.not_taken(empty, answer, "unauthenticated", self._counts)
+            answer = bad_sender(problem)
+            self._taker.not_taken(empty, answer, "sender", self._counts)
             return await _abort(context, answer)
         body: bytes | None = None
         async for message in messages:

@@ -22,7 +22,7 @@ from collectors.net.counts import ReceiverCounts
 from collectors.net.fields import SECOND
 from collectors.net.listen import bind, bound_port
 from collectors.net.otlp_json import message_to_json
-from collectors.net.sender import Senders
+from collectors.net.sender import BadSenderError, Senders
 from collectors.net.serve import TurnedAway, lower_headers
 from collectors.net.tls import server_context
 from collectors.net.watch import UnusableError
@@ -32,9 +32,9 @@ from collectors.receivers.otlp.take import (
     InFlight,
     Request,
     Taker,
+    bad_sender,
     busy,
     too_large,
-    unauthenticated,
 )
 
 _log = logging.getLogger(__name__)
@@ -146,12 +146,10 @@ class HttpServer:
         encoding = request.headers.get("Content-Encoding", "").strip().lower()
         try:
             context = await self._senders.context(lower_headers(request), _peer(request))
-        except Unauthenticated as problem:
+        except (Unauthenticated, BadSenderError) as problem:
             unknown = Context(peer=_peer(request), transport="http")
             asked = Request(signal, b"", encoding, is_json, unknown)
-            return self._taker.not_taken(
-                asked, unauthenticated(problem), "unauthenticated", self._counts
-            )
+            return self._taker.not_taken(asked, bad_sender(problem), "sender", self._counts)
         empty = Request(signal, b"", encoding, is_json, context)
         limit = self._config.max_request_body_size
         if (request.content_length or 0) > limit:

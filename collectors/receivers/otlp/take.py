@@ -13,6 +13,7 @@ from collectors.net import compression, otlp_json, status
 from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.loglines import RateLimited
+from collectors.net.sender import BadSenderError
 from collectors.wire import Inspected, Malformed, inspect
 
 _log = logging.getLogger(__name__)
@@ -188,8 +189,10 @@ def busy() -> Answer:
     return Answer(status.RESOURCE_EXHAUSTED, 503, text, _RETRY_SECONDS)
 
 
-def unauthenticated(problem: Unauthenticated) -> Answer:
-    """The sender has not shown who it is."""
+def bad_sender(problem: Unauthenticated | BadSenderError) -> Answer:
+    """The sender has not shown who it is, or calls itself what cannot be."""
+    if isinstance(problem, BadSenderError):
+        return Answer(status.INVALID_ARGUMENT, 400, str(problem))
     return Answer(status.UNAUTHENTICATED, 401, problem.reason, challenge=problem.challenge)
 
 

@@ -262,10 +262,7 @@ def test_whoever_has_no_token_gets_no_further_than_the_door() -> None:
         assert (await run.post(authorization="Bearer right"))[0] == 200
         await run.call(authorization="Bearer right")
         assert len(run.intake.taken) == 2
-        assert (
-            run.meter.total("fleetslo_receiver_rejected_requests_total", reason="unauthenticated")
-            == 2
-        )
+        assert run.meter.total("fleetslo_receiver_rejected_requests_total", reason="sender") == 2
 
     with_receiver(use, {"auth": {"authenticator": "b"}}, {"b": bearer(token="right")})
 
@@ -320,6 +317,24 @@ def test_credentials_and_the_words_of_the_transport_are_never_kept() -> None:
 def test_asking_for_credentials_to_be_kept_is_a_mistake(raw: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         SenderConfig.model_validate(raw)
+
+
+@pytest.mark.parametrize("tenant", ["é", "x" * 257, "a\tb"])
+def test_a_tenant_that_could_not_be_sent_on_is_turned_away(tenant: str) -> None:
+    async def use(run: Running) -> None:
+        assert (await run.post(X_Tenant=tenant))[0] == 400
+        assert (await run.post(X_Tenant="x" * 256))[0] == 200
+        assert len(run.intake.taken) == 1
+
+    with_receiver(use, {"tenant_header": "X-Tenant"})
+
+
+def test_a_kept_header_that_is_no_text_is_made_one() -> None:
+    senders = Senders(SenderConfig(include_metadata=("x-team",)), "http", None)
+
+    context = asyncio.run(senders.context({"x-team": "a\udcff"}, ""))
+
+    assert context.headers == (("x-team", "a\ufffd"),)
 
 
 def test_without_a_tenant_header_in_the_request_the_tenant_is_the_default() -> None:
