@@ -194,6 +194,7 @@ class Assembly:
             self.components.copies,
             partial(self._keeper.trim_inbox, keep=False),
             storage.dead,
+            storage.spare_bytes,
         )
 
     def _make_stepper(self) -> Stepper:

@@ -59,6 +59,7 @@ class Budget:
         copies: int,
         reclaim: Callable[[], int],
         dead: Dead | None = None,
+        free: Callable[[], int] | None = None,
     ) -> None:
         """Keep within `limit_bytes`.
 
@@ -66,6 +67,7 @@ class Budget:
             limit_bytes: Of all `logs` together.
             logs: Who takes the room.
             dead: Has a share of its own, which is taken whether it is used or not.
+            free: Bytes free on the disk beyond what is to be kept free: others may fill it.
             copies: Most outbox records that one request can become.
             reclaim: Frees what is kept for convenience only; returns the bytes freed.
         """
@@ -74,6 +76,7 @@ class Budget:
         self._copies = copies
         self._reclaim = reclaim
         self._dead = dead
+        self._free = free
         self._lock = threading.Lock()
         self._waiting_bytes = 0
 
@@ -101,9 +104,16 @@ class Budget:
         share = 1.0 if signal is Signal.METRICS else LAST_SHARE
         limit = self.limit_bytes * share
         wanted = size_bytes * (1 + self._copies)
-        if self.used_bytes + wanted <= limit:
+        if self._fits(wanted, limit):
             return True
-        return self._reclaim() > 0 and self.used_bytes + wanted <= limit
+        return self._reclaim() > 0 and self._fits(wanted, limit)
+
+    def _fits(self, wanted_bytes: int, limit_bytes: float) -> bool:
+        if self.used_bytes + wanted_bytes > limit_bytes:
+            return False
+        with self._lock:
+            promised = self._waiting_bytes * self._copies
+        return self._free is None or promised + wanted_bytes <= self._free()
 
     def is_pressed(self) -> bool:
         """Whether more than half of the budget is used."""

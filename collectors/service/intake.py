@@ -86,7 +86,7 @@ class Door:
             raise Refused(msg, _hint_seconds())
         if not self._admission.budget.admits(signal, size_bytes):
             limit = self._admission.budget.limit_bytes
-            msg = f"the disk budget of {limit} bytes is used up"
+            msg = f"the disk budget of {limit} bytes is used up, or the disk is full"
             raise Refused(msg, _hint_seconds())
         used, limit = self._admission.budget.used_bytes, self._admission.budget.limit_bytes
         if not self._admission.shares.allows(tenant, size_bytes, used, limit):

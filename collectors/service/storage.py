@@ -54,10 +54,15 @@ class Storage:
     snapshot: Snapshot | None
     cursors: Mapping[str, SavedCursor]
     budget_bytes: int
+    segment_bytes: int
     last: Identity
     boot: str
     is_synced: bool
     lost_tail: bool
+
+    def spare_bytes(self) -> int:
+        """Bytes free on the disk beyond the next segments of two logs."""
+        return _free_bytes(self.state.directory) - 2 * self.segment_bytes
 
     def save_boot(self, *, is_clean: bool) -> None:
         """Save under which boot the logs are written; a failure is told at the next start."""
@@ -127,6 +132,7 @@ def open_storage(
             snapshot=snapshot,
             cursors=cursors,
             budget_bytes=budget,
+            segment_bytes=store.segment_bytes,
             last=last,
             boot=boot(),
             is_synced=store.sync,
