@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from alerts.routing.build import routing
+from alerts.routing.count import counts
 from alerts.routing.generator import GENERATOR
 from alerts.routing.inhibit import alert_labels
 from alerts.routing.lint import lint
@@ -116,3 +117,13 @@ def test_with_everything_on_fire_whatever_is_silent_has_a_loud_page_behind_it() 
 
     assert reached == set(behind)
     assert 5 < len(loud) < len(everything) / 2
+
+
+def test_every_root_cause_tells_fewer_times_than_routing_by_severity_would() -> None:
+    everything = [alert_labels(rule, {}) for rule in shipped().alert_rules()]
+    *causes, whole = counts(built(), everything)
+
+    assert [each.cause for each in causes if each.told > each.plain] == []
+    # A page and a ticket of one cause, to two teams, and an escalation: no more than three.
+    assert max(each.told for each in causes) <= 3
+    assert whole.told * 2 < whole.plain
