@@ -62,8 +62,10 @@ async def sink(port: int) -> web.AppRunner:
     return runner
 
 
-async def load(url: str, clients: int, seconds: float) -> tuple[int, list[float]]:
-    """Requests answered 200, and the seconds that each took."""
+async def load(
+    url: str, clients: int, seconds: float, per_second: float = 0.0
+) -> tuple[int, list[float]]:
+    """Requests answered 200, and the seconds that each took; `per_second` 0 is what goes."""
     bodies = [request() for _ in range(32)]
     deadline = time.monotonic() + seconds
     delays: list[float] = []
@@ -72,8 +74,12 @@ async def load(url: str, clients: int, seconds: float) -> tuple[int, list[float]
     async def client(session: aiohttp.ClientSession, first: int) -> None:
         nonlocal refused
         turn = first
+        due = time.monotonic() + (first % 7) / 7 * (clients / per_second if per_second else 0)
         while time.monotonic() < deadline:
             turn += 1
+            if per_second:
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                due += clients / per_second
             # A payload seen before is a retry, and is not counted twice: make each one new.
             body = bodies[turn % len(bodies)] + b"\x9a\x06\x08" + os.urandom(8)
             began = time.perf_counter()
@@ -134,8 +140,14 @@ async def measure(clients: int) -> None:
             before = sum(process.cpu_times()[:2])
             answered, delays = await load(f"http://127.0.0.1:{otlp}/v1/traces", clients, SECONDS)
             spent = sum(process.cpu_times()[:2]) - before
+            resident = process.memory_info().rss
+            await asyncio.sleep(1)
+            url = f"http://127.0.0.1:{otlp}/v1/traces"
+            _, paced = await load(url, clients, SECONDS / 2, answered / SECONDS / 2)
             straight, _ = await load(f"http://127.0.0.1:{out}/v1/traces", clients, SECONDS / 4)
-            report(clients, answered, delays, spent, straight, idle, process.memory_info().rss)
+            report(clients, answered, delays, spent, straight, idle, resident)
+            p99 = statistics.quantiles(paced, n=100)[98]
+            print(f"              at half of that rate acknowledge p99 {p99 * 1e3:.1f} ms")
         finally:
             daemon.terminate()
             daemon.wait(30)
