@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from dashboards import palette
 from dashboards.board import Mark
 from slo.model import Maintenance
+
+PLANNED: Final = "Maintenance"
+"""How the names of marks begin that the calendar makes, and not the fleet."""
 
 
 def changes() -> tuple[Mark, ...]:
@@ -41,7 +45,7 @@ def maintenance(windows: Sequence[Maintenance]) -> tuple[Mark, ...]:
     """The planned windows, known when the dashboard is generated; one mark for each."""
     return tuple(
         Mark(
-            f"Maintenance: {window.name}",
+            f"{PLANNED}: {window.name}",
             f"vector(time()) >= {_unix(window.starts)} < {_unix(window.ends)}",
             palette.GREY,
             f"maintenance: {window.name}",

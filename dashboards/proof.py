@@ -75,7 +75,7 @@ def _data(
             for name, board in boards.items():
                 seen = shown(story.url, board, timeline.moments())
                 lock[name] = locked(seen)
-                faults = annotation_faults(story.url, board, timeline.end)
+                faults = annotation_faults(story.url, board, timeline.moments(), severities)
                 found = [*problems(_view(board), seen, story.own, severities), *faults]
                 queries = len({(one.panel.identity, one.ref) for one in seen})
                 said = f"{queries} queries in {len(timeline.moments())} phases"

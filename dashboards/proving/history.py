@@ -8,12 +8,14 @@ from itertools import pairwise
 from typing import Final
 
 from dashboards.proving.phases import FAILURE, PHASES, Phase
-from dashboards.proving.scenario import Labels, Series
+from dashboards.proving.scenario import REVISION, Labels, Series
 
 COARSE_SECONDS: Final = 120
 FINE_SECONDS: Final = 15
 """Scrape interval near the moments that are looked at: `$__rate_interval` needs it."""
 _FINE_STRETCH_SECONDS: Final = 600
+_REVISED_SECONDS: Final = 300
+"""So long before a phase ends, every policy gets a new revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ def samples(
             last = time
             yield time, value
         else:
-            yield time, _level(series, phase)
+            late = time > spans[index][2] - _REVISED_SECONDS
+            revisions = index + late if series.name == REVISION else 0
+            yield time, _level(series, phase) + revisions
 
 
 def exposition(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from dashboards import palette
+from dashboards.marks import PLANNED
 from dashboards.proving.ask import Answer, AskError, instant, ranged
 from dashboards.proving.expand import Moment, expanded
 from dashboards.proving.history import FINE_SECONDS
@@ -22,6 +23,7 @@ _STEPS: Final = (15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 86_400)
 _RELATIVE: Final = re.compile(r"now-(\d+)([mhd])")
 _UNIT_SECONDS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 _VERDICTS: Final = {palette.GOOD: "good", palette.WATCH: "watch", palette.BAD: "bad"}
+_SEVERITY: Final = re.compile(r'severity="(\w+)"')
 _JUDGED: Final = frozenset({"stat", "bargauge"})
 """Kinds whose last value is what is shown, in the colour of its threshold."""
 
@@ -101,15 +103,26 @@ def range_seconds(board: Dashboard) -> int:
     return int(found.group(1)) * _UNIT_SECONDS[found.group(2)] if found else 3_600
 
 
-def annotation_faults(url: str, board: Dashboard, time: int) -> Iterator[str]:
-    """Annotations that Prometheus refuses."""
+def annotation_faults(
+    url: str, board: Dashboard, moments: Mapping[str, int], severities: Collection[str]
+) -> Iterator[str]:
+    """Annotations that Prometheus refuses, or that mark nothing in the hours before `moments`.
+
+    Planned maintenance and alerts of a severity that no alert has may mark nothing.
+    """
     for node in board.annotations():
-        expr = word(node, "expr")
-        if expr:
-            try:
-                ranged(url, expr, time - 3_600, time, 60)
-            except AskError as error:
-                yield f"annotation {word(node, 'name')}: {error}"
+        expr, name = word(node, "expr"), word(node, "name")
+        if not expr:
+            continue
+        try:
+            marks = [ranged(url, expr, time - 3_600, time, 60) for time in moments.values()]
+        except AskError as error:
+            yield f"annotation {name}: {error}"
+            continue
+        found = _SEVERITY.search(expr)
+        told = found is None or found.group(1) in severities
+        if not any(marks) and told and not name.startswith(PLANNED):
+            yield f"annotation {name} marks nothing: {expr}"
 
 
 def choices(board: Dashboard) -> dict[str, str]:

@@ -17,6 +17,8 @@ from slo.catalog import Attribute, Instrument, Metric, MetricCatalog, Source, pr
 
 Labels = tuple[tuple[str, str], ...]
 
+REVISION: Final = "mas_policy_revision"
+"""The gauge that rises as the story goes on."""
 _AGENTS: Final = (
     ("orchestrator", "orchestrator", "host-1"),
     (LOST_AGENT, "worker", "host-2"),

@@ -115,7 +115,7 @@ def _table(material: Material) -> Viz:
             {"id": "organize", "options": {"excludeByName": {"Time": True}}},
         ),
         overrides=(
-            renamed("slo_id", "SLO"),
+            renamed("slo_id", "SLO", ("links", _alone(material))),
             renamed("Value #objective", "Objective", ("decimals", 3)),
             renamed("Value #left", "Budget left", _steps(limits.budget_steps()), budget),
             renamed("Value #burn", "Burn rate", ("unit", "none"), _steps(burn), budget),
@@ -123,6 +123,14 @@ def _table(material: Material) -> Viz:
         sort="Burn rate",
         wish=Size(12, 10),
     )
+
+
+def _alone(material: Material) -> list[JsonValue]:
+    """Show the clicked SLO alone in the panels about burn rates, at the same time."""
+    here = f"/d/{material.uid('on-call')}"
+    return [
+        {"title": "Only this SLO", "url": f"{here}?var-slo=${{__value.raw}}&${{__url_time_range}}"}
+    ]
 
 
 def _steps(steps: tuple[Step, ...]) -> tuple[str, JsonValue]:

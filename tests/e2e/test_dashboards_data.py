@@ -189,12 +189,14 @@ def test_a_renamed_metric_is_found(alone: Path, tmp_path: Path) -> None:
     for view in ("executive", "on-call"):
         (tmp_path / "out/grafana/dashboards" / f"{view}.json").unlink()
     file = tmp_path / "out/grafana/dashboards/debug.json"
-    file.write_text(file.read_text().replace("mas_queue_depth", "mas_queue_length"))
+    text = file.read_text().replace("mas_queue_depth", "mas_queue_length")
+    file.write_text(text.replace("changes(mas_policy_revision[", "changes(mas_policy_edition["))
 
     failed = {r.name: r.detail for r in PROOF.run(tmp_path / "out") if r.verdict is Verdict.FAILED}
 
     assert "mas_queue_length, which nobody makes" in failed["dashboard rules: debug"]
     assert "Messages waiting" in failed["dashboard data: debug"]
+    assert "annotation Policy revisions marks nothing" in failed["dashboard data: debug"]
 
 
 def test_a_browser_shows_the_preview_with_the_numbers_of_the_phase(

@@ -168,6 +168,40 @@ def test_maintenance_is_marked_in_every_view() -> None:
         assert marks["Maintenance: database"] == ("vector(time()) >= 1796508000 < 1796522400")
 
 
+def addresses(node: object) -> Iterator[str]:
+    """Every address in `node` and below."""
+    if isinstance(node, dict):
+        for key, value in cast("Node", node).items():
+            if key == "url" and isinstance(value, str):
+                yield value
+            yield from addresses(value)
+    elif isinstance(node, list):
+        for each in cast("list[object]", node):
+            yield from addresses(each)
+
+
+def test_ways_between_views_keep_the_time_and_the_choices() -> None:
+    for board in ours().values():
+        (siblings,) = board["links"]
+        assert siblings["tags"] == ["fleetslo"]
+        assert siblings["keepTime"] is True
+        assert siblings["includeVars"] is True
+
+    uids = {board["uid"] for board in ours().values()}
+    ways = [url for url in addresses(ours()["on-call"]) if url.startswith("/d/")]
+    assert len(ways) >= 2
+    for url in ways:
+        assert urlsplit(url).path.removeprefix("/d/") in uids
+        assert url.endswith("&${__url_time_range}")
+
+
+def test_what_changed_is_marked_in_every_view() -> None:
+    for board in ours().values():
+        marks = {each["name"] for each in board["annotations"]["list"]}
+
+        assert {"Deployments", "Rollbacks", "Policy revisions", "Pages"} <= marks
+
+
 def lines(slos: tuple[Slo, ...], view: str) -> list[str]:
     compiled = compile_project(project(*slos))
     return next(
