@@ -10,6 +10,7 @@ from slo.promql import compact
 from slo.spec.context import Context, Document
 from slo.spec.expressions import carried_labels, instant_vector
 from slo.spec.fields import Fields
+from slo.spec.lint import inverted_alert
 
 _NONE = Duration(0)
 # Between a small letter and a capital, and before the last capital of a run: LLMAPIError.
@@ -26,6 +27,7 @@ def read_alert(document: Document, context: Context) -> Alert | None:
     expr = None if scalar is None else instant_vector(scalar, problems)
     by: tuple[str, ...] = ()
     if expr is not None and scalar is not None:
+        problems.lint(inverted_alert(expr), scalar.span)
         by = carried_labels(expr, scalar, sorted(set(spec.texts("by"))), problems)
     runbook = _runbook(spec.child("runbook"), context)
     owner = context.team(spec, "owner", document)

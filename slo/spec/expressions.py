@@ -17,6 +17,7 @@ from slo.promql import (
     uses_window,
 )
 from slo.source import Scalar
+from slo.spec.lint import types
 from slo.spec.problems import Problems
 
 _PER_WINDOW = "write $window in place of the duration: rate(x[$window])"
@@ -95,4 +96,5 @@ def _parsed(scalar: Scalar, problems: Problems) -> pp.Expr | None:
         fault = PromqlError("an instant vector is needed, got another type", hint=hint)
         problems.promql(fault, scalar, "SLO052")
         return None
+    problems.lint(types(expr), scalar.span)
     return expr

@@ -39,6 +39,11 @@ class Problems:
         place = inside(scalar, error.start, end)
         self.error(code, str(error), place, error.help)
 
+    def lint(self, found: Iterable[tuple[str, str, str]], place: Span) -> None:
+        """Add what a check of `slo.spec.lint` found: code, text and way out of each."""
+        for code, text, hint in found:
+            self.warning(code, text, place, hint)
+
     def add(self, problem: Diagnostic) -> None:
         """Add a problem that is already described; the same one twice is one."""
         self._found[problem] = None

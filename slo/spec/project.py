@@ -19,6 +19,7 @@ from slo.spec.alerts import read_alert
 from slo.spec.check import check
 from slo.spec.context import Context, Document, nothing_at_hand
 from slo.spec.cycles import cycles
+from slo.spec.lint import conflicts, runbooks
 from slo.spec.maintenance import excluded, read_maintenance
 from slo.spec.objectives import expanded
 from slo.spec.ordered import read_slos
@@ -53,6 +54,8 @@ def read(
     parts = _handwritten(handwritten, problems)
     formed = expanded([_formed(document, problems) for document in found], problems)
     project = replace(_resolve(formed, context), handwritten=parts)
+    if not problems.errors:
+        problems.extend(runbooks(project.alerts, parts))
     if not found and not problems.errors:
         names = ", ".join(file.name for file in files[:5]) or "nothing"
         problems.error("SLO007", f"no document of ours was found, looked at {names}", None)
@@ -91,6 +94,9 @@ def _resolve(found: Sequence[Document], context: Context) -> Project:
     for document in by_kind["Settings"][:1]:
         check_defaults(document, context)
     _circles(slos, alerts, context)
+    read_by = [(text, slo.place) for slo in slos for text in (slo.sli.errors, slo.sli.total)]
+    read_by += [(alert.expr, alert.place) for alert in alerts]
+    context.problems.extend(conflicts(read_by))
     maintenance = _all(by_kind["Maintenance"], read_maintenance, context)
     slos = [replace(slo, excluded=excluded(slo, maintenance)) for slo in slos]
     return Project(

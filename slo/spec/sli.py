@@ -10,12 +10,13 @@ from typing import Final
 from slo.exact import Duration
 from slo.model import Sli, SliKind, Slo, SpansMatch
 from slo.names import SLI_EVENTS
-from slo.promql import canonical, compact, operand
+from slo.promql import canonical, compact, operand, parse
 from slo.source import Entry, Scalar
 from slo.spec.composite import composite
 from slo.spec.expressions import covers, instant_vector, rate_template
 from slo.spec.fields import Fields
 from slo.spec.latency import latency
+from slo.spec.lint import inverted, inverted_gauge, sides
 from slo.spec.problems import Problems
 from slo.spec.ratio import ratio
 from slo.spec.slices import bad_when, slices
@@ -63,6 +64,9 @@ def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
             rates[key] = rate
     if len(given) != 2 or len(rates) != 2:
         return None
+    for key in given:
+        if key != "total":
+            _lint(fields, key, rates, case.problems)
     good, bad, total = (operand(rates[key]) if key in rates else "" for key in EVENTS)
     if not bad:
         # No good event yet means that all were bad, not that nothing can be said.
@@ -70,6 +74,13 @@ def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
     if not total:
         total = f"({good} or 0 * {bad}) + ({bad} or 0 * {good})"
     return Sli(SliKind.EVENTS, canonical(bad), canonical(total))
+
+
+def _lint(fields: Fields, key: str, rates: Mapping[str, str], problems: Problems) -> None:
+    part, place = parse(rates[key]), fields.place(key)
+    problems.lint(inverted(part, bad=key == "bad"), place)
+    if "total" in rates:
+        problems.lint(sides(part, parse(rates["total"])), place)
 
 
 def _latency(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
@@ -84,6 +95,7 @@ def _gauge(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
         return None
     if comparison is None:
         return None
+    case.problems.lint(inverted_gauge(expr, comparison), fields.place("bad_when"))
     errors, total = slices(compact(expr), comparison, case.by, case.step)
     return Sli(SliKind.GAUGE, errors, total)
 

@@ -1,0 +1,17 @@
+"""What parses and is most likely a mistake: one check a file, each with its page of examples."""
+
+from slo.spec.lint.conflicts import conflicts
+from slo.spec.lint.inverted import inverted, inverted_alert, inverted_gauge
+from slo.spec.lint.runbooks import runbooks
+from slo.spec.lint.sides import sides
+from slo.spec.lint.types import types
+
+__all__ = [
+    "conflicts",
+    "inverted",
+    "inverted_alert",
+    "inverted_gauge",
+    "runbooks",
+    "sides",
+    "types",
+]
