@@ -14,6 +14,7 @@ from collectors.component import Config
 from collectors.net.fields import MAX_REQUEST_BYTES, SECOND, Count, Nanoseconds, differs
 from collectors.net.tls import ClientTlsConfig
 from collectors.prom.naming import ConstLabels
+from collectors.receivers.prometheus.relabel import RelabelConfig
 
 Interval = Annotated[Nanoseconds, Field(gt=0)]
 
@@ -89,6 +90,8 @@ class ScrapeConfig(Config):
         honor_labels: `job` and `instance` of a sample go before those of its target.
         honor_timestamps: Times in the answer go before the time of the scrape.
         params: What is asked for, as the query of the address.
+        relabel_configs: Change and choose targets; the scheme and parameters stay.
+        metric_relabel_configs: Change and choose samples.
         sample_limit: An answer with more samples is no answer; 0 for no limit.
         body_size_limit: A longer answer is no answer, in bytes, decompressed.
     """
@@ -105,6 +108,8 @@ class ScrapeConfig(Config):
     basic_auth: BasicConfig | None = None
     authorization: AuthorizationConfig | None = None
     tls_config: ScrapeTlsConfig = ScrapeTlsConfig()
+    relabel_configs: list[RelabelConfig] = Field(default_factory=list[RelabelConfig])
+    metric_relabel_configs: list[RelabelConfig] = Field(default_factory=list[RelabelConfig])
     sample_limit: Count = 0
     body_size_limit: Annotated[int, Field(ge=1)] = Field(
         default=MAX_REQUEST_BYTES, json_schema_extra=differs("0 (no limit)")

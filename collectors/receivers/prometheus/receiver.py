@@ -21,6 +21,7 @@ from collectors.net.periodic import Fetched, Periodic
 from collectors.net.tls import client_context
 from collectors.net.watch import UnusableError, Watched, read_file
 from collectors.receivers.prometheus.config import PrometheusReceiverConfig, ScrapeConfig
+from collectors.receivers.prometheus.relabel import Labels, Relabeller
 from collectors.receivers.prometheus.translate import Family, Target, Translator, families
 
 _log = logging.getLogger(__name__)
@@ -76,7 +77,6 @@ class Scraper:
             "up": float(is_up),
             "scrape_duration_seconds": time.monotonic() - began,
             "scrape_samples_scraped": float(samples),
-            "scrape_samples_post_metric_relabeling": float(samples),
             "scrape_series_added": float(max(samples - self._series_before, 0)),
         }
         self._series_before = samples
@@ -92,7 +92,7 @@ class Scraper:
         if self._job.authorization.current():
             headers["Authorization"] = self._job.authorization.current()
         async with self._session.get(
-            f"{config.scheme}://{self._target.instance}{config.metrics_path}",
+            f"{self._target.scheme}://{self._target.address}{self._target.path}",
             params=[(key, value) for key, values in config.params.items() for value in values],
             headers=headers,
             ssl=self._job.context.current() if self._job.context else True,
@@ -176,18 +176,43 @@ class PrometheusReceiver:
 
 
 def _targets(config: ScrapeConfig) -> list[Target]:
-    return [
-        Target(
-            group.labels.get("job", config.job_name),
-            target,
-            config.scheme,
-            {key: value for key, value in group.labels.items() if key != "job"},
-            config.honor_labels,
-            config.honor_timestamps,
-        )
-        for group in config.static_configs
-        for target in group.targets
-    ]
+    """The targets of a job that its relabelling keeps."""
+    found: list[Target] = []
+    steps, samples = Relabeller(config.relabel_configs), Relabeller(config.metric_relabel_configs)
+    for group in config.static_configs:
+        for address in group.targets:
+            labels = steps.apply(
+                {
+                    "job": config.job_name,
+                    **group.labels,
+                    "__address__": address,
+                    "__scheme__": config.scheme,
+                    "__metrics_path__": config.metrics_path,
+                }
+            )
+            if labels and labels.get("__address__"):
+                found.append(_target(config, labels, samples))
+    return found
+
+
+def _target(config: ScrapeConfig, labels: Labels, samples: Relabeller) -> Target:
+    """A target from its labels; those with two underscores are about the scrape itself."""
+    address = labels["__address__"]
+    return Target(
+        labels.get("job", config.job_name),
+        labels.get("instance", address),
+        config.scheme,
+        {
+            key: value
+            for key, value in labels.items()
+            if key not in {"job", "instance"} and not key.startswith("__")
+        },
+        config.honor_labels,
+        config.honor_timestamps,
+        labels.get("__metrics_path__", config.metrics_path),
+        address,
+        samples,
+    )
 
 
 def _authorization(name: str, config: ScrapeConfig) -> Watched[str]:

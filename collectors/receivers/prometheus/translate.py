@@ -6,7 +6,7 @@ Source: OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility".
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
@@ -27,12 +27,14 @@ from prometheus_client.openmetrics import parser as open_parser
 from prometheus_client.samples import Sample
 
 from collectors.net.readings import CUMULATIVE, Scalar, pairs
+from collectors.receivers.prometheus.relabel import Relabeller
 
 SCOPE: Final = "fleetslo/prometheus"
 _NO_RECORDED_VALUE: Final = 1
 _SPECIAL: Final = {"histogram": "le", "gaugehistogram": "le", "summary": "quantile"}
 _COUNTED: Final = frozenset({"counter", "histogram", "summary"})
 _LATEST_SECONDS: Final = 2**63 / 1e9
+_KEPT: Final = "scrape_samples_post_metric_relabeling"
 _TARGET_INFO: Final = "target_info"
 
 _PARSE_OPEN: Final[Callable[[str], Iterable[Family]]] = cast(
@@ -60,6 +62,7 @@ class Target:
 
     Attributes:
         labels: Put on every sample that does not have them.
+        relabel: Changes and drops samples.
     """
 
     job: str
@@ -68,6 +71,9 @@ class Target:
     labels: Mapping[str, str]
     honor_labels: bool
     honor_timestamps: bool
+    path: str = "/metrics"
+    address: str = ""
+    relabel: Relabeller = field(default_factory=lambda: Relabeller(()))
 
 
 def families(text: str, *, is_open: bool) -> list[Family]:
@@ -78,13 +84,6 @@ def families(text: str, *, is_open: bool) -> list[Family]:
     """
     parse = _PARSE_OPEN if is_open else parser.text_string_to_metric_families
     return list(parse(text))
-
-
-@dataclass(slots=True)
-class _Series:
-    """The samples of one point: those of a family that have the same labels."""
-
-    samples: list[Sample] = field(default_factory=list[Sample])
 
 
 class Translator:
@@ -98,6 +97,8 @@ class Translator:
         self, found: Iterable[Family], own: Mapping[str, float], time_ns: int
     ) -> tuple[ExportMetricsServiceRequest, int]:
         """A request with all that was found, and how many points it holds.
+
+        What is told about the scrape is completed with how many samples were kept.
 
         Args:
             found: Of this scrape; none where it failed.
@@ -115,6 +116,8 @@ class Translator:
         self._before = build.seen
         for name, value in own.items():
             build.gauge(name, value)
+        if own:
+            build.gauge(_KEPT, float(build.kept))
         return build.message, build.points
 
 
@@ -125,14 +128,16 @@ class _Build:
         self._target = target
         self._time_ns = time_ns
         self._scopes: dict[tuple[str, str], tuple[Resource, ScopeMetrics]] = {}
-        self._metrics: dict[tuple[str, str, str], Metric] = {}
+        self._metrics: dict[tuple[str, str, str, str], Metric] = {}
         self.message = ExportMetricsServiceRequest()
         self.seen: dict[Key, str] = {}
         self.points = 0
+        self.kept = 0
 
     def describe(self, family: Family) -> None:
         """Take `target_info` as attributes of the resource that it is about."""
         for sample in family.samples:
+            self.kept += 1
             labels = self._labels(sample.labels)
             resource, _ = self._scope(labels)
             known = {item.key for item in resource.attributes}
@@ -145,21 +150,36 @@ class _Build:
 
     def add(self, family: Family) -> None:
         """Add every point of a family."""
-        for labels, every in _grouped(family):
-            samples = [sample for sample in every if not _is_created(family.type, sample)]
+        for (name, kind, labels), every in self._grouped(family).items():
+            samples = [sample for sample in every if not _is_created(kind, sample)]
             if not samples:
                 continue
-            full = self._labels(dict(labels))
-            name = _name(family, samples)
-            point = self._point(name, family.type, family.documentation, full)
+            point = self._point(name, kind, family.documentation, dict(labels))
             _fill(point, samples)
-            point.start_time_unix_nano = _start_ns(family.type, every)
+            point.start_time_unix_nano = _start_ns(kind, every)
             stated = samples[0].timestamp
             seconds = -1.0 if stated is None else float(stated)
             if self._target.honor_timestamps and 0 <= seconds < _LATEST_SECONDS:
                 point.time_unix_nano = int(seconds * 1e9)
             if stated is None or not self._target.honor_timestamps:
-                self.seen[name, family.type, tuple(sorted(full.items()))] = family.documentation
+                self.seen[name, kind, labels] = family.documentation
+
+    def _grouped(self, family: Family) -> dict[Key, list[Sample]]:
+        """The samples of each point, relabelled, in the order of the answer."""
+        special = _SPECIAL.get(family.type, "")
+        groups: dict[Key, list[Sample]] = {}
+        for sample in family.samples:
+            full = self._labels(sample.labels)
+            if self._target.relabel:
+                changed = self._target.relabel.apply({**full, "__name__": sample.name})
+                if changed is None:
+                    continue
+                full = changed
+            self.kept += 1
+            name, kind = _renamed(family, sample, full.pop("__name__", sample.name))
+            of_point = tuple(sorted((k, v) for k, v in full.items() if k != special))
+            groups.setdefault((name, kind, of_point), []).append(sample)
+        return groups
 
     def end(self, key: Key, documentation: str) -> None:
         """Say of a series that was there before that it has no value any more."""
@@ -183,7 +203,8 @@ class _Build:
 
     def _scope(self, labels: Mapping[str, str]) -> tuple[Resource, ScopeMetrics]:
         """The resource that `job` and `instance` name, and where its metrics go."""
-        identity = labels["job"], labels["instance"]
+        target = self._target
+        identity = labels.get("job", target.job), labels.get("instance", target.instance)
         if identity not in self._scopes:
             host, _, port = identity[1].rpartition(":")
             attributes: dict[str, Scalar] = {
@@ -202,7 +223,7 @@ class _Build:
 
     def _point(self, name: str, kind: str, documentation: str, labels: Mapping[str, str]) -> Point:
         """A new point of the metric `name`, with its time and labels."""
-        where = labels["job"], labels["instance"], name
+        where = labels.get("job", ""), labels.get("instance", ""), name, kind
         metric = self._metrics.get(where)
         if metric is None:
             _, scope = self._scope(labels)
@@ -217,24 +238,20 @@ class _Build:
         return point
 
 
-def _grouped(family: Family) -> Iterator[tuple[Labels, list[Sample]]]:
-    """The samples of each point, in the order of the answer."""
-    special = _SPECIAL.get(family.type, "")
-    groups: dict[Labels, _Series] = {}
-    for sample in family.samples:
-        labels = tuple(
-            sorted((key, value) for key, value in sample.labels.items() if key != special)
-        )
-        groups.setdefault(labels, _Series()).samples.append(sample)
-    for labels, series in groups.items():
-        yield labels, series.samples
+def _renamed(family: Family, sample: Sample, name: str) -> tuple[str, str]:
+    """Name and type of the metric of a sample that is called `name`, perhaps by relabelling.
 
-
-def _name(family: Family, samples: list[Sample]) -> str:
-    """The name of a metric: as Prometheus knows it, `_total` and `_info` included."""
-    if family.type in _SPECIAL:
-        return family.name
-    return samples[0].name
+    The metric of a counter or gauge is called as its sample is, `_total` and `_info` included.
+    A part of a histogram that is renamed without its ending is a number by itself.
+    """
+    if family.type not in _SPECIAL:
+        if _is_created(family.type, sample):
+            name = f"{name.removesuffix('_created')}_total"
+        return name, family.type
+    ending = sample.name.removeprefix(family.name)
+    if name.endswith(ending):
+        return name.removesuffix(ending), family.type
+    return name, "gauge"
 
 
 def _new_point(metric: Metric, kind: str) -> Point:
