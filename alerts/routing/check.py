@@ -95,7 +95,7 @@ def _overlaps(compiled: Compiled) -> Iterator[Diagnostic]:
             if one and begins <= ends < until:
                 yield Diagnostic(
                     "ALM020",
-                    Level.WARNING,
+                    Level.ERROR,
                     f"maintenance {second.name} overlaps {first.name}: what fits both is muted "
                     f"from {starts:%Y-%m-%dT%H:%MZ} to {until:%Y-%m-%dT%H:%MZ}, longer than "
                     "either says",

@@ -66,6 +66,9 @@ def _shortages() -> tuple[Case, ...]:
     def reject(wrong: Trouble) -> None:
         wrong.work.rejects = 4.0
 
+    def reject_seldom(wrong: Trouble) -> None:
+        wrong.work.rejects = 0.22
+
     def deafen(wrong: Trouble) -> None:
         wrong.agents.deaf = workers(10, "ops")
 
@@ -80,6 +83,16 @@ def _shortages() -> tuple[Case, ...]:
             reject,
             page("ResourceExhaustion", "platform", 80.0),
             page(CONTENTION, "platform", 150.0, slo_tier="outage"),
+        ),
+        case(
+            "F3-slow",
+            "resource contention",
+            "the scheduler turns down a request for the GPU pool every four and a half minutes",
+            reject_seldom,
+            # The first after that time; from then on every 5 minutes have seen one.
+            page(CONTENTION, "platform", 285.0, slo_tier="page"),
+            also=(CONTENTION,),
+            lasts=25 * MINUTE,
         ),
         case(
             "F4",

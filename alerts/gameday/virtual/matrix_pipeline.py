@@ -8,24 +8,32 @@ from typing import Final
 from alerts.gameday.scenarios import share
 from alerts.gameday.virtual.cases import MINUTE, Case, case, page, ticket
 from alerts.gameday.virtual.matrix_budgets import LAG
-from alerts.gameday.virtual.trouble import Act, Change, Pipeline, Trouble
+from alerts.gameday.virtual.trouble import Act, Change, Pipeline
 from slo import names
 
 PLATFORM: Final = "platform"
 _GONE: Final = {
-    "action-success": 4.75 * MINUTE,
-    "llm-availability": 4.75 * MINUTE,
-    "policy-latency": 4.75 * MINUTE,
-    "resource-contention": 5.5 * MINUTE,
+    "agent-fleet-action-success": 4.75 * MINUTE,
+    "agent-fleet-action-conflicts": 4.75 * MINUTE,
+    "agent-fleet-llm-availability": 4.75 * MINUTE,
+    "agent-fleet-policy-latency": 4.75 * MINUTE,
+    "telemetry-ingest-lag": 4.75 * MINUTE,
+    "agent-fleet-resource-contention": 5.5 * MINUTE,
 }
 """A 5-minute rate needs two samples, so the signal is gone a scrape before its window has passed;
 a time-slice budget looks at another minute and has slices for five."""
-_LOST: Final = {
-    "mas_agent_actions": "action-success",
-    "gen_ai_client": "llm-availability",
-    "mas_policy_evaluation": "policy-latency",
-    "mas_resource_contention": "resource-contention",
-    "fleetslo_ingest_lag": "ingest-lag",
+_AVAILABILITY: Final = names.slo_id("agent-fleet", "agent-availability")
+_HIDDEN: Final = (
+    "mas_agent_actions",
+    "gen_ai_client",
+    "mas_policy_evaluation",
+    "mas_resource_contention",
+    "fleetslo_ingest_lag",
+)
+_OWNERS: Final = {
+    "agent-fleet-llm-availability": "ai-ml",
+    "agent-fleet-resource-contention": PLATFORM,
+    "telemetry-ingest-lag": PLATFORM,
 }
 
 
@@ -55,6 +63,15 @@ def _ingestion() -> tuple[Case, ...]:
             _set(lag_seconds=20.0),
             ticket("IngestLagHigh", PLATFORM, share(0.05, 1.0)),
             page(LAG, PLATFORM, share(0.25, 1.0), slo_tier="outage"),
+        ),
+        case(
+            "M7-late",
+            "a tenth is late",
+            "one item in ten arrives 20 s late",
+            _set(late=0.1),
+            ticket("IngestLagHigh", PLATFORM, share(0.05, 0.1)),
+            page(LAG, PLATFORM, share(0.02, 0.1), slo_tier="page"),
+            lasts=20 * MINUTE,
         ),
         case(
             "M7-stall",
@@ -113,7 +130,8 @@ def _collector() -> tuple[Case, ...]:
             "nobody judges the health of agents any more",
             _set(hidden=("mas_agent_health_checks",)),
             page("TelemetryMissing", PLATFORM, 0.0),
-            also=(names.SIGNAL_LOST,),
+            ticket(names.SIGNAL_LOST, "operations", 4.75 * MINUTE, slo_id=_AVAILABILITY),
+            lasts=20 * MINUTE,
         ),
         case(
             "S-cardinality",
@@ -145,25 +163,15 @@ def _rules() -> tuple[Case, ...]:
 
 
 def _lost() -> Case:
-    def hide(wrong: Trouble) -> None:
-        wrong.pipeline.hidden = tuple(_LOST)
-
-    owners = {
-        "action-success": "core-engineering",
-        "llm-availability": "ai-ml",
-        "policy-latency": "core-engineering",
-        "resource-contention": "platform",
-    }
-    expected = tuple(
-        ticket(names.SIGNAL_LOST, team, _GONE[name], slo_id=names.slo_id("agent-fleet", name))
-        for name, team in owners.items()
+    expected = (
+        ticket(names.SIGNAL_LOST, _OWNERS.get(slo, "core-engineering"), gone, slo_id=slo)
+        for slo, gone in _GONE.items()
     )
     return case(
         "S-signal",
         "signals lost",
-        "a release of the agents renames what four budgets are counted from",
-        hide,
+        "a release renames what six budgets are counted from",
+        _set(hidden=_HIDDEN),
         *expected,
-        also=(names.SIGNAL_LOST,),
         lasts=30 * MINUTE,
     )

@@ -7,7 +7,7 @@ from typing import Final
 from alerts.gameday.faults import NEVER_SEEN_RULE
 from alerts.gameday.fleet.topology import TEAMS
 from alerts.gameday.scenarios import TICK, Expected, share
-from alerts.gameday.virtual.cases import Case, case, page, ticket, workers
+from alerts.gameday.virtual.cases import MINUTE, Case, case, page, ticket, workers
 from alerts.gameday.virtual.trouble import Act, Trouble
 from collectors.instrument import ComplianceAction
 from slo import names
@@ -109,7 +109,8 @@ def _models() -> tuple[Case, ...]:
             f"{FIRST} answers 20 % with 429",
             failing(0.2, "rate_limit"),
             *both(0.2),
-            also=(LLM_BURN,),
+            page(LLM_BURN, "ai-ml", share(0.02, 0.2), slo_tier="page"),
+            lasts=20 * MINUTE,
         ),
         case(
             "R3-retry",

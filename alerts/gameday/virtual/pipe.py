@@ -14,6 +14,7 @@ LOGS: Final = ("inbox", "outbox")
 JOBS: Final = ("fleetslo-collector", "fleetslo-agents")
 _ITEMS: Final = 900
 _MOMENTS: Final = 20
+_LATE_SECONDS: Final = 20.0
 _GROUP: Final = {"rule_group": "agent-fleet:alerts"}
 
 
@@ -61,7 +62,10 @@ class Pipe:
         tape.scrape(time, own, {"job": "prometheus"})
         if wrong.down:
             return
-        tape.scrape(time, self._values.items(), {"job": JOBS[0]})
+        shown = self._values.items()
+        if wrong.hidden:
+            shown = (each for each in shown if not each[0][0].startswith(wrong.hidden))
+        tape.scrape(time, shown, {"job": JOBS[0]})
         if self._overflowed:
             key = ("mas_agent_actions_total", (("otel_metric_overflow", "true"),))
             tape.scrape(time, [(key, self._overflowed)], {"job": "fleet/worker-research"})
@@ -78,5 +82,6 @@ class Pipe:
         self._own.add("fleetslo.items.ahead", round(_ITEMS * wrong.ahead), {"signal": signal})
         self._own.set("fleetslo.conservation.imbalance", wrong.imbalance, {"signal": signal})
         if not wrong.stuck:
-            for _ in range(_MOMENTS):
-                self._own.record("fleetslo.ingest.lag", wrong.lag_seconds, {"signal": signal})
+            for number in range(_MOMENTS):
+                lag = _LATE_SECONDS if number < wrong.late * _MOMENTS else wrong.lag_seconds
+                self._own.record("fleetslo.ingest.lag", lag, {"signal": signal})

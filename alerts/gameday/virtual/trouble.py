@@ -88,6 +88,7 @@ class Pipeline:
     Attributes:
         down: Nobody answers a scrape; what agents count goes on.
         stuck: The destination takes nothing; the outbox grows old.
+        late: Share of items that are 20 s late.
         refused: Share of items refused; likewise `ahead` of the clock.
         dead_lettered: Items a minute.
         hidden: Beginnings of the names of metrics that do not arrive.
@@ -95,6 +96,7 @@ class Pipeline:
 
     down: bool = False
     lag_seconds: float = 0.3
+    late: float = 0.0
     stuck: bool = False
     refused: float = 0.0
     ahead: float = 0.0

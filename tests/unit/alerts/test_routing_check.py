@@ -217,6 +217,7 @@ def test_two_windows_that_mute_an_alert_for_longer_than_either_says_are_told(beg
     first = window("first", 2, 4, service="q")
     (problem,) = overlaps(window("second", begins, 6, 9, region="eu"), first)
 
+    assert problem.level is Level.ERROR
     assert problem.place == Span("maintenance.yaml", 9, 1, 2)
     assert "from 2026-12-05T02:00Z to 2026-12-05T06:00Z" in problem.text
 
