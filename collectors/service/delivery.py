@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 _RETRY_SECONDS = 1.0
 _FULL_PAUSE_SECONDS = 1.0
+_FEW = 2  # requests on their way, from which on small ones wait and grow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,9 @@ class Destination:
     def __init__(self, parts: DestinationParts) -> None:
         self._parts = parts
         self.name = parts.name
-        self.queue = Queue(parts.name, parts.outbox, parts.cursor, parts.settings, parts.clock)
+        self.queue = Queue(
+            parts.name, parts.outbox, parts.cursor, parts.settings, parts.clock, self._is_busy
+        )
         self._slots = asyncio.Semaphore(parts.settings.num_consumers)
         self._turns = Concurrency(parts.settings.num_consumers)
         self._sending: set[asyncio.Task[None]] = set()
@@ -214,6 +217,10 @@ class Destination:
             return delivery
         finally:
             turns.end()
+            self.queue.wake()
+
+    def _is_busy(self) -> bool:
+        return self._turns.busy >= _FEW
 
     async def _pause(self, seconds: float) -> None:
         await self._while_idle(self._wait(seconds))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from collectors.component import Batch, Context, Signal
@@ -22,6 +22,9 @@ _LOOKAHEAD_BYTES = 8 << 20
 """Held in memory per destination beyond what is on its way."""
 
 _READ_BYTES = 1 << 20
+
+_WORTHWHILE_BYTES = 1 << 20
+"""A request of so many bytes is sent while others are on their way; a smaller one grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,21 @@ class Queue:
     """The outbox as one destination sees it; used on the event loop."""
 
     def __init__(
-        self, name: str, outbox: Log, cursor: Cursor, settings: QueueSettings, clock: Clock
+        self,
+        name: str,
+        outbox: Log,
+        cursor: Cursor,
+        settings: QueueSettings,
+        clock: Clock,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
+        """Begin at `cursor`; while `is_busy` only requests of some size are worth a place."""
         self._name = name
         self._outbox = outbox
         self._cursor = cursor
         self._settings = settings
         self._clock = clock
+        self._is_busy = is_busy
         self._reader = outbox.reader(cursor.low)
         self._ahead: deque[Queued] = deque()
         self._ahead_bytes = 0
@@ -79,7 +90,9 @@ class Queue:
             await self._read_ahead()
             patience = self._patience_seconds() if self._ahead else None
             if patience is not None and patience <= 0:
-                return self._take()
+                if self._is_worthwhile():
+                    return self._take()
+                patience = None  # an answer or more to send wakes us
             try:
                 async with asyncio.timeout(patience):
                     await self._grown.wait()
@@ -124,6 +137,12 @@ class Queue:
         self._cursor.take(record.offset)
         self._ahead.append(Queued(record.offset, words, batch))
         self._ahead_bytes += len(record.payload)
+
+    def _is_worthwhile(self) -> bool:
+        """Whether to send now what there is: a small request costs as much as a large one."""
+        if not self._is_busy() or self._ahead_bytes >= _WORTHWHILE_BYTES:
+            return True
+        return sum(item.batch.items for item in self._ahead) >= self._settings.max_items
 
     def _is_enough(self) -> bool:
         return self._ahead_bytes >= self._settings.max_bytes
