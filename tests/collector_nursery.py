@@ -7,6 +7,7 @@ started and killed so in a minute. It ends, and they with it, when its input end
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -63,10 +64,10 @@ def nursery() -> Generator[Nursery]:
 def main() -> None:
     """Fork a daemon for each request, and wait for those that are to end."""
     from collectors.cli import main as collector  # noqa: PLC0415 - what is imported before the forks
-    from collectors.cli import run  # noqa: F401, PLC0415
     from collectors.config.registry import Registry  # noqa: PLC0415
 
     Registry.installed()
+    importlib.import_module("collectors.cli.run")
     children: set[int] = set()
     for line in sys.stdin:
         request = json.loads(line)

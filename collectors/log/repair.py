@@ -56,11 +56,9 @@ def repair(log: Path, aside: Path) -> Iterator[Repaired]:
         header = _header(path)
         with closing(OsFileSystem().open(path)) as file:
             whole = [f for f in frames(file, name) if not following or _is_before(f, following)]
-        if following is None:
-            end, after = mark.end, mark.totals
-        else:
-            behind = _header(log / str(following))
-            end, after = following.base, behind.totals if behind is not None else None
+        end = mark.end if following is None else following.base
+        behind = _header(log / str(following)) if following is not None else None
+        after = mark.totals if following is None else behind.totals if behind else None
         gaps = list(_gaps(name, header, whole, end, after))
         if not gaps and header is not None:
             continue
@@ -119,14 +117,9 @@ def _lost(totals: Totals, later: list[Record], after: Totals | None) -> Totals:
 
 
 def _before(whole: list[Frame]) -> Totals:
-    totals: Totals = (0, 0, 0)
-    for frame in reversed(whole):
-        record = frame.record
-        if record.signal is not None:
-            values = dict(zip(SIGNALS, totals, strict=True))
-            values[record.signal] = record.total - record.items
-            totals = (values[SIGNALS[0]], values[SIGNALS[1]], values[SIGNALS[2]])
-    return totals
+    first = {f.record.signal: f.record.total - f.record.items for f in reversed(whole)}
+    traces, metrics, logs = (first.get(signal, 0) for signal in SIGNALS)
+    return traces, metrics, logs
 
 
 def _wall(whole: list[Frame]) -> int:

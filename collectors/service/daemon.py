@@ -48,9 +48,10 @@ async def run(
             return
         reload.asked.clear()
         new = await asyncio.to_thread(reload.plan)
-        if new is None or (reason := _why_not(plan, new)):
-            if new is not None:
-                _log.error("reload: %s; the old configuration goes on", reason)
+        if new is None:
+            continue
+        if reason := _why_not(plan, new):
+            _log.error("reload: %s; the old configuration goes on", reason)
             continue
         service, plan = await _replace(service, plan, new, version)
 

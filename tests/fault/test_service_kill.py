@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -95,8 +95,8 @@ class Backend:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
-                pass
+            def log_request(self, code: object = "-", size: object = "-") -> None:
+                del code, size
 
         return Handler
 
@@ -201,7 +201,7 @@ class Daemon:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[tuple[Daemon, Backend]]:
+def running(directory: Path) -> Generator[tuple[Daemon, Backend]]:
     backend = Backend()
     daemon = Daemon(directory, backend)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 import pytest
@@ -174,7 +174,7 @@ def test_a_share_is_the_tenants_or_else_the_hosts() -> None:
     assert holder(Context("", "10.0.0.1:5")) == "10.0.0.1"
 
 
-async def one_after_the_other(requests: list[Coroutine[None, None, None]]) -> None:
+async def one_after_the_other(requests: Sequence[Coroutine[object, object, None]]) -> None:
     """Send until one is refused; the others are let go."""
     try:
         for request in requests:
