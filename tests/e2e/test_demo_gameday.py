@@ -28,6 +28,8 @@ def test_split_brain_is_paged_in_time_and_reported_for_people_and_machines(tmp_p
             code,
             "gameday",
             "f1",
+            "--baseline",
+            "15",
             "--junit",
             str(junit),
             "--report",

@@ -39,7 +39,7 @@ _OWNERS: Final = {
 
 def cases() -> tuple[Case, ...]:
     """M7, the collector's health, clocks, cardinality, evaluation, lost signals."""
-    return (*_ingestion(), *_collector(), *_rules(), _lost())
+    return (*_ingestion(), *_books(), *_collector(), *_rules(), _lost())
 
 
 def _on(change: Callable[[Pipeline], None]) -> Change:
@@ -95,6 +95,11 @@ def _ingestion() -> tuple[Case, ...]:
             _set(dead_lettered=10.0),
             ticket("IngestDropping", PLATFORM, 0.0),
         ),
+    )
+
+
+def _books() -> tuple[Case, ...]:
+    return (
         case(
             "S-books",
             "books do not balance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from alerts.gameday import report
+from alerts.gameday.ask import Held
 from alerts.gameday.command import gameday
 from alerts.gameday.runner import Verdict
 from alerts.gameday.virtual.cases import Case
@@ -21,7 +23,9 @@ from alerts.gameday.virtual.play import BEGIN, Script, lived
 from alerts.gameday.virtual.queues import Line, waiting_share
 from alerts.gameday.virtual.rulebook import read
 from alerts.gameday.virtual.tape import Tape
+from alerts.gameday.virtual.told import Told
 from alerts.gameday.virtual.trouble import Act, Trouble
+from alerts.gameday.webhook import Page
 from collectors.instrument.instruments import Instruments
 from slo import names
 from slo.catalog import metrics, prometheus_label
@@ -217,6 +221,28 @@ def test_an_alert_that_does_not_fire_fails_the_case() -> None:
 
     assert outcome.found[0].verdict is Verdict.MISSING
     assert not outcome.passed
+
+
+def page(at: float, severity: str = "page") -> Page:
+    labels = {"alertname": "SplitBrain", "severity": severity}
+    return Page("core-engineering", at, "firing", labels, {}, "", {"root_cause": "leadership"})
+
+
+def test_two_pages_for_one_root_cause_to_one_team_are_one_too_many() -> None:
+    assert Told((page(1.0), page(1.0)), ()).twice() == ()
+    assert Told((page(1.0), page(2.0, "ticket")), ()).twice() == ()
+    assert Told((page(1.0), page(2.0)), ()).twice() == ("leadership to core-engineering",)
+
+
+def test_a_page_that_is_held_back_passes_only_where_the_case_says_so() -> None:
+    case = split_brain()
+    labels = dict(firing(case, 60.0).labels)
+    told = Told((), (Held(labels, ("fleetslo-core-engineering-page",), suppressed=True),))
+    excused = replace(case, held_back=("SplitBrain",))
+
+    assert not judge(case, GROUPS, [firing(case, 60.0)], told).passed
+    assert judge(excused, GROUPS, [firing(case, 60.0)], told).passed
+    assert not judge(excused, GROUPS, [firing(case, 60.0)], Told((page(1.0),), ())).passed
 
 
 @pytest.mark.parametrize(
