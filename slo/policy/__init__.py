@@ -9,6 +9,7 @@ from slo.policy.estimate import (
     expected_fire_seconds,
     period_seconds,
 )
+from slo.policy.floor import floors
 from slo.policy.lower import tiers
 from slo.policy.model import (
     AUTO_MIN_EVENTS,
@@ -17,6 +18,7 @@ from slo.policy.model import (
     Policy,
     PolicyName,
     PolicyOptions,
+    TierChange,
     TierTemplate,
 )
 from slo.policy.noise import false_alerts, gate_seconds
@@ -31,6 +33,7 @@ __all__ = [
     "Policy",
     "PolicyName",
     "PolicyOptions",
+    "TierChange",
     "TierEstimate",
     "TierTemplate",
     "builtin",
@@ -38,6 +41,7 @@ __all__ = [
     "estimate",
     "expected_fire_seconds",
     "false_alerts",
+    "floors",
     "gate_seconds",
     "period_seconds",
     "read",

@@ -9,6 +9,9 @@ REPAIRED: Final = "SLO031"
 LEFT_OUT: Final = "SLO032"
 SILENT: Final = "SLO033"
 NO_TRAFFIC: Final = "SLO034"
+FEW_SCRAPES: Final = "SLO035"
+OUT_OF_REACH: Final = "SLO036"
+NOISY: Final = "SLO037"
 
 CODES: Final = {
     MALFORMED: (
@@ -36,5 +39,22 @@ CODES: Final = {
     NO_TRAFFIC: (
         "The policy derives minimum events from the traffic, and the traffic is not known.\n\n"
         "Ten bad events are taken. Say `traffic: {events_per_second: ...}` in the SLO."
+    ),
+    FEW_SCRAPES: (
+        "A tier looks over a window that holds too few scrapes.\n\n"
+        "A rate needs two samples, and four to survive one scrape that fails. Scrape more "
+        "often, and say so in `intervals.scrape` of Settings, or choose longer windows."
+    ),
+    OUT_OF_REACH: (
+        "A tier asks for more bad events than there are events.\n\n"
+        "At the traffic that the SLO states, a total outage brings fewer events in the tier's "
+        "window than it asks for: it can never fire. Lower `alerting.min_events`, or switch the "
+        "tier off and rely on slower ones."
+    ),
+    NOISY: (
+        "Chance alone fires a tier more than once a month.\n\n"
+        "On a service that spends exactly its budget, bad events come in clusters; with few of "
+        "them a cluster looks like an incident. Choose the policy budget-aware, which asks for "
+        "more events, or raise `alerting.min_events`, or loosen the objective."
     ),
 }

@@ -78,13 +78,15 @@ def detection_seconds(
     if error_ratio <= tier.threshold:
         return None
     needed = tier.threshold.value / error_ratio.value * tier.long.total_seconds
-    held = tier.hold.total_seconds if tier.form is TierForm.SUSTAINED else Fraction(0)
+    held = tier.hold.total_seconds
     if events_per_second is None or tier.min_bad_events == 0:
         return needed + held
     counted = tier.min_bad_events / (error_ratio.value * events_per_second)
     if counted > gate_seconds(tier):
         return None
-    return needed + held if held else max(needed, counted)
+    if tier.form is TierForm.SUSTAINED:
+        return needed + held
+    return max(needed, counted) + held
 
 
 def expected_fire_seconds(

@@ -20,6 +20,7 @@ from slo.policy.model import (
     Plan,
     Policy,
     PolicyOptions,
+    TierChange,
     TierTemplate,
 )
 from slo.policy.noise import least_events
@@ -77,9 +78,21 @@ def _wanted(
     templates: tuple[TierTemplate, ...], options: PolicyOptions
 ) -> tuple[TierTemplate, ...]:
     return tuple(
-        template
+        _changed(template, options.changes.get(template.name))
         for template in templates
         if template.severity in options.severities and template.name not in options.off
+    )
+
+
+def _changed(template: TierTemplate, change: TierChange | None) -> TierTemplate:
+    if change is None:
+        return template
+    hold, keep = change.hold, change.keep_firing_for
+    return replace(
+        template,
+        name=change.name or template.name,
+        hold=template.hold if hold is None else hold,
+        keep_firing_for=template.keep_firing_for if keep is None else keep,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
@@ -77,6 +77,15 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class TierChange:
+    """What an SLO wants otherwise in one tier of its policy; None leaves it alone."""
+
+    name: str | None = None
+    hold: Duration | None = None
+    keep_firing_for: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyOptions:
     """What an SLO says about its policy, under `alerting`.
 
@@ -85,12 +94,14 @@ class PolicyOptions:
         severities: Tiers of other severities are left out without a word.
         off: Names of tiers that are switched off.
         min_events: Bad events in a tier's window below which it stays silent; None is auto.
+        changes: By the name of the tier in the policy.
     """
 
     form: str = ""
     severities: frozenset[Severity] = frozenset(Severity)
     off: frozenset[str] = frozenset()
     min_events: Fraction | None = None
+    changes: Mapping[str, TierChange] = field(default_factory=dict[str, TierChange])
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,24 @@ ALERTING: Final = Shape(
         Key("form", Text(), "a form of the policy; default its first"),
         Key("severities", ListOf(_SEVERITY), "only tiers of these; default both"),
         Key("off", ListOf(Text()), "tiers that are switched off"),
+        Key(
+            "tiers",
+            MapOf(
+                Shape(
+                    "alerting.tiers",
+                    (
+                        Key("name", Name(), "another name for it"),
+                        Key("for", Length(zero=True), "how long its condition must hold"),
+                        Key(
+                            "keep_firing_for",
+                            Length(zero=True),
+                            "how long it stays after the condition ended",
+                        ),
+                    ),
+                )
+            ),
+            "changes to tiers of the policy, by their names",
+        ),
         Key("min_events", WordOr("auto", Number()), "bad events below which a tier is silent"),
         Key("idle", Choice(IDLE), "what it means when traffic falls to zero"),
         Key("depends_on", _CAUSES, "SLOs and Alerts that cause this one"),

@@ -10,7 +10,16 @@ from slo.diagnostic import Diagnostic, Span
 from slo.exact import Duration, Ratio
 from slo.model import Alerting, Calendar, Rolling, Scope, Severity, Slo
 from slo.names import slo_id
-from slo.policy import Policy, PolicyName, PolicyOptions, builtin, period_seconds, tiers
+from slo.policy import (
+    Policy,
+    PolicyName,
+    PolicyOptions,
+    TierChange,
+    builtin,
+    floors,
+    period_seconds,
+    tiers,
+)
 from slo.spec.check import required
 from slo.spec.context import Context, Document
 from slo.spec.fields import Fields, overlaid
@@ -156,15 +165,17 @@ def _alerting(
         return None
     if objective is None or window is None or not 0 < objective.value < 1:
         return None
+    traffic = spec.child("traffic").number("events_per_second")
     plan = tiers(
         policy,
         objective,
         Duration(int(period_seconds(window) * 1000)),
         options=_options(fields),
-        events_per_second=spec.child("traffic").number("events_per_second"),
+        events_per_second=traffic,
     )
     place = spec.place("objective")
-    for note in plan.notes:
+    scrape = context.settings.intervals.scrape
+    for note in (*plan.notes, *floors(plan.tiers, objective.budget, traffic, scrape)):
         context.problems.extend([Diagnostic(note.code, note.level, note.text, place, note.help)])
     return Alerting(policy.name, plan.tiers, fields.text("idle", "ok"), depends_on)
 
@@ -193,11 +204,31 @@ def _known_tiers(fields: Fields, policy: Policy, context: Context) -> bool:
         context.problems.error("SLO027", text, fields.place("form"), nearest(form, policy.forms))
         return False
     names = [template.name for template in policy.forms[form]]
-    for scalar in fields.scalars("off"):
+    changed = fields.child("tiers").mapping.entries
+    for scalar in (*fields.scalars("off"), *(entry.key for entry in changed)):
         if scalar.text not in names:
             text = f"policy {policy.name} has no tier {scalar.text!r}"
             context.problems.error("SLO027", text, scalar.span, nearest(scalar.text, names))
+    changes = _changes(fields)
+    called = [changes.get(name, TierChange()).name or name for name in names]
+    if len(set(called)) < len(called):
+        text = "two tiers would have one name"
+        context.problems.error("SLO027", text, fields.place("tiers"), "name them apart")
+        return False
     return True
+
+
+def _changes(fields: Fields) -> dict[str, TierChange]:
+    tiers = fields.child("tiers")
+    found: dict[str, TierChange] = {}
+    for entry in tiers.mapping.entries:
+        change = tiers.child(entry.key.text)
+        found[entry.key.text] = TierChange(
+            name=change.text("name") or None,
+            hold=change.duration("for"),
+            keep_firing_for=change.duration("keep_firing_for"),
+        )
+    return found
 
 
 def _options(fields: Fields) -> PolicyOptions:
@@ -209,4 +240,5 @@ def _options(fields: Fields) -> PolicyOptions:
         severities=named or frozenset(Severity),
         off=frozenset(fields.texts("off")),
         min_events=fields.number("min_events"),
+        changes=_changes(fields),
     )
