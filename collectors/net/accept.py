@@ -10,14 +10,53 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from collectors.net.watch import Watched
 
-_HANDSHAKE_SECONDS: Final = 10.0
+_HANDSHAKE_SECONDS: Final = 10
 _GOODBYE_SECONDS: Final = 2.0
 _BACKLOG: Final = 1024
+
+
+class TurnedAway(asyncio.Protocol):
+    """A connection too many: closed at once, before any handshake."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close."""
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+
+class _Secured(SSLProtocol):
+    """TLS on one connection, counted from its first byte on.
+
+    asyncio's own holds 256 KiB for each, handshake or not: idle connections by the thousand
+    would take gigabytes. A TLS record is 16 KiB.
+    """
+
+    max_size = 32 * 1024
+
+    def __init__(self, protocol: asyncio.Protocol, context: ssl.SSLContext, held: set[int]) -> None:
+        super().__init__(
+            asyncio.get_running_loop(),
+            protocol,
+            context,
+            # Nobody waits for the handshake; None is what asyncio checks for, its stubs do not.
+            cast("asyncio.Future[None]", None),
+            server_side=True,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            ssl_shutdown_timeout=_GOODBYE_SECONDS,
+        )
+        self._held = held
+        held.add(id(self))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Count no more."""
+        self._held.discard(id(self))
+        super().connection_lost(exc)
 
 
 class Acceptor:
@@ -42,6 +81,12 @@ class Acceptor:
         self._used: ssl.SSLContext | None = None
         self._server: asyncio.Server | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._held: set[int] = set()
+
+    @property
+    def held(self) -> int:
+        """Connections with TLS, those in their handshake included; 0 where there is none."""
+        return len(self._held)
 
     async def start(self) -> None:
         """Accept."""
@@ -79,12 +124,15 @@ class Acceptor:
 
     async def _serve(self) -> asyncio.Server:
         """A server of its own on the same socket: closing it leaves the socket open."""
-        has_tls = self._used is not None
+        context = self._used
         return await asyncio.get_running_loop().create_server(
-            self._protocol,
+            self._protocol if context is None else lambda: self._secured(context),
             sock=self._listener.dup(),
-            ssl=self._used,
             backlog=_BACKLOG,
-            ssl_handshake_timeout=_HANDSHAKE_SECONDS if has_tls else None,
-            ssl_shutdown_timeout=_GOODBYE_SECONDS if has_tls else None,
         )
+
+    def _secured(self, context: ssl.SSLContext) -> asyncio.BaseProtocol:
+        protocol = self._protocol()
+        if isinstance(protocol, TurnedAway):
+            return protocol
+        return _Secured(protocol, context, self._held)

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from collectors.component import StartError
-from collectors.net.accept import Acceptor
+from collectors.net.accept import Acceptor, TurnedAway
 from collectors.net.listen import bind, bound_port
 from collectors.net.tls import ServerTlsConfig, server_context
 from collectors.net.watch import UnusableError
@@ -80,8 +80,10 @@ class PageServer:
             await connections.shutdown(_DRAIN_SECONDS)
 
     def _protocol(self) -> asyncio.Protocol:
-        connections = self._connections
-        if connections is None or len(connections.connections) >= _MAX_CONNECTIONS:
+        connections, acceptor = self._connections, self._acceptor
+        if connections is None or acceptor is None:
+            return TurnedAway()
+        if max(len(connections.connections), acceptor.held) >= _MAX_CONNECTIONS:
             return TurnedAway()
         return connections()
 
@@ -97,12 +99,3 @@ def lower_headers(request: web.BaseRequest) -> dict[str, str]:
     for name, value in request.headers.items():
         found.setdefault(name.lower(), value)
     return found
-
-
-class TurnedAway(asyncio.Protocol):
-    """A connection too many: closed at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close."""
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()

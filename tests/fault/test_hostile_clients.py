@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import resource
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import grpc.aio
@@ -17,6 +20,7 @@ import psutil
 import pytest
 
 from collectors.testing import traces_request
+from tests.certificates import Certificates
 
 BODY = traces_request().SerializeToString()
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -25,7 +29,7 @@ IDLE = 10_000
 NEEDED_FILES = IDLE + 500
 
 SERVER = """
-import asyncio, pathlib, resource
+import asyncio, json, pathlib, resource, sys
 from collectors.receivers.otlp import OtlpConfig, OtlpReceiver
 from collectors.testing import MemoryIntake, settings
 
@@ -36,7 +40,7 @@ class Forgetful(MemoryIntake):
 async def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    block = {"endpoint": "127.0.0.1:0"}
+    block = json.loads(sys.argv[1])
     config = OtlpConfig.model_validate({"protocols": {"grpc": block, "http": block}})
     receiver = OtlpReceiver(config, settings(pathlib.Path("/x")), Forgetful())
     await receiver.start()
@@ -83,10 +87,14 @@ class Attacked:
 
 
 @contextmanager
-def attacked() -> Iterator[Attacked]:
+def attacked(**block: object) -> Iterator[Attacked]:
     """A receiver in a process of its own, so that its memory is its own."""
+    block["endpoint"] = "127.0.0.1:0"
     with subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SERVER, json.dumps(block)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         over_grpc, over_http = map(int, process.stdout.readline().split())
@@ -148,6 +156,42 @@ def test_ten_thousand_idle_connections_cost_little_and_others_are_served() -> No
 
     with many_files(), attacked() as server:
         asyncio.run(asyncio.wait_for(main(server), 100))
+
+
+@pytest.mark.slow
+def test_connections_that_never_shake_hands_cost_little_and_are_let_go(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    trust = ssl.create_default_context(cafile=str(certificates.ca))
+
+    async def answered(server: Attacked) -> int:
+        url = f"https://localhost:{server.http}/v1/traces"
+        headers = {"Content-Type": "application/x-protobuf"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=BODY, headers=headers, ssl=trust) as response,
+        ):
+            return response.status
+
+    async def main(server: Attacked) -> None:
+        assert await answered(server) == 200
+        before = server.memory()
+        idle = await connect(server.http, 2000)
+
+        assert await answered(server) == 200
+        assert server.memory() - before < 250
+        idle += await connect(server.http, 1000)
+        with pytest.raises(aiohttp.ClientError):
+            await answered(server)  # 2500 are held, more are closed at once
+        await close(idle)
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    assert await answered(server) == 200
+                    break
+                await asyncio.sleep(0.1)
+
+    with many_files(), attacked(tls=certificates.pair("server"), max_connections=2500) as server:
+        asyncio.run(asyncio.wait_for(main(server), 60))
 
 
 async def flood(port: int, line: bytes, megabytes: int) -> bytes:

@@ -16,14 +16,14 @@ from aiohttp.http import HttpVersion11
 
 from collectors.component import Context, Signal, StartError
 from collectors.net import status
-from collectors.net.accept import Acceptor
+from collectors.net.accept import Acceptor, TurnedAway
 from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.fields import SECOND
 from collectors.net.listen import bind, bound_port
 from collectors.net.otlp_json import message_to_json
 from collectors.net.sender import BadSenderError, Senders
-from collectors.net.serve import TurnedAway, lower_headers
+from collectors.net.serve import lower_headers
 from collectors.net.tls import server_context
 from collectors.net.watch import UnusableError
 from collectors.receivers.otlp.config import HttpConfig
@@ -103,8 +103,9 @@ class HttpServer:
         await self._acceptor.start()
 
     def _protocol(self) -> asyncio.Protocol:
-        connections = self._connections
-        if connections is None or len(connections.connections) >= self._config.max_connections:
+        connections, held = self._connections, self._acceptor.held if self._acceptor else 0
+        most = self._config.max_connections
+        if connections is None or max(len(connections.connections), held) >= most:
             self._counts.meter.add(
                 "fleetslo_receiver_turned_away_connections_total",
                 1,
