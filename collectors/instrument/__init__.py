@@ -1,6 +1,8 @@
 """For people who write agents: the catalogue's metrics, traces and logs in a few lines."""
 
 from collectors.instrument.agent import Agent, start
+from collectors.instrument.endpoints import Endpoints
+from collectors.instrument.exposition import exposition
 from collectors.instrument.heartbeat import Heartbeat
 from collectors.instrument.identity import Identity, Speaks
 from collectors.instrument.instruments import Instruments
@@ -49,6 +51,7 @@ __all__ = [
     "Dependency",
     "DependencyState",
     "Deployer",
+    "Endpoints",
     "ErrorType",
     "Exporters",
     "Heartbeat",
@@ -68,6 +71,7 @@ __all__ = [
     "Tier",
     "Verdict",
     "build",
+    "exposition",
     "extract",
     "inject",
     "meter_provider",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import SpanKind
 
 from collectors.instrument import providers as otel
@@ -19,6 +20,8 @@ from collectors.instrument.duties import (
     ToolCall,
     Workflow,
 )
+from collectors.instrument.endpoints import Endpoints, Trail
+from collectors.instrument.exposition import exposition
 from collectors.instrument.heartbeat import Heartbeat
 from collectors.instrument.identity import Identity, Speaks
 from collectors.instrument.instruments import Instruments
@@ -37,6 +40,9 @@ from collectors.instrument.values import (
 from collectors.instrument.work import Action, Clock, LlmCall, Tools
 from slo.catalog import Source
 
+PORT: Final = "FLEETSLO_AGENT_PORT"
+"""Environment variable: where to answer on loopback; not at all without it, 0 is any."""
+MAX_PORT: Final = 65_535
 SCOPE: Final = "fleetslo.instrument"
 """Instrumentation scope of everything that this module records."""
 
@@ -48,10 +54,18 @@ def start(identity: Identity, speaks: Speaks | None = None) -> Agent:
 
     Raises:
         ValueError: An environment variable is malformed.
+        OSError: The port in `FLEETSLO_AGENT_PORT` is taken.
     """
+    port = _port(os.environ.get(PORT, ""))
     exporters = otel.exporters_from_environment(os.environ)
-    providers = otel.build(identity.resource(), exporters, os.environ)
-    return Agent(identity, speaks or Speaks(), providers)
+    if port is None:
+        providers = otel.build(identity.resource(), exporters, os.environ)
+        return Agent(identity, speaks or Speaks(), providers)
+    reader = InMemoryMetricReader()
+    providers = otel.build(identity.resource(), exporters, os.environ, [reader])
+    agent = Agent(identity, speaks or Speaks(), providers)
+    agent.answer(lambda: exposition(reader.get_metrics_data()), port)
+    return agent
 
 
 class Agent:
@@ -71,11 +85,27 @@ class Agent:
         self._speaks = speaks
         self._tools = Tools(providers.traces.get_tracer(SCOPE), self.instruments, clock)
         self._beats = 0
+        self._healthy = True
+        self.trail = Trail()
+        self.endpoints: Endpoints | None = None
         self.log = self._logger()
         self._start_at_zero()
 
+    def answer(self, metrics: Callable[[], str], port: int = 0) -> Endpoints:
+        """Answer at ``/healthz``, ``/metrics`` and ``/audit`` on loopback until `stop`.
+
+        Healthy is what the last heartbeat said. Call once.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        self.endpoints = Endpoints(lambda: self._healthy, metrics, self.trail, port)
+        return self.endpoints
+
     def stop(self) -> None:
         """Send what is pending and end the background threads. Call once."""
+        if self.endpoints is not None:
+            self.endpoints.close()
         self.providers.shutdown()
 
     # Work, each a context manager
@@ -178,6 +208,7 @@ class Agent:
     def heartbeat(self, *, healthy: bool = True, draining: bool = False) -> Heartbeat:
         """Count a heartbeat; send what it returns to the roster, every 15 s."""
         self._beats += 1
+        self._healthy = healthy
         self.instruments.add("mas.agent.heartbeats", 1, {})
         return Heartbeat(
             name=self.identity.name,
@@ -232,6 +263,7 @@ class Agent:
     def audit(self, event: str, attributes: Mapping[str, str] | None = None) -> None:
         """Write an audit record: one log record of its own kind, counted."""
         self.instruments.add("mas.audit.records", 1, {})
+        self.trail.add(event, attributes or {})
         self.log.info(event, extra={"mas.audit": True, **(attributes or {})})
 
     def _with_name(self, attributes: Mapping[str, str]) -> dict[str, str]:
@@ -262,3 +294,17 @@ class Agent:
         for provider, models in self._speaks.models.items():
             values = {"gen_ai.provider.name": (provider,), "gen_ai.request.model": models}
             self.instruments.start_metric_at_zero("mas.llm.cost", values)
+
+
+def _port(text: str) -> int | None:
+    """The port to answer at; None where nobody asked for it.
+
+    Raises:
+        ValueError: Not a number from 0 to 65535.
+    """
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or int(text) > MAX_PORT:
+        msg = f"{PORT} must be a port from 0 to {MAX_PORT}, got {text!r}"
+        raise ValueError(msg)
+    return int(text)

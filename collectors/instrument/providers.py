@@ -8,7 +8,7 @@ headers, compression), `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BLRP_SCHEDULE_DELAY`,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,8 +99,15 @@ class Providers:
         self.logs.shutdown()
 
 
-def build(resource: Resource, exporters: Exporters, environment: Mapping[str, str]) -> Providers:
+def build(
+    resource: Resource,
+    exporters: Exporters,
+    environment: Mapping[str, str],
+    readers: Sequence[MetricReader] = (),
+) -> Providers:
     """Providers that send through `exporters`, batched as `environment` or we say.
+
+    Metrics are shown to `readers` as well.
 
     Raises:
         ValueError: A delay in `environment` is no number above zero.
@@ -115,13 +122,13 @@ def build(resource: Resource, exporters: Exporters, environment: Mapping[str, st
     )
     interval = _milliseconds(environment, "OTEL_METRIC_EXPORT_INTERVAL", METRIC_INTERVAL_MS)
     reader = PeriodicExportingMetricReader(exporters.metrics, export_interval_millis=interval)
-    return Providers(traces, meter_provider(resource, reader), logs)
+    return Providers(traces, meter_provider(resource, reader, *readers), logs)
 
 
-def meter_provider(resource: Resource, reader: MetricReader) -> MeterProvider:
-    """A meter provider with the catalogue's buckets and attributes, read by `reader`."""
+def meter_provider(resource: Resource, *readers: MetricReader) -> MeterProvider:
+    """A meter provider with the catalogue's buckets and attributes, read by `readers`."""
     return MeterProvider(
-        metric_readers=[reader], resource=resource, views=views(), shutdown_on_exit=False
+        metric_readers=readers, resource=resource, views=views(), shutdown_on_exit=False
     )
 
 
