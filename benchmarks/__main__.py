@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import compile_slos, ingest, reduce, rule_cost, truth, wire
+from benchmarks import compile_slos, ingest, instrument, reduce, rule_cost, truth, wire
 
 BENCHMARKS = {
     "ingest": ingest.main,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "reduce": reduce.main,
     "compile": compile_slos.main,
     "rules": rule_cost.main,
+    "instrument": instrument.main,
     "truth": truth.main,
 }
 
