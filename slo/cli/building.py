@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Generator as Yields
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,7 +26,7 @@ class Built:
 
 
 @contextmanager
-def uncollected() -> Generator[None]:
+def uncollected() -> Yields[None]:
     """Let no cyclic garbage be looked for meanwhile.
 
     What a run makes is kept until it is written: looking for garbage in it again and again
