@@ -25,6 +25,7 @@ _BUILT_IN: Final = {
     "generate": ("slo.cli.generate", "Write rules, tests, dashboards, routes and runbooks."),
     "verify": ("slo.cli.verify", "Prove what was generated with the real tools."),
     "explain": ("slo.cli.explain", "Explain an SLO's alerts, or a message's code."),
+    "convert": ("slo.cli.convert", "Make files of sloth, pyrra or OpenSLO ours."),
     "diff": ("slo.cli.diff", "Tell what a change of the files means."),
     "backtest": ("slo.cli.backtest", "Replay a past: which alerts would have fired, and when."),
     "backfill": ("slo.cli.backfill", "Record the past of new rules from what Prometheus holds."),

@@ -39,16 +39,9 @@ class Reading:
 
 def read_paths(paths: Sequence[str]) -> Reading:
     """Read every file of `paths`; a directory stands for the YAML files below it."""
-    files: list[SourceFile] = []
     parts: list[UserFile] = []
-    faults: list[Diagnostic] = []
-    wanted = tuple(_wanted(paths))
-    for path, named in wanted:
-        try:
-            files.append(SourceFile(path, _text(path), named))
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append(_unreadable(path, error))
-    for path in _handwritten(path for path, _ in wanted):
+    files, faults = sourced(paths)
+    for path in _handwritten(file.name for file in files):
         try:
             parts.append(UserFile(path, _bounded(path), Span(path, 1, 1, 2)))
         except (OSError, UnicodeDecodeError) as error:
@@ -59,6 +52,18 @@ def read_paths(paths: Sequence[str]) -> Reading:
         problems = [p for p in problems if files or p.code != "SLO007"]
     sources = {file.name: file.text for file in files} | {part.path: part.text for part in parts}
     return Reading(project, (*problems, *faults), sources)
+
+
+def sourced(paths: Sequence[str]) -> tuple[list[SourceFile], list[Diagnostic]]:
+    """The texts of all files of `paths`, and those that cannot be read."""
+    files: list[SourceFile] = []
+    faults: list[Diagnostic] = []
+    for path, named in _wanted(paths):
+        try:
+            files.append(SourceFile(path, _text(path), named))
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append(_unreadable(path, error))
+    return files, faults
 
 
 def is_output(folder: str) -> bool:

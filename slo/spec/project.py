@@ -15,6 +15,7 @@ from slo.diagnostic import Diagnostic
 from slo.model import Alert, Project, Slo, UserFile
 from slo.names import burn_alert
 from slo.policy import read as read_policy
+from slo.source import Mapping
 from slo.spec.alerts import read_alert
 from slo.spec.check import check
 from slo.spec.context import Context, Document, nothing_at_hand
@@ -24,7 +25,7 @@ from slo.spec.maintenance import excluded, read_maintenance
 from slo.spec.objectives import expanded
 from slo.spec.ordered import read_slos
 from slo.spec.problems import Problems
-from slo.spec.recognise import UNCLEAR, SourceFile, documents
+from slo.spec.recognise import UNCLEAR, SourceFile, adopted, documents
 from slo.spec.settings import check_defaults, read_settings
 from slo.spec.shapes import KINDS
 from slo.spec.slos import check_class, identity
@@ -37,6 +38,7 @@ def read(
     files: Sequence[SourceFile],
     handwritten: Sequence[UserFile] = (),
     open_text: Callable[[str], str] = nothing_at_hand,
+    natives: Sequence[Mapping] = (),
 ) -> tuple[Project | None, list[Diagnostic]]:
     """Read, check and resolve every document of `files`.
 
@@ -44,12 +46,13 @@ def read(
         files: Texts that hold documents.
         handwritten: Parts of runbooks, each called as its alert: ``runbooks/<alert>.md``.
         open_text: Reads a file that a document names; raises OSError or UnicodeDecodeError.
+        natives: Documents of ours that an importer made.
 
     Returns:
         The project, or None when there is an error; and every problem, by place.
     """
     problems = Problems()
-    found = documents(files, problems)
+    found = [*documents(files, problems), *adopted(natives, problems)]
     context = Context(problems, open_text=open_text)
     parts = _handwritten(handwritten, problems)
     formed = expanded([_formed(document, problems) for document in found], problems)

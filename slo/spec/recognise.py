@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from slo.importers import format_of, imported
 from slo.source import Mapping, Node, Scalar, load
 from slo.spec.context import Document
 from slo.spec.problems import Problems, closest
@@ -30,8 +31,12 @@ class SourceFile:
 
 
 def documents(files: Sequence[SourceFile], problems: Problems) -> list[Document]:
-    """Every document of ours, in order, some of them `UNCLEAR`; the rest is reported."""
+    """Every document of ours, in order, some of them `UNCLEAR`; the rest is reported.
+
+    Documents of other compilers come last, made ours; they refer to each other across files.
+    """
     found: list[Document] = []
+    foreign: list[Node] = []
     for file in files:
         nodes, faults = load(file.name, file.text)
         if faults and not file.named and _OURS not in file.text:
@@ -42,8 +47,16 @@ def documents(files: Sequence[SourceFile], problems: Problems) -> list[Document]
         problems.extend(faults)
         if file.named and not nodes and not faults:
             problems.error("SLO007", f"{file.name} holds no document", None)
-        found.extend(_ours(nodes, file, problems))
-    return found
+        foreign.extend(node for node in nodes if format_of(node))
+        found.extend(_ours([node for node in nodes if not format_of(node)], file, problems))
+    natives, told = imported(foreign)
+    problems.extend(told)
+    return [*found, *adopted(natives, problems)]
+
+
+def adopted(natives: Sequence[Mapping], problems: Problems) -> list[Document]:
+    """Documents of ours that an importer made."""
+    return [_document(node, problems) for node in natives]
 
 
 def _ours(nodes: Sequence[Node], file: SourceFile, problems: Problems) -> Iterator[Document]:

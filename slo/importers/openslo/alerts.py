@@ -1,0 +1,149 @@
+"""Alert policies of OpenSLO, where a shipped policy has tiers that say the same.
+
+A condition is one window and one threshold. It is kept where a tier has that burn over that
+window with that wait; everything else is named, and the policy of the settings alerts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from slo.diagnostic import Span
+from slo.exact import Duration, decimal
+from slo.importers.native import alerting, share
+from slo.importers.openslo.windows import length_of
+from slo.importers.openslo.world import World
+from slo.importers.part import Part
+from slo.model import TierForm
+from slo.policy import PolicyName, builtin
+from slo.policy.model import TierTemplate
+from slo.source import Mapping
+
+_FIVE_MINUTES: Final = Duration.parse("5m")
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    burn: Fraction
+    lookback: Duration
+    after: Duration
+    severity: str
+    place: Span
+
+
+def alerts(spec: Part, world: World) -> Mapping | None:
+    """What an SLO of ours says under `alerting`; None leaves it to the settings."""
+    policies = spec.children("alertPolicies")
+    found: list[_Condition] = []
+    for item in policies:
+        resolved = world.inlined(item, "alertPolicyRef", "AlertPolicy")
+        if resolved is not None:
+            found.extend(_policy(*resolved, world))
+    if not found:
+        return None
+    for policy in PolicyName:
+        for form, tiers in builtin(policy).forms.items():
+            matched = [_tier(condition, tiers) for condition in found]
+            if all(matched):
+                kept = frozenset(tier.name for tier in matched if tier is not None)
+                _told(found, matched, policy, world)
+                return alerting(spec.place("alertPolicies"), kept, policy, form)
+    for condition in found:
+        text = (
+            f"no shipped policy alerts at {decimal(condition.burn)}x over "
+            f"{condition.lookback.promql()} for {condition.after.promql()}; "
+            "the policy of the settings is taken instead"
+        )
+        hint = "write it as a tier of a Policy, and name that under alerting"
+        world.report.lost(text, condition.place, hint)
+    return None
+
+
+def _policy(policy: Part, place: Span, world: World) -> list[_Condition]:
+    breaching = policy.flag("alertWhenBreaching", default=True)
+    if policy.flag("alertWhenNoData", default=False):
+        text = "alertWhenNoData is what SLOSignalLost does for every SLO"
+        world.report.changed(text, policy.place("alertWhenNoData"))
+    if policy.flag("alertWhenResolved", default=False):
+        text = "alertWhenResolved is not kept: whether the end is told is set for each destination"
+        world.report.lost(text, policy.place("alertWhenResolved"), "see send_resolved of a Team")
+    for target in policy.children("notificationTargets"):
+        _target(target, world)
+    conditions = policy.children("conditions")
+    if not conditions:
+        world.report.malformed("an AlertPolicy needs one condition", policy.span)
+    found: list[_Condition] = []
+    for item in conditions:
+        resolved = world.inlined(item, "conditionRef", "AlertCondition")
+        condition = None if resolved is None else _condition(resolved[0], place, world)
+        if condition is not None and breaching:
+            found.append(condition)
+    if not breaching:
+        text = "a policy that is not told when it breaches alerts nobody with us either"
+        world.report.lost(text, policy.place("alertWhenBreaching"))
+    return found
+
+
+def _target(item: Part, world: World) -> None:
+    resolved = world.inlined(item, "targetRef", "AlertNotificationTarget")
+    if resolved is not None:
+        text = "who is told is not kept: it is the Team that owns the SLO"
+        world.report.lost(text, resolved[1], "give the Team a destination")
+        resolved[0].take("target")
+
+
+def _condition(spec: Part, place: Span, world: World) -> _Condition | None:
+    severity = spec.text("severity")
+    part = spec.child("condition")
+    if part is None:
+        if not spec.has("condition"):
+            world.report.malformed("an AlertCondition needs condition", spec.span)
+        return None
+    kind, op = part.text("kind") or "burnrate", part.scalar("op")
+    if op is not None and op.text in {"lt", "lte"}:
+        text = f"op {op.text} would alert while the budget is fine; the burn above it is meant"
+        world.report.inverted(text, op.span, "write op: gt")
+    if kind != "burnrate":
+        world.report.lost(f"a condition of kind {kind} is not kept", part.place("kind"))
+    burn, lookback = share(part.needed("threshold"), world.report), part.needed("lookbackWindow")
+    length = None if lookback is None else length_of(lookback, world.report)
+    after = part.scalar("alertAfter")
+    hold = Duration(0)
+    if after is not None and after.text.strip("0smh"):
+        hold = length_of(after, world.report) or hold
+    if burn is None or length is None or kind != "burnrate":
+        return None
+    return _Condition(burn, length, hold, severity, place)
+
+
+def _tier(condition: _Condition, tiers: tuple[TierTemplate, ...]) -> TierTemplate | None:
+    for tier in tiers:
+        window = tier.long if tier.form is TierForm.WINDOWS else _FIVE_MINUTES
+        same = (tier.burn, window, tier.hold) == (
+            condition.burn,
+            condition.lookback,
+            condition.after,
+        )
+        if same and tier.form is not TierForm.OUTAGE:
+            return tier
+    return None
+
+
+def _told(
+    found: list[_Condition],
+    matched: list[TierTemplate | None],
+    policy: PolicyName,
+    world: World,
+) -> None:
+    for condition, tier in zip(found, matched, strict=True):
+        if tier is None:
+            continue
+        text = f"the condition is tier {tier.name} of {policy}"
+        if tier.short is not None:
+            text += f", which also looks at the last {tier.short.promql()} to end in time"
+        world.report.changed(text, condition.place)
+        if condition.severity != tier.severity:
+            text = f"severity {condition.severity!r} becomes {tier.severity!r}"
+            world.report.lost(text, condition.place)
