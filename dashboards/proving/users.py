@@ -3,7 +3,8 @@
 Only a user knows a user's metrics, but the selectors of an SLI tell which series mean a good
 event and which a bad one. Such series are added to the story, and bend in its phases as
 everything else does. Where the selectors do not tell, what the SLI's own rules would have
-recorded is told instead, and everything after them is proven.
+recorded is told instead, and everything after them is proven. So it is for metrics of the
+catalogue: the fleet makes those, and more of them would be actions that nobody audited.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dashboards.proving.history import COARSE_SECONDS, Timeline
 from dashboards.proving.phases import FAILURE, Phase
 from dashboards.proving.recorded import Families, Rule
 from dashboards.proving.scenario import Series
+from slo.catalog import metrics
 from slo.emit.proving.events import event_kinds
 from slo.emit.proving.scenario import GROUPS
 from slo.model import Sli, SliKind
@@ -103,7 +105,8 @@ def _own(slo_id: str, ours: Mapping[str, Rule], bad: float) -> Own:
     groups = tuple(dict.fromkeys(labels, value) for value in (GROUPS if labels else GROUPS[:1]))
     sli = Sli(SliKind.EVENTS, errors.expr, total.expr)
     series = [_series(sli, group, bad) for group in groups]
-    if all(series):
+    known = metrics().by_series()
+    if all(series) and not any(each.name in known for one in series for each in one):
         return Own(slo_id, tuple(each for one in series for each in one), (), groups, bad)
     raw = tuple(rule for rule in ours.values() if _reads_raw(rule) and _is_rate(rule.record))
     return Own(slo_id, (), raw, groups, bad)
