@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -61,12 +61,13 @@ def _slo(document: Part, world: World) -> Iterator[Draft]:
         world.report.malformed("objectives names none", spec.place("objectives"))
     drafts: list[tuple[Part, Draft]] = []
     for number, objective in enumerate(objectives, 1):
-        called = name if len(objectives) == 1 else _called(name, objective, number)
+        alone = len(objectives) == 1
+        called = name if alone else _called(name, objective, number)
         sli = _indicator(spec, objective, world)
         draft = None if common is None else _draft(common, called, objective, sli, world)
         if draft is not None:
-            drafts.append((objective, draft))
-            yield draft
+            drafts.append((objective, draft if alone else _titled(draft, objective, number)))
+            yield drafts[-1][1]
     if common is not None and len(objectives) > 1 and len(drafts) == len(objectives):
         yield from _composite(common, drafts, world)
 
@@ -106,6 +107,14 @@ def _called(name: Scalar, objective: Part, number: int) -> Scalar:
     """The name of one objective of several: that of the SLO, and its own or its number."""
     own = objective.text("displayName")
     return scalar(f"{name.text}-{own or number}", objective.span)
+
+
+def _titled(draft: Draft, objective: Part, number: int) -> Draft:
+    """The title of one objective of several."""
+    if draft.title is None:
+        return draft
+    own = objective.text("displayName") or number
+    return replace(draft, title=scalar(f"{draft.title.text} ({own})", draft.title.span))
 
 
 def _indicator(spec: Part, objective: Part, world: World) -> Part | None:
@@ -182,9 +191,11 @@ def _composite(
         Fraction(0),
     )
     at = common.name.span
-    text = "a composite names no objective of its own: the weighted mean of its parts is taken"
-    world.report.changed(text, at)
-    world.report.changed("a weight is what one event of the part is worth", at)
+    text = (
+        "a composite names no objective of its own: the mean of its parts is taken; "
+        "a weight is what one event of a part is worth"
+    )
+    world.report.lost(text, at, "convert it, and state the objective that is meant")
     of = [
         mapping(
             draft.name.span,

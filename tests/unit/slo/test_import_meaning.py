@@ -1,0 +1,286 @@
+"""Files of sloth, pyrra and OpenSLO mean with us what their formats say they mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from slo.diagnostic import Level
+from slo.model import Calendar, Rolling
+from slo.promql import canonical
+from slo.spec.check import RESERVED_LABELS
+from slo.importers.native import RESERVED
+from tests.foreign import (
+    EVENTS,
+    RATIO,
+    SLOTH_KUBERNETES,
+    SUITE,
+    V1ALPHA,
+    Foreign,
+    openslo,
+    pyrra,
+    read_foreign,
+    sloth,
+    source,
+    told,
+)
+
+
+@pytest.mark.parametrize("case", SUITE, ids=lambda case: case.name)
+def test_bad_and_all_events_are_those_of_the_format(case: Foreign) -> None:
+    project, problems = read_foreign(case.text)
+
+    assert project is not None, problems
+    found = {slo.slo_id: (slo.sli.errors, slo.sli.total) for slo in project.slos}
+    assert found == {
+        slo_id: (canonical(errors), canonical(total))
+        for slo_id, (errors, total) in case.means.items()
+    }
+
+
+def test_objective_window_and_owner_are_kept() -> None:
+    project, _ = read_foreign(V1ALPHA)
+
+    assert project is not None
+    slo = project.slos[0]
+    assert (slo.objective.percent(), slo.owner, slo.title) == ("98", "web", "The API")
+    assert isinstance(slo.window, Rolling)
+    assert slo.window.length.promql() == "30d"
+
+
+def test_sloths_alerts_become_the_four_windows_and_nothing_else() -> None:
+    project, _ = read_foreign(sloth(EVENTS))
+
+    assert project is not None
+    tiers = project.slos[0].alerting.tiers
+    assert [(str(tier.burn), tier.long.promql()) for tier in tiers] == [
+        ("72/5", "1h"),
+        ("6", "6h"),
+        ("3", "1d"),
+        ("1", "3d"),
+    ]
+
+
+def test_a_disabled_page_leaves_the_tickets() -> None:
+    project, _ = read_foreign(SLOTH_KUBERNETES)
+
+    assert project is not None
+    slo = project.slos[0]
+    assert {tier.severity for tier in slo.alerting.tiers} == {"ticket"}
+    assert slo.by == ("zone",)
+    assert slo.labels == {"owner": "web"}
+
+
+def test_what_sloth_says_beyond_us_is_named_at_its_place() -> None:
+    text = sloth(EVENTS + "    alerting:\n      name: High\n      page_alert: {labels: {a: b}}\n")
+
+    _, problems = read_foreign(text)
+
+    assert told(problems) == [("SLO070", 11), ("SLO070", 12)]
+
+
+def test_an_unknown_key_is_never_lost_in_silence() -> None:
+    _, problems = read_foreign(sloth(EVENTS + "    brandnew: 1\n"))
+
+    assert told(problems) == [("SLO070", 10)]
+    assert "brandnew" in problems[0].text
+
+
+def test_a_plugin_cannot_be_measured() -> None:
+    text = sloth("  - name: api\n    objective: 99\n    sli: {plugin: {id: x/y}}\n")
+
+    project, problems = read_foreign(text)
+
+    assert project is None
+    assert told(problems) == [("SLO073", 6)]
+
+
+def test_a_fault_in_a_templated_query_is_drawn_at_its_column() -> None:
+    query = "sum(rate(a_total[{{ .window }}])) + nope(b)"
+    text = sloth(
+        "  - name: api\n    objective: 99\n    sli:\n      events:\n"
+        f"        error_query: {query}\n        total_query: {query.partition(' +')[0]}\n"
+    )
+
+    _, problems = read_foreign(text)
+
+    fault = next(problem for problem in problems if problem.code == "SLO050")
+    assert fault.place is not None
+    line = text.split("\n")[fault.place.line - 1]
+    assert line[fault.place.column - 1 :].startswith("nope")
+
+
+def test_pyrra_wants_series_and_not_expressions() -> None:
+    text = pyrra("    ratio: {errors: {metric: sum(a_total)}, total: {metric: b_total}}\n")
+
+    project, problems = read_foreign(text)
+
+    assert project is None
+    assert told(problems, "SLO071") == [("SLO071", 8)]
+
+
+def test_pyrras_own_burn_rates_are_told_unless_they_are_off() -> None:
+    gauge = "    bool_gauge: {metric: up}\n"
+
+    _, said = read_foreign(pyrra(gauge))
+    project, silent = read_foreign(pyrra(gauge, "  alerting: {burnrates: false}\n"))
+
+    assert told(said, "SLO070") == [("SLO070", 5)]
+    assert told(silent, "SLO070") == []
+    assert project is not None
+    assert project.slos[0].alerting.tiers == ()
+
+
+def test_a_bucket_of_another_metric_is_counted_as_written() -> None:
+    text = pyrra(
+        "    latency: {success: {metric: 'fast_bucket{le=\"1\"}'}, total: {metric: all_count}}\n"
+    )
+
+    project, problems = read_foreign(text)
+
+    assert project is not None
+    assert '"1"' in project.slos[0].sli.errors
+    assert ("SLO074", 8) in told(problems)
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ("{duration: 1w, calendar: {startTime: 2024-01-01 00:00:00, timeZone: UTC}}", "week"),
+        ("{duration: 1M, calendar: {startTime: 2024-03-01 00:00:00, timeZone: UTC}}", "month"),
+        ("{duration: 3M, calendar: {startTime: 2024-04-01 00:00:00, timeZone: UTC}}", "quarter"),
+        ("{duration: 1Y, calendar: {startTime: 2024-01-01 00:00:00, timeZone: UTC}}", "year"),
+    ],
+)
+def test_a_calendar_window_that_starts_at_a_boundary_is_kept(window: str, expected: str) -> None:
+    text = openslo(RATIO, "{target: 0.99}").replace("{duration: 28d, isRolling: true}", window)
+
+    project, problems = read_foreign(text)
+
+    assert project is not None
+    assert project.slos[0].window == Calendar(expected, "UTC")
+    assert told(problems, "SLO070") == []
+
+
+def test_a_calendar_window_that_we_do_not_know_rolls_and_is_told() -> None:
+    window = "{duration: 14d, calendar: {startTime: 2024-01-01 00:00:00, timeZone: UTC}}"
+    text = openslo(RATIO, "{target: 0.99}").replace("{duration: 28d, isRolling: true}", window)
+
+    project, problems = read_foreign(text)
+
+    assert project is not None
+    assert isinstance(project.slos[0].window, Rolling)
+    assert told(problems, "SLO070") == [("SLO070", 7)]
+
+
+POLICY = """\
+  alertPolicies:
+    - kind: AlertPolicy
+      metadata: {name: slow}
+      spec:
+        alertWhenBreaching: true
+        conditions:
+          - kind: AlertCondition
+            metadata: {name: slow}
+            spec:
+              severity: page
+              condition: {kind: burnrate, op: OP, threshold: 6, lookbackWindow: WINDOW, alertAfter: 0m}
+"""
+
+
+def policy(window: str, op: str = "gt") -> str:
+    return openslo(
+        RATIO, "{target: 0.999}", more=POLICY.replace("WINDOW", window).replace("OP", op)
+    )
+
+
+def test_a_condition_that_a_tier_says_too_is_that_tier_alone() -> None:
+    project, problems = read_foreign(policy("6h"))
+
+    assert project is not None
+    alerting = project.slos[0].alerting
+    assert (alerting.policy, [tier.name for tier in alerting.tiers]) == (
+        "sre-multiwindow",
+        ["slow"],
+    )
+    assert told(problems, "SLO070", "SLO075") == []
+
+
+def test_a_condition_that_no_tier_says_is_named() -> None:
+    project, problems = read_foreign(policy("7h"))
+
+    assert project is not None
+    assert len(project.slos[0].alerting.tiers) == 5
+    assert told(problems, "SLO070") == [("SLO070", 9)]
+
+
+def test_an_inverted_condition_is_told() -> None:
+    _, problems = read_foreign(policy("6h", "lte"))
+
+    assert told(problems, "SLO075") == [("SLO075", 18)]
+
+
+def test_references_go_across_files_and_a_lost_one_is_an_error() -> None:
+    first, second, third = [
+        "apiVersion: openslo/v1\n" + text
+        for text in (
+            "kind: DataSource\nmetadata: {name: metrics}\nspec: {type: Prometheus}\n",
+            "kind: SLI\nmetadata: {name: depth}\nspec:\n  thresholdMetric: {metricSource: "
+            "{metricSourceRef: metrics, spec: {query: depth}}}\n",
+            "kind: SLO\nmetadata: {name: api}\nspec: {service: shop, budgetingMethod: Occurrences, "
+            "indicatorRef: depth, objectives: [{op: lt, value: 1, target: 0.9}]}\n",
+        )
+    ]
+
+    whole, _ = read_foreign(third, first, second)
+    partial, problems = read_foreign(third, first)
+
+    assert whole is not None
+    assert partial is None
+    assert told(problems, "SLO072") == [("SLO072", 4)]
+
+
+def test_another_systems_query_is_impossible() -> None:
+    metric = f"thresholdMetric: {source('depth')}".replace("Prometheus", "Datadog")
+
+    project, problems = read_foreign(openslo(metric, "{op: lt, value: 1, target: 0.9}"))
+
+    assert project is None
+    assert told(problems) == [("SLO073", 11)]
+
+
+def test_objectives_with_indicators_of_their_own_make_a_composite() -> None:
+    text = (
+        "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: whole}\nspec:\n  service: shop\n"
+        "  budgetingMethod: Occurrences\n  objectives:\n"
+        f"    - {{displayName: a, target: 0.99, compositeWeight: 3, indicator: {{spec: {{{RATIO}}}}}}}\n"
+        f"    - {{displayName: b, target: 0.95, indicator: {{spec: {{{RATIO}}}}}}}\n"
+    )
+
+    project, _ = read_foreign(text)
+
+    assert project is not None
+    whole = next(slo for slo in project.slos if slo.slo_id == "shop-whole")
+    assert whole.objective.percent() == "98"
+    assert {slo.slo_id for slo in project.slos} == {"shop-whole", "shop-whole-a", "shop-whole-b"}
+    assert "3 *" in whole.sli.errors
+
+
+def test_two_objectives_on_one_indicator_are_two_budgets_and_no_composite() -> None:
+    text = openslo(RATIO, "{target: 0.99}\n    - {target: 0.95}")
+
+    project, _ = read_foreign(text)
+
+    assert project is not None
+    assert [slo.slo_id for slo in project.slos] == ["shop-api-1", "shop-api-2"]
+
+
+def test_a_label_that_alerts_set_themselves_is_refused_as_in_our_own_files() -> None:
+    assert RESERVED == RESERVED_LABELS
+
+
+def test_an_import_without_an_owner_asks_for_one() -> None:
+    from slo.spec import SourceFile, read  # noqa: PLC0415 - without the helper's settings
+
+    _, problems = read([SourceFile("a.yaml", sloth(EVENTS), named=True)])
+
+    assert {problem.code for problem in problems if problem.level is Level.ERROR} == {"SLO011"}
