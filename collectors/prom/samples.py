@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Final
 
 from collectors.prom.values import Exponential, Histogram, Number, Value
@@ -40,8 +41,16 @@ def cumulative(value: Exponential) -> Iterator[tuple[float, int]]:
     """Upper bounds and what is at or below them; the last bound is infinite.
 
     A bound of a negative bucket is the end nearer to zero. Buckets between the first and
-    the last that are empty are given too, so that the bounds change seldom.
+    the last that are empty are given too, so that the bounds change seldom. Bounds too
+    large or too small to differ as doubles are given once, with the count of the last.
     """
+    pairs = list(_cumulative(value))
+    for pair, after in zip_longest(pairs, pairs[1:]):
+        if after is None or pair[0] != after[0]:
+            yield pair
+
+
+def _cumulative(value: Exponential) -> Iterator[tuple[float, int]]:
     passed = 0
     if value.negative:
         for index in range(max(value.negative), min(value.negative) - 1, -1):

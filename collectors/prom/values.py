@@ -5,6 +5,7 @@ Values never change: a new point gives a new value, and a delta is added to the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -108,7 +109,7 @@ class Exponential:
             return other
         scale = min(self.scale, other.scale)
         mine, theirs = self.at(scale), other.at(scale)
-        return Exponential(
+        joined = Exponential(
             scale,
             mine.count + theirs.count,
             _sum(mine.sum, theirs.sum),
@@ -117,6 +118,15 @@ class Exponential:
             _joined(mine.positive, theirs.positive),
             _joined(mine.negative, theirs.negative),
         )
+        while joined.width > _MAX_BUCKETS:
+            joined = joined.at(joined.scale - 1)
+        return joined
+
+    @property
+    def width(self) -> int:
+        """Buckets from the first to the last of each sign, the empty ones between included."""
+        sides = (self.positive, self.negative)
+        return sum(max(side) - min(side) + 1 for side in sides if side)
 
     def at(self, scale: int) -> Exponential:
         """The same at a coarser scale: exact, buckets are only joined."""
@@ -161,7 +171,9 @@ def histogram(point: HistogramDataPoint) -> Histogram | None:
     bounds, counts = tuple(point.explicit_bounds), tuple(point.bucket_counts)
     if counts and len(counts) != len(bounds) + 1:
         return None
-    if any(low >= high for low, high in pairwise(bounds)):
+    if counts and bounds[-1:] == (math.inf,):  # the last bucket is infinite by itself
+        bounds, counts = bounds[:-1], (*counts[:-2], counts[-2] + counts[-1])
+    if not all(map(math.isfinite, bounds)) or any(low >= high for low, high in pairwise(bounds)):
         return None
     exemplars: dict[int, Exemplar] = {}
     for message in point.exemplars:
@@ -188,7 +200,7 @@ def exponential(point: ExponentialHistogramDataPoint) -> Exponential | None:
         positive,
         negative,
     ).at(MAX_SCALE)
-    if len(value.positive) + len(value.negative) > _MAX_BUCKETS:
+    if value.width > _MAX_BUCKETS:
         return None
     return value
 

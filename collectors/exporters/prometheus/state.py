@@ -5,6 +5,7 @@ A pure function of the batches applied, in order: expiry is counted on their ste
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from collectors.prom.kinds import (
     value_of,
 )
 from collectors.prom.labels import TARGET_INFO
-from collectors.prom.values import Value
+from collectors.prom.values import Number, Value
 from slo.catalog.naming import Instrument, prometheus_name, unit_words
 
 _NO_RECORDED_VALUE: Final = 1  # DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
@@ -190,7 +191,7 @@ class State:
                 self.series_count -= 1
             return
         value = value_of(point)
-        if value is None:
+        if value is None or not _countable(family.kind, value):
             self.left_out[LeftOut.MALFORMED] += 1
             return
         start, time = point.start_time_unix_nano, point.time_unix_nano
@@ -254,6 +255,16 @@ class _Labels:
 
     weak: Mapping[str, str]
     strong: Mapping[str, str]
+
+
+def _countable(kind: Kind, value: Value) -> bool:
+    """Whether a counter's number can have been counted: at least 0, and finite.
+
+    One NaN would stay in a sum of deltas for ever, and in every rate and budget over it.
+    """
+    if kind is not Kind.COUNTER or not isinstance(value, Number):
+        return True
+    return math.isfinite(value.value) and value.value >= 0
 
 
 def _is_late(known: Series, start_ns: int, time_ns: int) -> bool:

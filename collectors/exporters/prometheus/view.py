@@ -136,7 +136,7 @@ _WORDS: Final = {
     LeftOut.OVERFLOW: "max_series is reached",
     LeftOut.COLLISION: "another metric has the same name in Prometheus",
     LeftOut.UNNAMED: "the name has no letter that Prometheus knows",
-    LeftOut.MALFORMED: "the buckets contradict each other, or are too many",
+    LeftOut.MALFORMED: "buckets that contradict each other or are too many, or an impossible count",
     LeftOut.NO_DATA: "the metric has no data",
 }
 

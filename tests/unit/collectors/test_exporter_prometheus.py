@@ -371,6 +371,48 @@ def test_exponential_deltas_of_two_scales_are_added_at_the_coarser() -> None:
     assert found["e_bucket{job=s,le=4}"] == found["e_count{job=s}"] == 18
 
 
+def test_exponential_deltas_far_apart_are_shown_in_few_buckets() -> None:
+    made = view()
+    made.apply(batch_of(exponential(2, 0, [1], DELTA)))
+    made.apply(batch_of(exponential(2, 2_000_000_000, [1], DELTA)))
+
+    found = samples(made)
+    assert len(found) < 400
+    assert found["e_bucket{job=s,le=+Inf}"] == found["e_count{job=s}"] == 6
+
+
+def test_exponential_bounds_beyond_every_number_are_shown_once() -> None:
+    made = view()
+    made.apply(batch_of(exponential(2, 2_147_483_646, [1, 1])))
+
+    shown = [line for line in made.text().splitlines() if 'le="+Inf"' in line]
+    assert shown == ['e_bucket{job="s",le="+Inf"} 4']
+
+
+def test_an_infinite_explicit_bound_is_the_last_bucket_itself() -> None:
+    made = view()
+    data = HistogramDataPoint(count=3, explicit_bounds=[1, math.inf], bucket_counts=[1, 1, 1])
+    made.apply(batch_of(Metric(name="h", histogram=Histogram(data_points=[data]))))
+
+    assert [line for line in made.text().splitlines() if "_bucket" in line] == [
+        'h_bucket{job="s",le="1"} 1',
+        'h_bucket{job="s",le="+Inf"} 3',
+    ]
+
+
+@pytest.mark.parametrize("temporality", [DELTA, CUMULATIVE])
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -1.0])
+def test_what_cannot_have_been_counted_stays_out_of_a_counter(
+    wrong: float, temporality: int
+) -> None:
+    meter = MemoryMeter()
+    made = view(meter=meter)
+    made.apply(batch_of(counter("c", point(5, time=2), temporality=temporality)))
+    made.apply(batch_of(counter("c", point(wrong, time=3), temporality=temporality)))
+
+    assert samples(made) == {"c_total{job=s}": 5}
+
+
 def test_summaries_are_shown_with_their_quantiles() -> None:
     made = view()
     quantiles = [SummaryDataPoint.ValueAtQuantile(quantile=0.5, value=3)]
