@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import compile_slos, ingest, instrument, reduce, rule_cost, truth, wire
+from benchmarks import backlog, compile_slos, ingest, instrument, reduce, rule_cost, truth, wire
 
 BENCHMARKS = {
     "ingest": ingest.main,
+    "backlog": backlog.main,
     "wire": wire.main,
     "reduce": reduce.main,
     "compile": compile_slos.main,

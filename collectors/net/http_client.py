@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr
 from collectors.component import Context, Settings, StartError, TryLater
 from collectors.net.auth import ClientAuthConfig, ClientAuthenticator, client_authenticator
 from collectors.net.fields import SECOND, DestinationConfig, Headers, Nanoseconds, differs
+from collectors.net.reason import reason
 from collectors.net.tls import ClientTlsConfig, client_context
 from collectors.net.watch import UnusableError, Watched
 
@@ -149,7 +150,7 @@ class HttpClient:
             msg = f"{url} did not answer within {self._config.timeout / SECOND:g} s"
             raise TryLater(msg) from error
         except (aiohttp.ClientError, OSError) as error:
-            msg = f"{url}: {str(error) or type(error).__name__}"
+            msg = f"{url}: {reason(error)}"
             raise TryLater(msg) from error
 
 

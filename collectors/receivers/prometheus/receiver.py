@@ -18,6 +18,7 @@ from collectors.net.counts import ReceiverCounts
 from collectors.net.fields import SECOND
 from collectors.net.loglines import RateLimited
 from collectors.net.periodic import Fetched, Periodic
+from collectors.net.reason import reason
 from collectors.net.tls import client_context
 from collectors.net.watch import UnusableError, Watched, read_file
 from collectors.receivers.prometheus.config import PrometheusReceiverConfig, ScrapeConfig
@@ -69,8 +70,7 @@ class Scraper:
             self._check(found)
         except (_ScrapeError, ValueError, TimeoutError, aiohttp.ClientError, OSError) as error:
             found, is_up = [], False
-            reason = str(error) or type(error).__name__
-            line = f"{self._target.job}: {self._target.instance} cannot be scraped: {reason}"
+            line = f"{self._target.job}: {self._target.instance} cannot be scraped: {reason(error)}"
             self._told.warn(self._target.instance, line, began)
         samples = sum(len(family.samples) for family in found)
         own = {
