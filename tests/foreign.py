@@ -65,6 +65,7 @@ def source(query: str) -> str:
 RATIO = (
     f"ratioMetric: {{counter: true, good: {source('good_total')}, total: {source('all_total')}}}"
 )
+SHARE = "sum(rate(good_total[5m])) / sum(rate(all_total[5m]))"
 THRESHOLD = f"thresholdMetric: {source('queue_depth')}"
 EVENTS = """\
   - name: api
@@ -208,9 +209,11 @@ SUITE = (
         ),
         {
             "shop-api": (
-                f'sum(rate(req_seconds_count{{job="a"}}[{_W}])) - (sum(rate(req_seconds_bucket'
-                f'{{job="a",le=~"1(\\\\.0)?"}}[{_W}])) or 0 * '
-                f'sum(rate(req_seconds_count{{job="a"}}[{_W}])))',
+                (
+                    f'sum(rate(req_seconds_count{{job="a"}}[{_W}])) - (sum(rate(req_seconds_bucket'
+                    f'{{job="a",le=~"1(\\\\.0)?"}}[{_W}])) or 0 * '
+                    f'sum(rate(req_seconds_count{{job="a"}}[{_W}])))'
+                ),
                 f'sum(rate(req_seconds_count{{job="a"}}[{_W}]))',
             )
         },
@@ -219,12 +222,15 @@ SUITE = (
         "pyrra-native",
         Format.PYRRA,
         pyrra(
-            "    latencyNative:\n      latency: 200ms\n      total: {metric: 'req_seconds{job=\"a\"}'}\n"
+            "    latencyNative:\n      latency: 200ms\n"
+            "      total: {metric: 'req_seconds{job=\"a\"}'}\n"
         ),
         {
             "shop-api": (
-                f'histogram_count(sum(rate(req_seconds{{job="a"}}[{_W}]))) * (1 - '
-                f'histogram_fraction(-Inf, 0.2, sum(rate(req_seconds{{job="a"}}[{_W}]))))',
+                (
+                    f'histogram_count(sum(rate(req_seconds{{job="a"}}[{_W}]))) * (1 - '
+                    f'histogram_fraction(-Inf, 0.2, sum(rate(req_seconds{{job="a"}}[{_W}]))))'
+                ),
                 f'histogram_count(sum(rate(req_seconds{{job="a"}}[{_W}])))',
             )
         },
@@ -264,8 +270,10 @@ SUITE = (
         openslo(RATIO.replace("counter: true", "counter: false"), "{targetPercent: 99.9}"),
         {
             "shop-api": (
-                f"sum(avg_over_time(all_total[{_W}])) - (sum(avg_over_time(good_total[{_W}])) "
-                f"or 0 * sum(avg_over_time(all_total[{_W}])))",
+                (
+                    f"sum(avg_over_time(all_total[{_W}])) - (sum(avg_over_time(good_total[{_W}])) "
+                    f"or 0 * sum(avg_over_time(all_total[{_W}])))"
+                ),
                 f"sum(avg_over_time(all_total[{_W}]))",
             )
         },
@@ -274,7 +282,7 @@ SUITE = (
         "openslo-raw",
         Format.OPENSLO,
         openslo(
-            f"ratioMetric: {{rawType: success, raw: {source('sum(rate(good_total[5m])) / sum(rate(all_total[5m]))')}}}",
+            f"ratioMetric: {{rawType: success, raw: {source(SHARE)}}}",
             "{target: 0.99}",
         ),
         {"shop-api": (f"{_ALL} - ({_GOOD} or 0 * {_ALL})", _ALL)},

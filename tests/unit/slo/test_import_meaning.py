@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from slo.diagnostic import Level
+from slo.importers.native import RESERVED
 from slo.model import Calendar, Rolling
 from slo.promql import canonical
+from slo.spec import SourceFile, read
 from slo.spec.check import RESERVED_LABELS
-from slo.importers.native import RESERVED
 from tests.foreign import (
     EVENTS,
     RATIO,
@@ -183,7 +184,7 @@ POLICY = """\
             metadata: {name: slow}
             spec:
               severity: page
-              condition: {kind: burnrate, op: OP, threshold: 6, lookbackWindow: WINDOW, alertAfter: 0m}
+              condition: {op: OP, threshold: 6, lookbackWindow: WINDOW, alertAfter: 0m}
 """
 
 
@@ -220,16 +221,17 @@ def test_an_inverted_condition_is_told() -> None:
 
 
 def test_references_go_across_files_and_a_lost_one_is_an_error() -> None:
-    first, second, third = [
-        "apiVersion: openslo/v1\n" + text
-        for text in (
-            "kind: DataSource\nmetadata: {name: metrics}\nspec: {type: Prometheus}\n",
-            "kind: SLI\nmetadata: {name: depth}\nspec:\n  thresholdMetric: {metricSource: "
-            "{metricSourceRef: metrics, spec: {query: depth}}}\n",
-            "kind: SLO\nmetadata: {name: api}\nspec: {service: shop, budgetingMethod: Occurrences, "
-            "indicatorRef: depth, objectives: [{op: lt, value: 1, target: 0.9}]}\n",
-        )
-    ]
+    head = "apiVersion: openslo/v1\nkind: "
+    first = f"{head}DataSource\nmetadata: {{name: metrics}}\nspec: {{type: Prometheus}}\n"
+    second = (
+        f"{head}SLI\nmetadata: {{name: depth}}\nspec:\n"
+        "  thresholdMetric: {metricSource: {metricSourceRef: metrics, spec: {query: depth}}}\n"
+    )
+    third = (
+        f"{head}SLO\nmetadata: {{name: api}}\n"
+        "spec: {service: shop, budgetingMethod: Occurrences, indicatorRef: depth, "
+        "objectives: [{op: lt, value: 1, target: 0.9}]}\n"
+    )
 
     whole, _ = read_foreign(third, first, second)
     partial, problems = read_foreign(third, first)
@@ -249,11 +251,12 @@ def test_another_systems_query_is_impossible() -> None:
 
 
 def test_objectives_with_indicators_of_their_own_make_a_composite() -> None:
+    own = f"indicator: {{spec: {{{RATIO}}}}}"
     text = (
         "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: whole}\nspec:\n  service: shop\n"
         "  budgetingMethod: Occurrences\n  objectives:\n"
-        f"    - {{displayName: a, target: 0.99, compositeWeight: 3, indicator: {{spec: {{{RATIO}}}}}}}\n"
-        f"    - {{displayName: b, target: 0.95, indicator: {{spec: {{{RATIO}}}}}}}\n"
+        f"    - {{displayName: a, target: 0.99, compositeWeight: 3, {own}}}\n"
+        f"    - {{displayName: b, target: 0.95, {own}}}\n"
     )
 
     project, _ = read_foreign(text)
@@ -279,8 +282,6 @@ def test_a_label_that_alerts_set_themselves_is_refused_as_in_our_own_files() -> 
 
 
 def test_an_import_without_an_owner_asks_for_one() -> None:
-    from slo.spec import SourceFile, read  # noqa: PLC0415 - without the helper's settings
-
     _, problems = read([SourceFile("a.yaml", sloth(EVENTS), named=True)])
 
     assert {problem.code for problem in problems if problem.level is Level.ERROR} == {"SLO011"}
