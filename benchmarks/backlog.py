@@ -66,7 +66,7 @@ async def measure() -> None:
             if runner is not None:
                 await runner.cleanup()
     print(
-        f"  {answered * SPANS:,} spans, {size / GIBI:.1f} GiB held; resident {idle >> 20} MiB idle, "
+        f"  {answered * SPANS:,} spans, {size / GIBI:.1f} GiB; resident {idle >> 20} MiB idle, "
         f"{building >> 20} MiB while it builds, {draining >> 20} MiB while it drains; "
         f"drained at {size / seconds / 2**20:,.0f} MiB/s"
     )
