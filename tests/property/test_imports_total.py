@@ -221,3 +221,23 @@ def test_a_key_that_no_format_knows_is_always_named(document: object, data: st.D
     _, told = imported(nodes)
 
     assert any("neverheardof" in problem.text for problem in told)
+
+
+def junk_in(value: object, data: st.DataObject) -> object:
+    """`value` with one of its parts replaced by something that does not belong there."""
+    if isinstance(value, dict) and value and data.draw(st.integers(0, 4)):
+        key = data.draw(st.sampled_from(sorted(value)))
+        return {**value, key: junk_in(value[key], data)}
+    if isinstance(value, list) and value and data.draw(st.integers(0, 4)):
+        return [junk_in(value[0], data), *value[1:]]
+    return data.draw(st.sampled_from([None, "", "x" * 80, "9" * 5000, -1, [], {}, [[1]], {"a": 1}]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(document=st.one_of(SLOTH, PYRRA, OPENSLO), data=st.data())
+def test_junk_anywhere_is_a_problem_and_never_a_crash(
+    document: object, data: st.DataObject
+) -> None:
+    project, problems = read_foreign(json.dumps(junk_in(document, data)))
+
+    assert (project is None) == any(problem.level is Level.ERROR for problem in problems)

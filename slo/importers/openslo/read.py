@@ -18,6 +18,8 @@ from slo.importers.report import Report
 from slo.source import Entry, Mapping, Node, Scalar
 from slo.source import Sequence as Items
 
+_DIGITS: Final = 6
+"""Of a mean of objectives in percent; more would feign what nobody promised."""
 _INLINE: Final = ("indicator", "sli")
 _REFERRED: Final = ("indicatorRef", "sliRef")
 
@@ -210,7 +212,7 @@ def _composite(
     yield Draft(
         name=common.name,
         service=common.service,
-        objective=scalar(decimal(promised / sum(weights)), at),
+        objective=scalar(decimal(round(promised / sum(weights), _DIGITS)), at),
         sli=mapping(at, {"composite": members}),
         title=common.title,
         description=common.description,

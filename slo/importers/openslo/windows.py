@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -23,6 +24,7 @@ _UNITS: Final = {
     "Quarter": "Q",
     "Year": "Y",
 }
+_COUNT: Final = re.compile("[1-9][0-9]{0,5}")
 _FIRST_MONTHS: Final = {"month": range(1, 13), "quarter": (1, 4, 7, 10), "year": (1,)}
 
 
@@ -73,7 +75,7 @@ def _length(part: Part) -> tuple[int, str, Scalar] | None:
             return None
         text = duration.text.strip()
         letter, digits, given = text[-1:], text[:-1], duration
-    if letter not in _UNITS.values() or not digits.isdecimal() or not 0 < int(digits) < 10**6:
+    if letter not in _UNITS.values() or not _COUNT.fullmatch(digits):
         text = "a window is a whole number above 0 and a unit of m, h, d, w, M, Q, Y"
         part.report.malformed(f"{text}, got {given.text!r}", given.span)
         return None
