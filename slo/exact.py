@@ -23,6 +23,7 @@ _UNITS_MS: Final = {
     "s": 1_000,
     "ms": 1,
 }
+_MOST_DIGITS: Final = 30
 _DURATION: Final = re.compile(
     r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?"
 )
@@ -83,7 +84,8 @@ def number(text: str) -> Fraction:
     """Read a finite decimal number exactly.
 
     Raises:
-        ValueError: `text` is not a finite decimal number.
+        ValueError: `text` is not a finite decimal number, or one of more than 30 digits
+            before or after the point: `9e999999999` would be written out in full.
     """
     try:
         value = Decimal(text.strip())
@@ -92,6 +94,10 @@ def number(text: str) -> Fraction:
         raise ValueError(msg) from None
     if not value.is_finite():
         msg = f"not a finite number: {text!r}"
+        raise ValueError(msg)
+    exponent = value.as_tuple().exponent
+    if value.adjusted() > _MOST_DIGITS or (isinstance(exponent, int) and exponent < -_MOST_DIGITS):
+        msg = f"a number may have {_MOST_DIGITS} digits before and after the point, got {text!r}"
         raise ValueError(msg)
     return Fraction(value)
 

@@ -13,7 +13,7 @@ from slo.exact import Duration, decimal
 from slo.model import AlertRule, Settings, Severity, Slo, Tier, TierForm
 from slo.policy import gate_seconds
 from slo.rules.terms import FIVE_MINUTES, SLOW_FROM, Terms, checked, tiles_of
-from slo.rules.words import budget_id, burn_words, idle_words, links, lost_words
+from slo.rules.words import budget_id, burn_words, idle_words, links, literal, lost_words
 
 IDLE: Final = "SLOTrafficStopped"
 """The alert of `alerting.idle`: the counters stay, and nothing is counted any more."""
@@ -133,7 +133,7 @@ def _idle(terms: Terms, settings: Settings, severity: Severity) -> AlertRule:
 def _labels(slo: Slo, severity: Severity) -> dict[str, str]:
     """The user's labels, and over them ours, which routes and inhibition rely on."""
     return {
-        **{key: value for key, value in slo.labels.items() if key not in slo.by},
+        **{key: literal(value) for key, value in slo.labels.items() if key not in slo.by},
         "severity": str(severity),
         "slo_id": slo.slo_id,
         "slo": slo.name,

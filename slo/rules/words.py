@@ -6,10 +6,14 @@ the alert and say nothing where there is no answer.
 
 from __future__ import annotations
 
+from typing import Final
+
 from slo import names
 from slo.exact import decimal
 from slo.model import Alert, Rolling, Slo, Tier, TierForm, Urls
 from slo.policy import period_seconds
+
+_BRACES: Final = '{{ "{{" }}'
 
 
 def links(urls: Urls, alert: str, slo_id: str = "") -> dict[str, str]:
@@ -20,6 +24,19 @@ def links(urls: Urls, alert: str, slo_id: str = "") -> dict[str, str]:
         "runbook_url": f"{urls.runbooks}/{alert}.md",
         "dashboard_url": f"{dashboard}{chosen}",
     }
+
+
+def literal(text: str) -> str:
+    """A template that shows `text` as it is, whatever it looks like to Prometheus.
+
+    One pair of braces that is not a template would make Prometheus refuse the whole file.
+    """
+    return text.replace("{{", _BRACES)
+
+
+def filled(template: str) -> str:
+    """What `literal` was given."""
+    return template.replace(_BRACES, "{{")
 
 
 def budget_id(slo: Slo) -> str:
@@ -33,13 +50,13 @@ def burn_words(slo: Slo, tier: Tier) -> dict[str, str]:
     ratio = "{{ $value | humanizePercentage }}"
     return {
         "summary": (
-            f"{slo.title}{_whose(slo)}: {ratio} bad in {window}, "
+            f"{literal(slo.title)}{_whose(slo)}: {ratio} bad in {window}, "
             f"objective {slo.objective.percent()} %"
         ),
         "description": " ".join(
             part
             for part in (
-                slo.description,
+                literal(slo.description),
                 (
                     f"{ratio} of events were bad in the last {window}"
                     f"{_burn(slo, window)}; {_rule(tier)}."
@@ -55,7 +72,7 @@ def burn_words(slo: Slo, tier: Tier) -> dict[str, str]:
 def lost_words(slo: Slo) -> dict[str, str]:
     """Summary and description of `SLOSignalLost`."""
     return {
-        "summary": f"{slo.title}: no data, its alerts are blind",
+        "summary": f"{literal(slo.title)}: no data, its alerts are blind",
         "description": (
             "The events of this SLO were measured within the last day and are not measured now. "
             "While this lasts nothing can tell whether the objective is kept, and no burn alert "
@@ -68,7 +85,7 @@ def lost_words(slo: Slo) -> dict[str, str]:
 def idle_words(slo: Slo) -> dict[str, str]:
     """Summary and description of the alert on traffic that has fallen to zero."""
     return {
-        "summary": f"{slo.title}{_whose(slo)}: no events any more",
+        "summary": f"{literal(slo.title)}{_whose(slo)}: no events any more",
         "description": (
             "The counters of this SLO are there and stand still: nothing has happened for 10 "
             "minutes, and there was traffic within the last day. Look upstream of the service."

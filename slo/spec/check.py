@@ -29,6 +29,9 @@ from slo.spec.forms import (
 )
 from slo.spec.problems import Problems, closest, nearest
 
+_PERCENT_DIGITS: Final = 10
+"""Its share is then exact in the twelve digits that an expression shows."""
+
 NAME_PATTERN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 CAMEL_PATTERN: Final = r"[A-Z][A-Za-z0-9]*"
 LABEL_PATTERN: Final = r"[a-zA-Z_][a-zA-Z0-9_]*"
@@ -174,6 +177,9 @@ def _percent(text: str, what: str) -> _Fault | None:
         return "SLO012", f"{what} must be a number of percent, got {text!r}", fine
     if text.endswith("%"):
         return "SLO012", f"{what} is in percent without the sign, got {text}", f"write {text[:-1]}"
+    if (value * 10**_PERCENT_DIGITS).denominator != 1:
+        text = f"{what} may have {_PERCENT_DIGITS} digits after the point, got {text}"
+        return "SLO012", text, fine
     if not 0 < value < 100:
         text = f"{what} must be above 0 and below 100 percent, got {decimal(value)}"
         if value == 100:

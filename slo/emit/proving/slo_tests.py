@@ -21,6 +21,7 @@ from slo.model import AlertRule, Slo, Tier, TierForm
 from slo.policy import gate_seconds
 from slo.rules.burn import IDLE
 from slo.rules.terms import SLOW_FROM, reads_raw
+from slo.rules.words import filled
 
 _MINUTE: Final = 60
 _WINDOW: Final = 300
@@ -289,7 +290,7 @@ def _silent(subject: Subject, seconds: int) -> Value:
 def _fires(rule: AlertRule, seconds: int, subject: Subject, state: str = "firing") -> Value:
     """Exactly one alert of `rule`, with every label that is promised."""
     by = dict.fromkeys(rule.by, GROUPS[0])
-    labels = dict(rule.labels)
+    labels = {key: filled(text) for key, text in rule.labels.items()}
     for label, value in by.items():
         for key, text in labels.items():
             labels[key] = text.replace(f"{{{{ $labels.{label} }}}}", value)

@@ -35,6 +35,12 @@ def test_a_share_outside_the_whole_is_refused(text: str) -> None:
         Ratio.from_percent(text)
 
 
+@pytest.mark.parametrize("text", ["9e999999999", "-1e31", "1e-31", "0.1e-999999999"])
+def test_a_number_that_nobody_could_print_is_refused_at_once(text: str) -> None:
+    with pytest.raises(ValueError, match="30 digits"):
+        number(text)
+
+
 @pytest.mark.parametrize(
     ("text", "printed"),
     [("30d", "30d"), ("1w", "7d"), ("90m", "1h30m"), ("4m45s", "4m45s"), ("285000ms", "4m45s")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,20 @@ def test_a_budget_of_a_group_names_its_group_and_asks_for_its_own_figures(tmp_pa
     assert "20 times the pace" in said
     assert "<error" not in said
     assert "Action success (a" in said
+
+
+def test_braces_of_a_user_are_shown_as_they_are_and_leave_the_file_sound(tmp_path: Path) -> None:
+    slo = replace(
+        make_slo(objective="99.5", labels={"area": "a {{ $b"}),
+        title="{{ title",
+        description='Says {{ $value }} and {{ "x.',
+    )
+
+    said = told(slo, tmp_path, "fast")
+
+    assert "{{ title: 10% bad in 1h" in said
+    assert 'Says {{ $value }} and {{ \\"x. 10% of events' in said
+    assert 'area="a {{ $b"' in said
+    proofs = tmp_path / "prometheus/tests/fleet.test.yaml"
+    ended = subprocess.run([promtool(), "test", "rules", proofs], capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr

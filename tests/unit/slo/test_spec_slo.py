@@ -234,7 +234,22 @@ def test_spans_have_one_budget() -> None:
 
 
 @pytest.mark.parametrize(
-    "objective", ["0", "100", "101", "-1", "99.9%", "many", "nan", "inf", "1e400", "''", "[99]"]
+    "objective",
+    [
+        "0",
+        "100",
+        "101",
+        "-1",
+        "99.9%",
+        "many",
+        "nan",
+        "inf",
+        "1e400",
+        "9e999999999",
+        "99.99999999999",
+        "''",
+        "[99]",
+    ],
 )
 def test_an_impossible_objective_is_refused(objective: str) -> None:
     codes = codes_of(slo_text(objective=objective))
