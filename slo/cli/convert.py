@@ -21,7 +21,7 @@ from slo.source import Mapping, Node, Scalar, load
 from slo.spec import SourceFile, read
 
 _NUMBERS: Final = re.compile(
-    r"^(\s*(?:- )?(?:objective|min_events|weight|threshold): )'([0-9.]+)'$", re.MULTILINE
+    r"^(\s*(?:- )?(?:objective|min_events|weight|threshold|burn): )'([0-9.]+)'$", re.MULTILINE
 )
 _FLAGS: Final = re.compile(r"^(\s*native: )'(true|false)'$", re.MULTILINE)
 _AT_HAND: Final = "(what the converted files will stand beside)"
@@ -95,7 +95,8 @@ def convert(
     lost = sum(problem.level is Level.WARNING for problem in problems)
     kept = f"{lost} warnings" if lost else "everything was kept"
     if told == Form.TEXT:
-        state.say(f"{len(documents)} SLOs in {len(texts)} files in {out}: {kept}")
+        slos = sum(_kind(document) == "SLO" for document in documents)
+        state.say(f"{slos} SLOs in {len(texts)} files in {out}: {kept}")
     return FINE
 
 
@@ -120,7 +121,8 @@ def _checked(
     files: Sequence[SourceFile], documents: Sequence[Mapping], notes: Sequence[Diagnostic]
 ) -> list[Diagnostic]:
     """What the checker says of the documents, at the places of the user's own files."""
-    owners = sorted({_owner(document) for document in documents})
+    slos = [document for document in documents if _kind(document) == "SLO"]
+    owners = sorted({_owner(slo) for slo in slos} | {_DEFAULT})
     team = "\n---\n".join(_team(owner) for owner in owners)
     stub = SourceFile(_AT_HAND, f"{team}\n---\n{_SETTINGS}", named=True)
     names = {file.name for file in files}
@@ -141,6 +143,11 @@ def _team(name: str) -> str:
     return head + 'spec: {destinations: [{webhook: {url: "http://127.0.0.1/"}}]}\n'
 
 
+def _kind(document: Mapping) -> str:
+    kind = document.get("kind")
+    return kind.text if isinstance(kind, Scalar) else ""
+
+
 def _owner(document: Mapping) -> str:
     spec = document.get("spec")
     owner = spec.get("owner") if isinstance(spec, Mapping) else None
@@ -148,14 +155,16 @@ def _owner(document: Mapping) -> str:
 
 
 def _texts(documents: Sequence[Mapping]) -> dict[str, str]:
-    """One file for each service, sorted."""
+    """One file for each service, sorted; a policy stands beside the SLO before it."""
     found: dict[str, list[str]] = {}
+    path = ""
     for document in documents:
         metadata = document.get("metadata")
         service = metadata.get("service") if isinstance(metadata, Mapping) else None
         if isinstance(service, Scalar):
-            text = _FLAGS.sub(r"\1\2", _NUMBERS.sub(r"\1\2", dump(_value(document))))
-            found.setdefault(f"{service.text}.yaml", []).append(text)
+            path = f"{service.text}.yaml"
+        text = _FLAGS.sub(r"\1\2", _NUMBERS.sub(r"\1\2", dump(_value(document))))
+        found.setdefault(path, []).append(text)
     return {path: "---\n".join(texts) for path, texts in sorted(found.items())}
 
 

@@ -64,7 +64,8 @@ def imported(nodes: Sequence[Node], owner: str = "") -> tuple[list[Mapping], lis
     for group in parts.values():
         for part in group:
             part.done()
-    return [_owned(draft, owner) for draft in drafts], report.problems
+    documents = [(_owned(draft, owner), draft.policy) for draft in drafts]
+    return [each for pair in documents for each in pair if each is not None], report.problems
 
 
 def _owned(draft: Draft, owner: str) -> Mapping:

@@ -25,7 +25,11 @@ _LONGEST: Final = 63
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An SLO of ours before it is a document; what is None or empty is left out."""
+    """An SLO of ours before it is a document; what is None or empty is left out.
+
+    Attributes:
+        policy: A document of kind Policy that `alerting` names, where no shipped one fits.
+    """
 
     name: Scalar
     service: Scalar
@@ -37,6 +41,7 @@ class Draft:
     window: Node | None = None
     by: tuple[Scalar, ...] = ()
     alerting: Mapping | None = None
+    policy: Mapping | None = None
 
     def document(self, owner: str = "") -> Mapping:
         """The document, owned by `owner` or by whom the settings say."""

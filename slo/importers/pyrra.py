@@ -11,12 +11,22 @@ from typing import Final
 
 import promql_parser as pp
 
-from slo.importers.native import Draft, alerting, labels, mapping, named, percent, scalar
+from slo.exact import Duration
+from slo.importers.native import (
+    API_VERSION,
+    Draft,
+    alerting,
+    labels,
+    mapping,
+    named,
+    percent,
+    scalar,
+)
 from slo.importers.part import Part
 from slo.importers.queries import selector
 from slo.policy import PolicyName
 from slo.promql import compact
-from slo.source import Entry, Mapping, Scalar
+from slo.source import Entry, Mapping, Scalar, Sequence
 
 VERSION: Final = "pyrra.dev/v1alpha1"
 _KIND: Final = "ServiceLevelObjective"
@@ -29,9 +39,18 @@ _OPERATORS: Final = {
 }
 _FORMS: Final = ("ratio", "latency", "latencyNative", "bool_gauge")
 _POLICY: Final = (
-    "pyrra alerts at 14x over 1h, 7x over 6h, 2x over 1d and 1x over 4d of a window of 28d, "
-    "each with a for; the policy of the settings is taken instead"
+    "pyrra's burn rates, 14x, 7x, 2x and 1x over windows that grow with that of the SLO, are "
+    "kept for 28d only; the policy of the settings is taken instead"
 )
+_FOUR_WEEKS: Final = Duration.parse("28d")
+_TIERS: Final = (
+    ("fast", "windows", "page", "14", "1h", "5m", "2m"),
+    ("slow", "windows", "page", "7", "6h", "30m", "15m"),
+    ("trend", "windows", "ticket", "2", "1d", "2h", "1h"),
+    ("drift", "windows", "ticket", "1", "4d", "6h", "3h"),
+)
+"""Name, form, severity (critical pages, warning is a ticket), burn, windows, `for` at 28d."""
+_LONGEST: Final = 63
 
 
 def read(document: Part) -> Iterator[Draft]:
@@ -58,14 +77,18 @@ def _slo(metadata: Part, spec: Part) -> Draft | None:
     for key in ("performanceOverAccuracy", "ruleOutput", "partial_response_strategy"):
         spec.lose(key, "our rules are the same for every ruler")
     found = _sli(spec)
-    alerts = _alerting(spec)
+    alerts = _off(spec)
     own = _labels(metadata)
     service = _service(metadata)
     if name is None or target is None or window is None or found is None:
         return None
     sli, by = found
+    called = named(name, metadata.report)
+    policy = None if alerts else _policy(f"pyrra-{service.text}-{called.text}", window, spec)
+    if policy is not None:
+        alerts = _named_policy(policy)
     return Draft(
-        name=named(name, metadata.report),
+        name=called,
         service=service,
         objective=percent(target, spec.report),
         sli=sli,
@@ -74,6 +97,7 @@ def _slo(metadata: Part, spec: Part) -> Draft | None:
         window=window,
         by=by,
         alerting=alerts,
+        policy=policy,
     )
 
 
@@ -108,7 +132,43 @@ def _labels(metadata: Part) -> tuple[Entry, ...]:
     return labels(Part(prefixed, "metadata", metadata.report))
 
 
-def _alerting(spec: Part) -> Mapping | None:
+def _policy(name: str, window: Scalar, spec: Part) -> Mapping | None:
+    """Pyrra's four alerts as a policy of one SLO; None where they are not to be had."""
+    try:
+        fits = Duration.parse(window.text) == _FOUR_WEEKS and len(name) <= _LONGEST
+    except ValueError:
+        return None
+    if not fits:
+        spec.report.lost(_POLICY, window.span, "write its tiers as a Policy, and name that")
+        return None
+    at = spec.span
+    keys = ("name", "form", "severity", "burn", "long", "short", "hold")
+    tiers = [
+        mapping(at, {key: scalar(text, at) for key, text in zip(keys, tier, strict=True)})
+        for tier in _TIERS
+    ]
+    forms = mapping(at, {"windowed": Sequence(tuple(tiers), at)})
+    about = scalar("The burn rates of pyrra over a window of 28 days.", at)
+    return mapping(
+        at,
+        {
+            "apiVersion": scalar(API_VERSION, at),
+            "kind": scalar("Policy", at),
+            "metadata": mapping(at, {"name": scalar(name, at)}),
+            "spec": mapping(at, {"description": about, "forms": forms}),
+        },
+    )
+
+
+def _named_policy(policy: Mapping) -> Mapping:
+    """What an SLO says under `alerting` to be alerted by `policy`, at the first bad event."""
+    metadata = policy.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return mapping(policy.span, {"policy": name, "min_events": scalar("1", policy.span)})
+
+
+def _off(spec: Part) -> Mapping | None:
+    """No alerts, where the file switches them off."""
     part = spec.child("alerting")
     if part is not None:
         part.lose("name", "alerts are called after service and SLO")
@@ -123,7 +183,6 @@ def _alerting(spec: Part) -> Mapping | None:
         disabled = part.flag("disabled", default=False)
         if disabled or not part.flag("burnrates", default=True):
             return alerting(part.span, frozenset(), PolicyName.SRE_MULTIWINDOW)
-    spec.report.lost(_POLICY, spec.span, "name a policy in Settings, or write those tiers as one")
     return None
 
 

@@ -54,7 +54,9 @@ def test_prometheus_accepts_the_rules_of_every_conversion(tmp_path: Path) -> Non
         assert run(["-q", *arguments, "--owner", "web"]) == 0
         for path in folder.iterdir():
             text = path.read_text("utf-8").replace("name: api", f"name: api-{number}")
-            path.write_text(text.replace("foo-api", f"foo-api-{number}"), encoding="utf-8")
+            path.write_text(
+                text.replace("pyrra-shop-api", f"pyrra-shop-api-{number}"), encoding="utf-8"
+            )
     written = rules([specs, write(tmp_path, "ours.yaml", TEAM)], tmp_path / "out")
 
     done = subprocess.run(

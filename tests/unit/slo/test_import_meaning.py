@@ -119,16 +119,40 @@ def test_pyrra_wants_series_and_not_expressions() -> None:
     assert told(problems, "SLO071") == [("SLO071", 8)]
 
 
-def test_pyrras_own_burn_rates_are_told_unless_they_are_off() -> None:
-    gauge = "    bool_gauge: {metric: up}\n"
+GAUGE = "    bool_gauge: {metric: up}\n"
 
-    _, said = read_foreign(pyrra(gauge))
-    project, silent = read_foreign(pyrra(gauge, "  alerting: {burnrates: false}\n"))
 
-    assert told(said, "SLO070") == [("SLO070", 5)]
-    assert told(silent, "SLO070") == []
+def test_pyrras_burn_rates_over_28_days_are_kept_with_their_waits() -> None:
+    project, problems = read_foreign(pyrra(GAUGE))
+
+    assert project is not None
+    tiers = project.slos[0].alerting.tiers
+    assert [
+        (str(tier.burn), tier.long.promql(), tier.short and tier.short.promql(), tier.hold.promql())
+        for tier in tiers
+    ] == [
+        ("14", "1h", "5m", "2m"),
+        ("7", "6h", "30m", "15m"),
+        ("2", "1d", "2h", "1h"),
+        ("1", "4d", "6h", "3h"),
+    ]
+    assert told(problems, "SLO070") == []
+
+
+def test_pyrras_burn_rates_over_another_window_are_named() -> None:
+    project, problems = read_foreign(pyrra(GAUGE).replace("4w", "30d"))
+
+    assert project is not None
+    assert project.slos[0].alerting.policy == "sre-multiwindow"
+    assert told(problems, "SLO070") == [("SLO070", 6)]
+
+
+def test_pyrras_burn_rates_that_are_off_alert_nobody() -> None:
+    project, problems = read_foreign(pyrra(GAUGE, "  alerting: {burnrates: false}\n"))
+
     assert project is not None
     assert project.slos[0].alerting.tiers == ()
+    assert told(problems, "SLO070") == []
 
 
 def test_a_bucket_of_another_metric_is_counted_as_written() -> None:
