@@ -138,11 +138,20 @@ def _secrets(
         yield from _one_secret(destination, secret, key, owner, version)
 
 
+def _is_address(url: str) -> bool:
+    """Whether Alertmanager takes `url`; it refuses its whole file for one without a host."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
 def _one_secret(
     destination: Destination, secret: Secret, key: str, owner: str, version: Version
 ) -> Iterator[Diagnostic]:
     name, value = destination.kind.value, destination.settings[key]
-    if key.endswith("url") and urlsplit(value).scheme not in {"http", "https"}:
+    if key.endswith("url") and not _is_address(value):
         yield _wrong(destination, owner, key, "an http or https address", value)
         return
     if key == secret.file_key:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
 from slo.model import Maintenance, Slo
+from slo.spec.check import LABEL_PATTERN
 from slo.spec.context import Context, Document
 from slo.spec.fields import Fields
 
@@ -27,6 +29,11 @@ def read_maintenance(document: Document, context: Context) -> Maintenance | None
     if spec.has("matchers") and not matchers:
         text = "matchers is empty: the window would mute every alert"
         problems.error("SLO013", text, spec.place("matchers"), "name a service, a team or an SLO")
+    for label in matchers:
+        if re.fullmatch(LABEL_PATTERN, label) is None:
+            text = f"a key of matchers must be a Prometheus label, got {label!r}"
+            hint = "letters, digits and _, not a digit first"
+            problems.error("SLO029", text, spec.place("matchers"), hint)
     owner = context.team(spec, "owner", document)
     excludes = tuple(sorted({context.slo(scalar) for scalar in spec.scalars("excludes")} - {""}))
     if not document.sound or problems.errors > before or starts is None or ends is None:

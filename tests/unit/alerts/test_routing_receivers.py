@@ -59,7 +59,14 @@ def test_an_unknown_key_offers_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("send_resolved", "maybe"), ("max_alerts", "many"), ("url", "file:///etc")]
+    ("key", "value"),
+    [
+        ("send_resolved", "maybe"),
+        ("max_alerts", "many"),
+        ("url", "file:///etc"),
+        ("url", "http://"),
+        ("url", "http://[::1"),
+    ],
 )
 def test_a_value_of_the_wrong_kind_is_an_error(key: str, value: str) -> None:
     settings = {"url": "http://127.0.0.1/x", key: value}

@@ -192,6 +192,7 @@ def test_maintenance_is_told_in_utc() -> None:
         ("22:00:00+01:00", "22:00:30+01:00", "SLO028"),
         ("{service: shop}", "{}", "SLO013"),
         ("matchers:", "excludes: [nothing], matchers:", "SLO021"),
+        ("{service: shop}", "{we-ird: shop}", "SLO029"),
         ("reason: upgrade, ", "", "SLO011"),
         ("owner: web", "owner: nobody", "SLO021"),
     ],
