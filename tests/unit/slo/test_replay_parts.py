@@ -106,9 +106,7 @@ def test_a_story_is_cut_into_pieces_that_meet() -> None:
 
     assert pieces[0][0] == 1_000_020
     assert pieces[-1][1] == 1_999_980
-    assert all(
-        after[0] - before[1] == 30 for before, after in pairwise(pieces)
-    )
+    assert all(after[0] - before[1] == 30 for before, after in pairwise(pieces))
     assert len(story.times(every)) == sum((end - start) // 30 + 1 for start, end in pieces)
 
 
