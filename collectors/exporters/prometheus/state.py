@@ -41,6 +41,7 @@ class LeftOut(StrEnum):
     """Why a point is not shown; the label `reason` of the counter."""
 
     OUT_OF_ORDER = "out_of_order"
+    SECOND_WRITER = "second_writer"
     OVERFLOW = "overflow"
     COLLISION = "collision"
     UNNAMED = "unnamed"
@@ -105,6 +106,7 @@ class State:
         series_count: Series in all families.
         purged_ns: Steady time of the last search for dead series.
         left_out: Points that are not shown, by reason, since the last look.
+        second_writer: A series that two senders write, for the log; empty if none was seen.
     """
 
     config: PrometheusConfig
@@ -114,6 +116,7 @@ class State:
     series_count: int = 0
     purged_ns: int = 0
     left_out: Counter[LeftOut] = field(default_factory=Counter[LeftOut])
+    second_writer: str = ""
     _owners: dict[str, str] = field(default_factory=dict[str, str])
 
     def apply(self, batch: Batch) -> None:
@@ -205,6 +208,9 @@ class State:
         if delta:
             known.value = known.value.plus(value)
             known.time_ns, known.seen_ns = max(known.time_ns, time), self.now_ns
+        elif _is_second(known, start, time):
+            self.left_out[LeftOut.SECOND_WRITER] += 1
+            self.second_writer = f"{family.name}{{{text}}}"
         elif _is_late(known, start, time):
             self.left_out[LeftOut.OUT_OF_ORDER] += 1
         else:
@@ -265,6 +271,14 @@ def _countable(kind: Kind, value: Value) -> bool:
     if kind is not Kind.COUNTER or not isinstance(value, Number):
         return True
     return math.isfinite(value.value) and value.value >= 0
+
+
+def _is_second(known: Series, start_ns: int, time_ns: int) -> bool:
+    """Whether a point is of an older counting that went on when the known one had begun.
+
+    One sender ends its counting before it begins another: two of them share the labels.
+    """
+    return 0 < start_ns < known.start_ns < time_ns
 
 
 def _is_late(known: Series, start_ns: int, time_ns: int) -> bool:

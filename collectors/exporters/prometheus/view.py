@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 LEFT_OUT: Final = "fleetslo_prometheus_points_left_out_total"
 SERIES: Final = "fleetslo_prometheus_series"
 _GZIP_LEVEL: Final = 1
+_MOST_SHOWN: Final = 200  # characters of a series in a log line
 _PATH: Final = "/metrics"
 
 
@@ -65,12 +66,15 @@ class PrometheusView:
             self._applied_at_ns = self._clock()
             left_out = dict(self._state.left_out)
             self._state.left_out.clear()
+            second_writer = self._state.second_writer
             count = self._state.series_count
         name = self._settings.component_id
         self._settings.meter.set(SERIES, count, exporter=name)
         for reason, points in left_out.items():
             self._settings.meter.add(LEFT_OUT, points, exporter=name, reason=reason)
             text = f"{name}: {points} points left out: {_WORDS[reason]}"
+            if reason is LeftOut.SECOND_WRITER:
+                text += f", as in {second_writer[:_MOST_SHOWN]!r}"
             self._told.warn(reason, text, time.monotonic())
 
     def snapshot(self) -> bytes:
@@ -133,6 +137,10 @@ class PrometheusView:
 
 _WORDS: Final = {
     LeftOut.OUT_OF_ORDER: "older than what is shown",
+    LeftOut.SECOND_WRITER: (
+        "two senders share these labels, and only the one that started last is shown: "
+        "set service.instance.id"
+    ),
     LeftOut.OVERFLOW: "max_series is reached",
     LeftOut.COLLISION: "another metric has the same name in Prometheus",
     LeftOut.UNNAMED: "the name has no letter that Prometheus knows",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import math
 import subprocess
 from pathlib import Path
@@ -237,13 +238,34 @@ def test_a_late_point_changes_nothing_and_a_restart_begins_anew() -> None:
     made = view(meter=meter)
     made.apply(batch_of(counter("c", point(10, start=5, time=10))))
     made.apply(batch_of(counter("c", point(9, start=5, time=9))))
-    made.apply(batch_of(counter("c", point(99, start=4, time=20))))
+    made.apply(batch_of(counter("c", point(99, start=4, time=5))))
     assert samples(made) == {"c_total{job=s}": 10}
 
     made.apply(batch_of(counter("c", point(2, start=11, time=12))))
 
     assert samples(made) == {"c_total{job=s}": 2}
     assert meter.total("fleetslo_prometheus_points_left_out_total", reason="out_of_order") == 2
+
+
+def test_a_second_sender_of_the_same_labels_is_told_from_a_late_point(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    meter = MemoryMeter()
+    made = view(meter=meter)
+    made.apply(batch_of(counter("c", point(10, start=50, time=60))))
+    with caplog.at_level(logging.WARNING):
+        for time in (61, 71, 81):
+            made.apply(batch_of(counter("c", point(500, start=5, time=time))))
+            made.apply(batch_of(counter("c", point(11, start=50, time=time + 1))))
+
+    assert samples(made) == {"c_total{job=s}": 11}
+    left_out = "fleetslo_prometheus_points_left_out_total"
+    assert meter.total(left_out, reason="second_writer") == 3
+    assert meter.total(left_out, reason="out_of_order") == 0
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert "two senders share these labels" in line
+    assert "set service.instance.id" in line
+    assert "c_total{" in line
 
 
 def test_a_series_goes_when_no_point_came_for_the_expiration() -> None:
