@@ -159,7 +159,11 @@ class OsFileSystem:
     def make_directory(self, path: Path) -> None:
         """See `FileSystem.make_directory`."""
         new = [folder for folder in (path, *path.parents) if not folder.exists()]
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            wrong = next((f for f in (path, *path.parents) if f.exists() and not f.is_dir()), path)
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", str(wrong)) from error
         for folder in new:
             self.sync_directory(folder.parent)
 

@@ -28,6 +28,7 @@ which holds up everything where it cannot be listed."""
 
 DEFAULT_MOST_BYTES = 10 * GIBI
 _SEGMENTS = 64  # a trim frees one of them; the tails of three logs take three
+_FREE_SEGMENTS = 16  # admission keeps room for two of them, and three are reserved as tails
 _LEAST_SEGMENT_BYTES = 64 * KIBI
 _MOST_SEGMENT_BYTES = 64 * MEBI
 
@@ -145,8 +146,15 @@ def budget_bytes(asked: int | None, free_bytes: int, held_bytes: int) -> int:
     return asked if asked is not None else min(DEFAULT_MOST_BYTES, (free_bytes + held_bytes) // 2)
 
 
-def segment_bytes(asked: int | None, budget: int) -> int:
-    """Length of a segment: what was asked for, else a small part of the budget."""
+def segment_bytes(asked: int | None, budget: int, free_bytes: int) -> int:
+    """Length of a segment: what was asked for, else a small part of what there is.
+
+    Args:
+        asked: Of the plan; None derives it.
+        budget: Of all logs; may be more than the disk has.
+        free_bytes: Free on the disk now: the room for the next segments comes from it.
+    """
     if asked is not None:
         return asked
-    return max(_LEAST_SEGMENT_BYTES, min(_MOST_SEGMENT_BYTES, budget // _SEGMENTS))
+    most = min(_MOST_SEGMENT_BYTES, budget // _SEGMENTS, free_bytes // _FREE_SEGMENTS)
+    return max(_LEAST_SEGMENT_BYTES, most)

@@ -99,7 +99,7 @@ class StorageSettings:
         max_size_bytes: Budget of all logs together; None is the lesser of 10 GiB and half
             of the free space found at start.
         retain_seconds: How long finished segments of the inbox stay, budget permitting.
-        segment_bytes: Size of a segment; None derives it from the budget.
+        segment_bytes: Size of a segment; None derives it from the budget and the disk.
         dead_max_age_seconds: After how long dead letters are let go; 0 is never.
     """
 

@@ -7,6 +7,7 @@ then their offsets must not be given to others.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from collectors.service.keeper import last_identity
 from collectors.service.marker import Marker
 from collectors.service.plan import Durability, StorageSettings
 from collectors.service.state import Boot, Identity, SavedCursor, Snapshot, StateFiles
+
+_log = logging.getLogger(__name__)
 
 INBOX, OUTBOX, DEAD, STATE = "inbox", "outbox", "dead_letters", "state"
 LOGS = (INBOX, OUTBOX, DEAD)
@@ -106,9 +109,10 @@ def open_storage(
         owned = files.lock(directory / "lock")
         state = StateFiles(files, directory / STATE)
         snapshot, cursors, before = state.load_snapshot(), state.load_cursors(), state.load_boot()
-        budget = budget_bytes(settings.max_size_bytes, _free_bytes(directory), _held(directory))
+        free = _free_bytes(directory)
+        budget = budget_bytes(settings.max_size_bytes, free, _held(directory))
         store = StoreSettings(
-            segment_bytes=segment_bytes(settings.segment_bytes, budget),
+            segment_bytes=segment_bytes(settings.segment_bytes, budget, free),
             sync=settings.durability is Durability.FSYNC,
         )
 
@@ -140,13 +144,21 @@ def open_storage(
         )
         if not storage.lost_tail:  # else once the graph was told
             storage.save_boot(is_clean=False)
+        if storage.spare_bytes() <= 0:  # no refusal to start: what is held can still be delivered
+            _log.warning(
+                "data directory %s: %d bytes are free on its disk, and %d must stay so: "
+                "requests are refused until there is more",
+                directory,
+                free,
+                2 * store.segment_bytes,
+            )
         return storage  # noqa: TRY300 - what comes before may fail as well
     except (OSError, Locked, NewerFormat) as error:
         for log in opened:
             log.close()
         if owned is not None:
             owned.close()
-        msg = f"data directory {directory}: {error}"
+        msg = f"data directory {directory}: {_words(error)}"
         raise StartError(msg) from error
 
 
@@ -156,6 +168,14 @@ def boot_identity() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, and with what, without the number of the error."""
+    if isinstance(error, OSError) and error.strerror:
+        what = error.strerror.lower()
+        return f"{error.filename}: {what}" if error.filename else what
+    return str(error)
 
 
 def _outbox_floor(snapshot: Snapshot | None, cursors: Mapping[str, SavedCursor]) -> Mark:

@@ -94,7 +94,7 @@ def test_a_read_only_disk_is_one_clear_line(tmp_path: Path) -> None:
             await setup.send("a")
             await settled(service)
         await asyncio.to_thread(remount, disk, "ro")
-        with pytest.raises(StartError, match=r"data directory .*: .*Read-only file system"):
+        with pytest.raises(StartError, match=r"data directory .*: .*read-only file system"):
             await Service(plan_of(setup)).start()
         await asyncio.to_thread(remount, disk, "rw")
         async with started(plan_of(setup)) as service:

@@ -341,8 +341,10 @@ def test_the_default_budget_is_half_of_what_is_free_and_at_most_ten_gibibytes() 
     assert budget_bytes(None, 6 << 30, 2 << 30) == 4 << 30
     assert budget_bytes(None, 1 << 40, 0) == 10 << 30
     assert budget_bytes(5, 1 << 40, 0) == 5
-    assert segment_bytes(None, 10 << 30) == 64 << 20
-    assert segment_bytes(None, 1 << 20) == 64 << 10
+    assert segment_bytes(None, 10 << 30, 1 << 40) == 64 << 20
+    assert segment_bytes(None, 1 << 20, 1 << 40) == 64 << 10
+    assert segment_bytes(None, 10 << 30, 64 << 20) == 4 << 20
+    assert segment_bytes(None, 10 << 30, 0) == 64 << 10
     assert LAST_SHARE == 0.9
 
 
