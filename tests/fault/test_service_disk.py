@@ -65,6 +65,18 @@ def test_a_disk_that_is_full_before_the_budget_refuses_and_recovers(tmp_path: Pa
         asyncio.run(scenario(disk))
 
 
+def test_a_budget_far_above_a_small_disk_leaves_the_disk_to_be_used(tmp_path: Path) -> None:
+    async def scenario(disk: Path) -> None:
+        setup = Setup(disk / "data", max_size_bytes=10 << 30)
+        async with started(plan_of(setup)) as service:
+            for number in range(20):
+                await setup.send(f"{number}-" + "x" * 50_000)
+            await settled(service)
+
+    with small_disk(tmp_path / "disk") as disk:
+        asyncio.run(scenario(disk))
+
+
 async def fill(setup: Setup, taken: list[str], client: int) -> None:
     for number in range(2000):
         name = f"{client}-{number}-" + "x" * 50_000
