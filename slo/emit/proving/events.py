@@ -71,6 +71,14 @@ def event_kinds(sli: Sli, group: Mapping[str, str]) -> Kinds | None:
         return None
 
 
+def never_ends(expression: str) -> bool:
+    """Whether `expression` has a result even where no series are: ``sum(x) or vector(0)``."""
+    try:
+        return bool(evaluate(parse(expression), {}))
+    except UnsupportedError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Search:
     """One SLI's expressions, and the labels of the budget whose events are looked for."""

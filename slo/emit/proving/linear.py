@@ -113,6 +113,8 @@ def evaluate(expr: pp.Expr, slopes: Mapping[Raw, float]) -> Vector | float:
 def _call(expr: pp.Call, slopes: Mapping[Raw, float]) -> Vector:
     first = expr.args[0] if expr.args else None
     name = expr.func.name
+    if name == "vector" and isinstance(first, pp.NumberLiteral):
+        return {frozenset(): first.val}
     if name not in {"rate", "increase"} or not isinstance(first, pp.MatrixSelector):
         msg = f"not linear in rates: {name}"
         raise UnsupportedError(msg)
@@ -180,11 +182,13 @@ def _vectors(expr: pp.BinaryExpr, left: Vector, right: Vector) -> Vector:
             for labels, value in left.items()
             if (_matched(labels, matching) in there) == wanted
         }
+    if sign == "or":
+        there = {_matched(labels, matching) for labels in left}
+        more = {labels: v for labels, v in right.items() if _matched(labels, matching) not in there}
+        return {**more, **left}
     if matching is not None:
         msg = "not linear in rates: matching with on or ignoring"
         raise UnsupportedError(msg)
-    if sign == "or":
-        return {**right, **left}
     if sign in _COMPARISONS:
         msg = "not linear in rates: a comparison of series"
         raise UnsupportedError(msg)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from slo import names
-from slo.emit.proving.events import Events, Kinds, event_kinds
+from slo.emit.proving.events import Events, Kinds, event_kinds, never_ends
 from slo.emit.proving.linear import Raw
 from slo.emit.yaml import Value
 from slo.exact import decimal
@@ -72,6 +72,7 @@ class Feed:
     Attributes:
         raw: Whether raw counters are fed; else recorded rates are.
         worst: The highest error ratio that its bad events make: mostly 1.
+        lasting: Whether all events are told even without series, so that no signal is lost.
     """
 
     def __init__(self, slo: Slo) -> None:
@@ -79,6 +80,7 @@ class Feed:
         found = event_kinds(slo.sli, self.labels(GROUPS[0]))
         self._kinds = {group: _relabelled(found, slo.by, group) for group in GROUPS}
         self.raw = found is not None
+        self.lasting = never_ends(slo.sli.total)
         self.worst = found.bad.bad_share if found else Fraction(1)
 
     def labels(self, group: str) -> dict[str, str]:

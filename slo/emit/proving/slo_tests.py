@@ -159,6 +159,7 @@ def _signal(subject: Subject) -> Value:
     ]
     if lost is not None:
         checks.append(_expect(_alerts(lost, "firing"), quiet_end + 540))
+    if lost is not None and not subject.feed.lasting:
         checks.append(_fires(lost, quiet_end + gone, subject))
     inputs = subject.series(phases, errors=False)
     return _test(subject, "no errors, no traffic, no signal", inputs, checks)

@@ -138,6 +138,8 @@ def test_a_word_is_found_for_the_patterns_people_write(pattern: str) -> None:
         ("max(rate(a[5m])) - min(rate(a[5m]))", 1.0),
         ("count(rate(a[5m])) * 10", 20.0),
         ("(sum(rate(nothing[5m])) or 0 * sum(rate(a[5m])))", 0.0),
+        ("sum(rate(nothing[5m])) or vector(7)", 7.0),
+        ("sum(rate(a[5m])) or on () vector(7)", 5.0),
         ("sum(rate(a[5m])) unless sum(rate(nothing[5m]))", 5.0),
         ('avg(rate(a{k=~"x|y"}[5m])) / 5', 0.5),
     ],

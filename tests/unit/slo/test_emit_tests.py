@@ -75,6 +75,14 @@ CASES = {
     "recorded level": make_slo(
         errors=GAUGE, total="sum(count_over_time(queue_age[$window])) / 300"
     ),
+    "zero for each part": make_slo(
+        errors='(sum(rate(a{o="x"}[$window])) or vector(0))'
+        ' + (sum(rate(a{o="y"}[$window])) or on() vector(0))',
+        total="sum(rate(a[$window]))",
+    ),
+    "always some total": make_slo(
+        errors='sum(rate(a{o="x"}[$window]))', total="sum(rate(a[$window])) or vector(0)"
+    ),
     "eager": make_slo(options=PolicyOptions(min_events=Fraction(1))),
 }  # fmt: skip
 
