@@ -145,6 +145,13 @@ def _collector() -> tuple[Case, ...]:
             _set(overflowing=True),
             ticket("CardinalityOverflow", PLATFORM, 15.0),
         ),
+        case(
+            "S-collide",
+            "two senders share their labels",
+            "two processes send the same series",
+            _set(colliding=True),
+            ticket("SendersCollide", PLATFORM, 15.0),
+        ),
     )
 
 

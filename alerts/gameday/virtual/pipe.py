@@ -46,6 +46,8 @@ class Pipe:
             return
         if wrong.overflowing:
             self._overflowed += 1
+        second = {"exporter": "prometheus", "reason": "second_writer"}
+        self._own.add("fleetslo.prometheus.points.left_out", int(wrong.colliding), second)
         for signal in SIGNALS:
             self._signal(signal, wrong, minutes)
         for log in LOGS:

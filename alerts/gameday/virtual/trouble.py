@@ -91,6 +91,7 @@ class Pipeline:
         late: Share of items that are 20 s late.
         refused: Share of items refused; likewise `ahead` of the clock.
         dead_lettered: Items a minute.
+        colliding: Two processes send the same series.
         hidden: Beginnings of the names of metrics that do not arrive.
     """
 
@@ -103,6 +104,7 @@ class Pipeline:
     dead_lettered: float = 0.0
     imbalance: int = 0
     overflowing: bool = False
+    colliding: bool = False
     hidden: tuple[str, ...] = ()
     rules_failing: float = 0.0
     rules_missed: float = 0.0
