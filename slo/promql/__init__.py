@@ -2,7 +2,7 @@
 
 from slo.promql.group import grouped
 from slo.promql.labels import result_labels, selected_metrics, selects
-from slo.promql.rates import adds_rates, per_second
+from slo.promql.rates import adds_rates, per_second, without_zero
 from slo.promql.split import Quotient, quotient
 from slo.promql.syntax import (
     WINDOW,
@@ -34,4 +34,5 @@ __all__ = [
     "selected_metrics",
     "selects",
     "uses_window",
+    "without_zero",
 ]

@@ -56,6 +56,29 @@ def adds_rates(expr: pp.Expr) -> bool:
     return isinstance(expr, pp.Call) and _rate_of_window(expr)
 
 
+def without_zero(expr: pp.Expr) -> pp.Expr:
+    """`expr` without ``or vector(0)`` at its end, for whoever fills in a zero where nothing is."""
+    if isinstance(expr, pp.ParenExpr):
+        inner = without_zero(expr.expr)
+        return expr if inner is expr.expr else inner
+    if not isinstance(expr, pp.BinaryExpr) or str(expr.op) != "or" or not _is_zero(expr.rhs):
+        return expr
+    matching = expr.modifier.matching if expr.modifier is not None else None
+    on_nothing = matching is None or (
+        matching.type == pp.LabelModifierType.Include and not matching.labels
+    )
+    return without_zero(expr.lhs) if on_nothing else expr
+
+
+def _is_zero(expr: pp.Expr) -> bool:
+    if isinstance(expr, pp.ParenExpr):
+        return _is_zero(expr.expr)
+    if not isinstance(expr, pp.Call) or expr.func.name != "vector":
+        return False
+    number = expr.args[0]
+    return isinstance(number, pp.NumberLiteral) and number.val == 0
+
+
 def _adds(expr: pp.BinaryExpr) -> bool:
     operator, left, right = str(expr.op), expr.lhs, expr.rhs
     if operator in {"+", "-", "or"}:

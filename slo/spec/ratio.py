@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from slo.exact import Duration, decimal
 from slo.model import Sli, SliKind
-from slo.promql import PromqlError, Quotient, canonical, compact, grouped, operand, parse, quotient
+from slo.promql import (
+    PromqlError,
+    Quotient,
+    canonical,
+    compact,
+    grouped,
+    operand,
+    parse,
+    quotient,
+    without_zero,
+)
 from slo.source import Scalar
 from slo.spec.expressions import has_window, rate_template
 from slo.spec.fields import Fields
@@ -39,6 +49,7 @@ def _weighted(
     )
     if part is None or whole is None:
         return None
+    part = compact(without_zero(parse(part)))
     if good == parts.complement:
         return Sli(SliKind.RATIO, part, whole)
     counted, every = operand(part), operand(whole)

@@ -11,6 +11,7 @@ from slo.exact import Duration
 from slo.model import Base, Intervals, LogStore, Settings, TraceStore, Urls, UserFile
 from slo.spec.context import Context, Document
 from slo.spec.fields import Fields
+from slo.spec.windows import rolling_length
 
 # Beyond 5 minutes a recorded series goes stale between two evaluations; 4 leave room for a
 # late one. Source: Prometheus, "Querying basics", staleness.
@@ -35,7 +36,7 @@ def read_settings(document: Document, context: Context) -> Settings:
         prometheus_version=_version(targets, "prometheus", default.prometheus_version, context),
         default_owner=defaults.text("owner"),
         default_policy=defaults.text("policy", default.default_policy),
-        default_window=defaults.duration("window") or default.default_window,
+        default_window=rolling_length(defaults, context.problems) or default.default_window,
         base=_base(spec.child("base"), context),
     )
 

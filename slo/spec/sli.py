@@ -10,7 +10,7 @@ from typing import Final
 from slo.exact import Duration
 from slo.model import Sli, SliKind, Slo, SpansMatch
 from slo.names import SLI_EVENTS
-from slo.promql import canonical, compact, operand, parse
+from slo.promql import canonical, compact, operand, parse, without_zero
 from slo.source import Entry, Scalar
 from slo.spec.composite import composite
 from slo.spec.expressions import covers, instant_vector, rate_template
@@ -67,6 +67,10 @@ def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
     for key in given:
         if key != "total":
             _lint(fields, key, rates, case.problems)
+    if not case.by:
+        # A zero where nothing is comes from the rules: the user's would hide that all is gone.
+        counted = rates.keys() - {"total"}
+        rates |= {key: compact(without_zero(parse(rates[key]))) for key in counted}
     good, bad, total = (operand(rates[key]) if key in rates else "" for key in EVENTS)
     if not bad:
         # No good event yet means that all were bad, not that nothing can be said.

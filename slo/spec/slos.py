@@ -26,6 +26,7 @@ from slo.spec.fields import Fields, overlaid
 from slo.spec.problems import nearest
 from slo.spec.shapes import CALENDAR_PERIODS, SLO_SPEC
 from slo.spec.sli import Case, sli
+from slo.spec.windows import rolling_length
 
 _DEEP: Final = frozenset({"alerting", "traffic", "labels"})
 
@@ -96,7 +97,7 @@ def read_window(spec: Fields, context: Context) -> Rolling | Calendar | None:
     """The window of an SLO, by default that of the settings."""
     scalar = spec.scalar("window")
     if scalar is not None:
-        length = spec.duration("window")
+        length = rolling_length(spec, context.problems)
         return None if length is None else Rolling(length)
     if not spec.has("window"):
         return Rolling(context.settings.default_window)

@@ -227,6 +227,7 @@ def test_settings_say_what_holds_for_all() -> None:
         ("{urls: {grafana: g.example}}", "SLO016"),
         ("{urls: {grafana: 'http://['}}", "SLO016"),
         ("{urls: {grafana: 'https://u:p@g.example'}}", "SLO022"),
+        ("{defaults: {window: 2y}}", "SLO014"),
         ("{intervals: {slow: 5m}}", "SLO014"),
         ("{intervals: {fast: 2m}}", "SLO014"),
         ("{intervals: {fast: 1m, slow: 30s}}", "SLO014"),

@@ -229,6 +229,53 @@ def test_an_sli_that_cannot_be_is_refused(sli: str, code: str) -> None:
     assert code in codes_of(slo_text(sli=sli))
 
 
+ZEROED = "sum(rate(a[$window])) or vector(0)"
+
+
+@pytest.mark.parametrize(
+    "sli",
+    [
+        f"    events: {{bad: '{ZEROED}', total: 'sum(rate(b[$window]))'}}\n",
+        (
+            "    events: {bad: '(sum(rate(a[$window])) or on () vector(0))',"
+            " total: 'sum(rate(b[$window]))'}\n"
+        ),
+        f"    ratio: {{bad: '({ZEROED}) / sum(rate(b[$window]))'}}\n",
+    ],
+)
+def test_a_zero_that_the_rules_fill_in_anyway_is_left_out(sli: str) -> None:
+    assert sli_of(sli) == ("sum(rate(a[$window]))", "sum(rate(b[$window]))")
+
+
+def test_another_default_than_zero_is_kept() -> None:
+    sli = (
+        "    events: {bad: 'sum(rate(a[$window])) or vector(1)', total: 'sum(rate(b[$window]))'}\n"
+    )
+    assert sli_of(sli)[0] == "(sum(rate(a[$window])) or vector(1))"
+
+
+@pytest.mark.parametrize("window", ["99999999999d", "366d", "59m", "1ms"])
+def test_a_window_that_no_budget_has_is_refused(window: str) -> None:
+    found = problems_of(slo_text(more=f"  window: {window}\n"))
+
+    assert [problem.code for problem in found] == ["SLO014"]
+    assert found[0].place is not None
+    assert found[0].place.line == 11
+
+
+def test_a_window_of_a_class_is_refused_once_and_where_it_stands() -> None:
+    text = slo_text(more="  class: long\n")
+
+    assert codes_of(text, document("Class", "long", "{window: 10y}")) == ["SLO014"]
+
+
+@pytest.mark.parametrize("window", ["1h", "1d", "7d", "4w", "28d", "30d", "90d", "1y"])
+def test_a_window_of_an_hour_to_a_year_is_taken(window: str) -> None:
+    slo = slo_of(slo_text(more=f"  window: {window}\n"))
+
+    assert slo.window == Rolling(Duration.parse(window))
+
+
 def test_spans_have_one_budget() -> None:
     assert codes_of(slo_text(sli="    spans: {service: a}\n", more="  by: [x]\n")) == ["SLO057"]
 
