@@ -26,6 +26,7 @@ _UNSTEADY: Final = {
     "idelta": "use rate, which looks at the whole window",
     "irate": "use rate, which looks at the whole window",
 }
+_COUNTING: Final = frozenset({"count", "group"})
 _LINEAR_AGGREGATES: Final = frozenset({"sum", "avg", "min", "max"})
 _LINEAR_OPERATORS: Final = frozenset({"+", "-", "or", "and", "unless"})
 
@@ -34,10 +35,13 @@ def per_second(expr: pp.Expr) -> pp.Expr:
     """`expr` with every `increase` over the window made a `rate`.
 
     Raises:
-        PromqlError: A function's result grows with the window, or an `increase` is used
-            where a factor would change the meaning.
+        PromqlError: A function's result grows with the window, rates are made a yes or a
+            number of series, or an `increase` is used where a factor would change the meaning.
     """
     _check(expr, scales=True)
+    if what := _no_rate(expr):
+        msg = f"{what} over $window makes 0, 1 or a number of series of it, not events per second"
+        raise PromqlError(msg, hint="use sli.gauge, which counts time slices")
     return pp.transform(expr, post_visit=_as_rate)
 
 
@@ -126,6 +130,33 @@ def _check_call(expr: pp.Call, *, scales: bool) -> None:
     if name == "increase" and not (over_window and scales):
         msg = "increase cannot be turned into a rate here without changing the meaning"
         raise PromqlError(msg, hint="write rate(...[$window]) instead")
+
+
+def _no_rate(expr: pp.Expr) -> str:
+    """What makes rates over the window a yes or a number of series; empty where they stay rates.
+
+    One bad event would be told for as long as the window is, and no longer weigh one. A factor
+    of 0 or 1 beside a rate is no harm.
+    """
+    if isinstance(expr, pp.ParenExpr | pp.UnaryExpr):
+        return _no_rate(expr.expr)
+    if isinstance(expr, pp.AggregateExpr):
+        counts = str(expr.op) in _COUNTING and WINDOW in compact(expr)
+        return str(expr.op) if counts else _no_rate(expr.expr)
+    return _no_rate_of_two(expr) if isinstance(expr, pp.BinaryExpr) else ""
+
+
+def _no_rate_of_two(expr: pp.BinaryExpr) -> str:
+    operator = str(expr.op)
+    if expr.modifier is not None and expr.modifier.return_bool:
+        return f"{operator} bool" if WINDOW in compact(expr) else ""
+    left, right = _no_rate(expr.lhs), _no_rate(expr.rhs)
+    if operator in {"+", "-", "or"}:
+        return left or right
+    if operator == "*":
+        scales = is_scalar(expr.lhs) or is_scalar(expr.rhs)
+        return left or right if scales or (left and right) else ""
+    return left
 
 
 def _keeps_scale(expr: pp.Expr) -> bool:

@@ -218,11 +218,28 @@ def test_increase_becomes_rate_where_only_the_unit_changes(text: str, result: st
         "sum(irate(x[$window]))",
         "sum(count_over_time(x[$window]))",
         "sum(delta(x[$window]))",
+        "sum(rate(x[$window]) > bool 0)",
+        "count(rate(x[$window]) > 0)",
+        "2 * (sum(rate(x[$window])) > bool 1)",
+        "sum(rate(x[$window])) + group(rate(x[$window]))",
     ],
 )
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(PromqlError):
         per_second(parse(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(rate(x[$window])) * (sum(rate(y[$window])) > bool 1)",
+        "sum(rate(x[$window])) / count(rate(x[$window]))",
+        "sum(rate(x[$window])) * (time() < bool 5)",
+        "sum(rate(x[$window]) > 0)",
+    ],
+)
+def test_rates_that_are_masked_or_averaged_are_still_rates(text: str) -> None:
+    assert compact(per_second(parse(text)))
 
 
 @pytest.mark.parametrize(

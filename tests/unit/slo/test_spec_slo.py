@@ -223,6 +223,10 @@ def test_spans_are_counted_by_the_collector() -> None:
         ),
         ("    spans: {service: a, bad: {status: maybe}}\n", "SLO016"),
         ("    events: {bad: 'sum(increase(a[$window])) > 1', total: 'sum(b)'}\n", "SLO054"),
+        (
+            "    events: {bad: 'sum(rate(a[$window]) > bool 0)', total: 'sum(rate(b[$window]))'}\n",
+            "SLO054",
+        ),
     ],
 )
 def test_an_sli_that_cannot_be_is_refused(sli: str, code: str) -> None:
