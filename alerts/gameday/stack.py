@@ -39,17 +39,22 @@ class Stack:
 
     Attributes:
         generated: What `sloctl generate` said of its work.
-        runbooks: Base address of the runbook pages.
+        library: Serves the runbooks, and pages that are made on demand.
     """
 
     generated: str
     tree: Tree
     ports: Ports
     webhooks: Webhooks
-    runbooks: str
+    library: Library
     collector: servers.Server
     prometheus: servers.Server
     alertmanager: servers.Server
+
+    @property
+    def runbooks(self) -> str:
+        """Base address of the runbook pages."""
+        return self.library.url
 
     def charge(self, topology: Topology, traffic: Traffic) -> Charge:
         """What a fleet that reports here must know."""
@@ -94,9 +99,7 @@ def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Generat
         prometheus = running.enter_context(
             servers.prometheus(folder, tree.prometheus, port=ports.prometheus)
         )
-        yield Stack(
-            generated, tree, ports, webhooks, library.url, collector, prometheus, alertmanager
-        )
+        yield Stack(generated, tree, ports, webhooks, library, collector, prometheus, alertmanager)
 
 
 def start_collector(tree: Tree, ports: Ports) -> servers.Server:

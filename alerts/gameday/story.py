@@ -20,6 +20,7 @@ from alerts.gameday.narrator import Narrator
 from alerts.gameday.runner import HEALTHY_SECONDS, wait_healthy
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack
 from alerts.gameday.webhook import Page
+from alerts.gameday.window import Window
 from slo import names
 
 BASELINE_SECONDS: Final = 30.0
@@ -123,10 +124,13 @@ def _show_fleet(story: Story) -> None:
     )
     running = story.running
     story.tell.chapter("Look around while it runs")
+    look = Window(running)
     story.tell.links(
         {
-            "Prometheus": f"{running.prometheus.url}/alerts",
-            "Alertmanager": f"{running.alertmanager.url}/#/alerts",
+            "overview": running.library.show("/", look.overview),
+            "dashboards": running.library.show("/dashboards", look.dashboards),
+            "Prometheus": f"{running.prometheus.url}/api/v1/alerts",
+            "Alertmanager": f"{running.alertmanager.url}/api/v2/alerts",
             "agents' metrics": f"http://127.0.0.1:{running.ports.agent_metrics}/metrics",
             "collector": f"http://127.0.0.1:{running.ports.self_metrics}/metrics",
             "health": f"http://127.0.0.1:{running.ports.health}/",

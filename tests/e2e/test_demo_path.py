@@ -28,6 +28,7 @@ from alerts.gameday import ask, faults
 from alerts.gameday.fleet.crew import Crew
 from alerts.gameday.runner import wait_healthy
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack, start_collector
+from alerts.gameday.window import Window
 from slo import servers
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -151,6 +152,18 @@ def test_the_burn_of_an_outage_wakes_the_owning_team(running: tuple[Stack, Crew]
     assert page.team == "core-engineering"
     assert page.labels["slo_tier"] == "outage"
     assert page.labels["budget_id"] == f"agent-fleet-action-success/{faults.FAILING}"
+
+
+def test_the_overview_tells_what_fires_and_who_was_told_and_the_dashboards_are_drawn(
+    running: tuple[Stack, Crew],
+) -> None:
+    look = Window(running[0])
+    overview = urllib.request.urlopen(running[0].library.show("/", look.overview)).read().decode()
+    drawn = urllib.request.urlopen(running[0].library.show("/boards", look.dashboards))
+
+    assert '<a href="/runbooks/ComplianceViolationDetected.md">' in overview
+    assert "legal-compliance" in overview
+    assert "not Grafana" in drawn.read().decode()
 
 
 def test_every_panel_of_every_dashboard_has_data(running: tuple[Stack, Crew]) -> None:
