@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import sys
 import tempfile
 import traceback
@@ -36,6 +37,8 @@ _BUILT_IN: Final = {
     "completion": ("slo.cli.completion", "Print the completion script of a shell."),
 }
 _GROUP: Final = "sloctl.commands"
+_OWN_NAME: Final = re.compile(r"`sloctl [^:]*: ")
+"""How a command's module opens; in the list of commands the name stands beside it already."""
 _INTERRUPTED: Final = 130
 
 
@@ -85,7 +88,8 @@ def _first_words(module: str) -> str:
         doc = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8")))
     except (OSError, ValueError, SyntaxError, IndexError):
         return ""
-    return (doc or "").partition("\n")[0]
+    first = (doc or "").partition("\n")[0]
+    return _OWN_NAME.sub("", first, count=1)
 
 
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

@@ -49,7 +49,7 @@ def report(
         click.echo(f"{words}{hint}", err=True)
     hidden = len(problems) - len(shown)
     if hidden and not state.quiet:
-        click.echo(f"{hidden} notice{'' if hidden == 1 else 's'}, shown with -v", err=True)
+        click.echo(f"{hidden} notice{'' if hidden == 1 else 's'}, shown by sloctl -v", err=True)
 
 
 def as_json(problems: Sequence[Diagnostic]) -> str:
