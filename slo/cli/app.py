@@ -89,7 +89,8 @@ def _first_words(module: str) -> str:
     except (OSError, ValueError, SyntaxError, IndexError):
         return ""
     first = (doc or "").partition("\n")[0]
-    return _OWN_NAME.sub("", first, count=1)
+    words = _OWN_NAME.sub("", first, count=1)
+    return words[:1].upper() + words[1:]
 
 
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
