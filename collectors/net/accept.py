@@ -19,6 +19,8 @@ from collectors.net.watch import Watched
 _HANDSHAKE_SECONDS: Final = 10
 _GOODBYE_SECONDS: Final = 2.0
 _BACKLOG: Final = 1024
+_ROUNDS: Final = 2
+"""Rounds of the loop after which an accepted connection has its transport: one, one spare."""
 
 
 class TurnedAway(asyncio.Protocol):
@@ -104,7 +106,7 @@ class Acceptor:
                 await watching
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            await _retire(server)
         self._listener.close()
 
     async def renew(self) -> bool:
@@ -114,7 +116,7 @@ class Acceptor:
             return False
         old, self._used = self._server, fresh
         self._server = await self._serve()
-        old.close()
+        await _retire(old)
         return True
 
     async def _watch(self, context: Watched[ssl.SSLContext]) -> None:
@@ -136,3 +138,18 @@ class Acceptor:
         if isinstance(protocol, TurnedAway):
             return protocol
         return _Secured(protocol, context, self._held)
+
+
+async def _retire(server: asyncio.Server) -> None:
+    """Close `server` such that no connection falls between accepting and serving.
+
+    asyncio accepts in one round of its loop and makes the transport in the next. A server that
+    is closed in between makes none (`Server._attach` asserts that it has sockets), says nothing,
+    and the connection is reset when the garbage collector finds it.
+    """
+    loop = asyncio.get_running_loop()
+    for listening in server.sockets:
+        loop.remove_reader(listening.fileno())
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
+    server.close()
