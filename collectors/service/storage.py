@@ -84,6 +84,26 @@ class Storage:
         self.owned.close()
 
 
+def _store_settings(settings: StorageSettings, budget: int, free: int) -> StoreSettings:
+    """How inbox and outbox are kept, on a disk with `free` bytes."""
+    return StoreSettings(
+        segment_bytes=segment_bytes(settings.segment_bytes, budget, free),
+        sync=settings.durability is Durability.FSYNC,
+    )
+
+
+def _tell_of_a_full_disk(storage: Storage, directory: Path, free: int) -> None:
+    """Say once that nothing fits. No refusal to start: what is held can still be delivered."""
+    if storage.spare_bytes() <= 0:
+        _log.warning(
+            "data directory %s: %d bytes are free on its disk, and %d must stay so: "
+            "requests are refused until there is more",
+            directory,
+            free,
+            2 * storage.segment_bytes,
+        )
+
+
 def open_storage(
     settings: StorageSettings,
     files: FileSystem,
@@ -111,10 +131,7 @@ def open_storage(
         snapshot, cursors, before = state.load_snapshot(), state.load_cursors(), state.load_boot()
         free = _free_bytes(directory)
         budget = budget_bytes(settings.max_size_bytes, free, _held(directory))
-        store = StoreSettings(
-            segment_bytes=segment_bytes(settings.segment_bytes, budget, free),
-            sync=settings.durability is Durability.FSYNC,
-        )
+        store = _store_settings(settings, budget, free)
 
         def opening(name: str, floor: Mark | None, *, sync: bool = store.sync) -> Log:
             of = StoreSettings(segment_bytes=store.segment_bytes, sync=sync)
@@ -144,14 +161,7 @@ def open_storage(
         )
         if not storage.lost_tail:  # else once the graph was told
             storage.save_boot(is_clean=False)
-        if storage.spare_bytes() <= 0:  # no refusal to start: what is held can still be delivered
-            _log.warning(
-                "data directory %s: %d bytes are free on its disk, and %d must stay so: "
-                "requests are refused until there is more",
-                directory,
-                free,
-                2 * store.segment_bytes,
-            )
+        _tell_of_a_full_disk(storage, directory, free)
         return storage  # noqa: TRY300 - what comes before may fail as well
     except (OSError, Locked, NewerFormat) as error:
         for log in opened:
