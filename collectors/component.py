@@ -24,6 +24,8 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from collectors.waiting import Shelf
+
 
 class Signal(StrEnum):
     """What kind of telemetry a payload is; the values are the pipeline names in YAML."""
@@ -55,12 +57,12 @@ class Batch:
     """One serialized OTLP export request, immutable and shared.
 
     Attributes:
-        payload: `ExportTraceServiceRequest`, `ExportMetricsServiceRequest` or
-            `ExportLogsServiceRequest` in protobuf. Two payloads of a signal, concatenated,
-            are a valid merge of them.
+        payload: `Export{Trace,Metrics,Logs}ServiceRequest` in protobuf. Two payloads of a
+            signal, concatenated, are a valid merge of them.
         items: Spans, metric data points or log records inside.
         steady_ns: Monotonic time of acceptance; serves every wait, window and bucket.
         wall_ns: Unix time of acceptance; serves timestamps and lag only.
+        origin: Inbox offset of these very bytes; None where a component made or edited them.
     """
 
     signal: Signal
@@ -69,6 +71,7 @@ class Batch:
     context: Context
     steady_ns: int
     wall_ns: int
+    origin: int | None = field(default=None, compare=False)
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
@@ -324,6 +327,7 @@ class Settings:
         signals: The kinds of pipeline that use the component.
         extensions: Built extensions by id, for `auth: {authenticator: id}`.
         data: Directory below which the component may keep files.
+        shelf: For processors whose items wait on disk; None for all other components.
     """
 
     component_id: str
@@ -331,6 +335,7 @@ class Settings:
     meter: Meter
     data: Path
     extensions: Mapping[str, Extension] = field(default_factory=dict[str, Extension])
+    shelf: Shelf | None = None
 
 
 @dataclass(frozen=True, slots=True)

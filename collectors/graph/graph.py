@@ -7,8 +7,8 @@ place in it is, with the record's offset, the output's identity.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from collectors.component import Batch, Emit, Processor, Signal
 from collectors.cumulative import Cumulative
@@ -94,7 +94,7 @@ class Graph:
         if entries is None:
             msg = f"no {batch.signal} pipeline takes what receiver {receiver} got"
             raise Unrouted(msg)
-        run = _Run(self)
+        run = _Run(self, batch.payload)
         for name in entries:
             run.enter(name, batch)
         run.go(None)
@@ -201,8 +201,9 @@ class Graph:
 class _Run:
     """One step: what waits before which node, and what came out so far."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, untouched: bytes | None = None) -> None:
         self._graph = graph
+        self._untouched = untouched  # the payload that stands in the inbox
         self._waiting: dict[str, list[Batch]] = {}
         self._for_connector: dict[str, list[Batch]] = {}
         self.outputs: list[Output] = []
@@ -248,9 +249,17 @@ class _Run:
         """Where a batch goes before each processor, and behind the last."""
         emits: list[Emit] = [self._leaving(name, pipeline)]
         for identity, processor in reversed(pipeline.processors):
-            emits.append(_into(identity, processor, emits[-1]))
+            emits.append(self._into(identity, processor, emits[-1]))
         emits.reverse()
         return emits
+
+    def _into(self, identity: str, processor: Processor, emit: Emit) -> Emit:
+        def into(batch: Batch) -> None:
+            if batch.origin is not None and batch.payload is not self._untouched:
+                batch = replace(batch, origin=None)
+            _step(identity, processor, batch, emit)
+
+        return into
 
     def _leaving(self, name: str, pipeline: Pipeline) -> Emit:
         exporters = pipeline.wiring.exporters
@@ -265,13 +274,6 @@ class _Run:
                 self.outputs.append(Output(name, destinations, batch))
 
         return leave
-
-
-def _into(identity: str, processor: Processor, emit: Emit) -> Callable[[Batch], None]:
-    def into(batch: Batch) -> None:
-        _step(identity, processor, batch, emit)
-
-    return into
 
 
 def _step(identity: str, processor: Processor, batch: Batch, emit: Emit) -> None:

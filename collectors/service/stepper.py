@@ -238,6 +238,7 @@ class Stepper:
             words.context,
             record.steady_ns,
             record.wall_ns,
+            record.offset,
         )
         return graph.step(words.receiver, batch)
 
