@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from difflib import get_close_matches
 
-from alerts.routing import hours, receivers
+from alerts.routing import hours, planned, receivers
 from alerts.routing.build import AUDIT_TEAM, WATCHDOG_TEAM, fallback, people, routing
 from alerts.routing.inhibit import alert_labels, documents, edges, title, unresolved
 from alerts.routing.simulate import silences
@@ -19,11 +18,12 @@ def check(compiled: Compiled) -> Iterator[Diagnostic]:
     """Every problem between the alerts of `compiled` and the people who should get them."""
     yield from _owners(compiled)
     yield from _destinations(compiled)
-    yield from _times(compiled)
+    times = (*_hours(compiled), *planned.windows(compiled.project))
+    yield from times
     yield from _causes(compiled)
     yield from _last_resort(compiled)
-    if not any(_times(compiled)):
-        yield from _overlaps(compiled)
+    if not times:
+        yield from planned.lengths(compiled)
         yield from _mutual_silence(compiled)
 
 
@@ -62,46 +62,13 @@ def _destinations(compiled: Compiled) -> Iterator[Diagnostic]:
             yield from receivers.check(destination, team.name, version)
 
 
-def _times(compiled: Compiled) -> Iterator[Diagnostic]:
+def _hours(compiled: Compiled) -> Iterator[Diagnostic]:
     for team in people(compiled.project):
         try:
             hours.working_hours(team)
         except ValueError as error:
             text = f"working hours of team {team.name}: {error}"
             yield Diagnostic("ALM009", Level.ERROR, text, team.place)
-    for window in compiled.project.maintenance:
-        try:
-            hours.maintenance(window)
-        except ValueError as error:
-            text = f"maintenance {window.name}: {error}"
-            yield Diagnostic("ALM010", Level.ERROR, text, window.place)
-        if not window.matchers:
-            text = f"maintenance {window.name} has no matchers and would mute everything"
-            yield Diagnostic("ALM010", Level.ERROR, text, window.place, "name a service or an SLO")
-
-
-def _overlaps(compiled: Compiled) -> Iterator[Diagnostic]:
-    """Two windows that may mute one alert one after the other: longer than either states."""
-    windows = [
-        (window, datetime.fromisoformat(window.starts), datetime.fromisoformat(window.ends))
-        for window in compiled.project.maintenance
-        if not window.over
-    ]
-    windows.sort(key=lambda each: (each[1], each[0].name))
-    for place, (first, starts, ends) in enumerate(windows):
-        for second, begins, until in windows[place + 1 :]:
-            shared = first.matchers.keys() & second.matchers.keys()
-            one = all(first.matchers[label] == second.matchers[label] for label in shared)
-            if one and begins <= ends < until:
-                yield Diagnostic(
-                    "ALM020",
-                    Level.ERROR,
-                    f"maintenance {second.name} overlaps {first.name}: what fits both is muted "
-                    f"from {starts:%Y-%m-%dT%H:%MZ} to {until:%Y-%m-%dT%H:%MZ}, longer than "
-                    "either says",
-                    second.place,
-                    "make it one window, or narrow the matchers",
-                )
 
 
 def _causes(compiled: Compiled) -> Iterator[Diagnostic]:

@@ -77,6 +77,12 @@ CODES: Final = {
         "It would be muted from the start of the first to the end of the second, which is longer "
         "than either says. State it as one window, or narrow the matchers so that none fits both."
     ),
+    "ALM021": (
+        "Planned work would keep pages from people for longer than it says.\n\n"
+        "A window may mute a page for 12 hours, or for what its `mutes_pages_for` states. Longer "
+        "is more often a slip in `ends` than a plan. With `severity: ticket` in its matchers it "
+        "mutes tickets only and may be of any length."
+    ),
     "ALM018": (
         "Our part cannot be inserted into your own Alertmanager configuration.\n\n"
         "`base.alertmanager` in Settings names a file of yours. It needs a route with a receiver. "

@@ -11,8 +11,8 @@ import click
 from slo.diagnostic import Diagnostic, Level
 from slo.model import Maintenance, Project
 
-KEPT: Final = timedelta(days=92)
-"""How long a window that is over stays a mark on dashboards: the longest budget, a quarter."""
+SOON: Final = timedelta(days=7)
+"""How long before a document that is over becomes an error it is a warning."""
 
 
 def _moment(_ctx: click.Context, _param: click.Parameter, text: str | None) -> datetime:
@@ -36,25 +36,28 @@ now_option = click.option(
 
 
 def at(project: Project, now: datetime) -> tuple[Project, list[Diagnostic]]:
-    """`project` as it is at `now`, and a warning for every window that is over.
+    """`project` as it is at `now`, and what is to be said of every window that is over.
 
-    Such a window mutes nothing any more. It stays on the dashboards as long as it can
-    matter to a budget.
+    Such a window mutes nothing any more and is a mark on the dashboards. When the time it
+    is kept for has passed too, its document does nothing, and is an error.
     """
-    windows = [_aged(window, now) for window in project.maintenance]
-    problems = [_stale(window) for window in windows if window.over]
-    kept = tuple(window for window in windows if now - _ends(window) < KEPT)
-    return replace(project, maintenance=kept), problems
-
-
-def _aged(window: Maintenance, now: datetime) -> Maintenance:
-    return replace(window, over=_ends(window) <= now)
+    windows = tuple(replace(each, over=_ends(each) <= now) for each in project.maintenance)
+    problems = [_over(window, now) for window in windows if window.over]
+    return replace(project, maintenance=windows), problems
 
 
 def _ends(window: Maintenance) -> datetime:
     return datetime.fromisoformat(window.ends)
 
 
-def _stale(window: Maintenance) -> Diagnostic:
+def _over(window: Maintenance, now: datetime) -> Diagnostic:
+    until = _ends(window) + timedelta(milliseconds=window.keep.ms)
+    left = until - now
+    if left <= timedelta(0):
+        level, hint = Level.ERROR, "remove the document, or state how long it stays, keep: 90d"
+        text = f"maintenance {window.name} ended {window.ends}, longer than {window.keep.promql()}"
+        return Diagnostic("SLO058", level, f"{text} ago", window.place, hint)
+    level = Level.WARNING if left <= SOON else Level.NOTICE
     text = f"maintenance {window.name} was over at {window.ends}, it mutes nothing any more"
-    return Diagnostic("SLO058", Level.WARNING, text, window.place, "remove the document")
+    hint = f"remove the document before {until:%Y-%m-%dT%H:%MZ}: from then on it is an error"
+    return Diagnostic("SLO058", level, text, window.place, hint)

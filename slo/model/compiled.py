@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slo.exact import Duration
-from slo.model.documents import Alert, Project, Severity, Slo, Tier
+from slo.model.documents import Alert, Project, Slo, Tier
+from slo.model.people import Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,7 @@ from fractions import Fraction
 
 from slo.diagnostic import Span
 from slo.exact import Duration, Ratio
-
-
-class Severity(StrEnum):
-    """Who is disturbed: a page wakes a person now, a ticket waits for working hours."""
-
-    PAGE = "page"
-    TICKET = "ticket"
+from slo.model.people import Maintenance, Severity, Team
 
 
 class Scope(StrEnum):
@@ -114,7 +108,8 @@ class Tier:
         severity: Page or ticket.
         burn: Budgets per SLO period, above 0; for OUTAGE the threshold over the budget.
         threshold: Bad events per event above which it fires, below 1.
-        long: Long window; for SUSTAINED and OUTAGE the 5 minutes that are looked at.
+        long: Long window; for SUSTAINED and OUTAGE the one that is looked at: 5 minutes,
+            more where those hold too few scrapes.
         short: Short window, for WINDOWS only.
         hold: The rule's `for`; zero for none.
         keep_firing_for: Hysteresis; zero for none.
@@ -136,12 +131,18 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """How an SLO alerts."""
+    """How an SLO alerts.
+
+    Attributes:
+        idle: What it means when traffic falls to zero: ok, ticket or page.
+        changed: What of its policy had to be repaired or left out, a sentence each.
+    """
 
     policy: str
     tiers: tuple[Tier, ...]
     idle: str
     depends_on: tuple[str, ...]
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,74 +226,6 @@ class Alert:
     catalog_id: str
     labels: Mapping[str, str]
     place: Span
-
-
-class DestinationKind(StrEnum):
-    """What a team is reached by (Alertmanager calls it a receiver)."""
-
-    WEBHOOK = "webhook"
-    SLACK = "slack"
-    PAGERDUTY = "pagerduty"
-    EMAIL = "email"
-    OPSGENIE = "opsgenie"
-    MSTEAMS = "msteams"
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """One way to reach a team.
-
-    Attributes:
-        severities: What is sent this way; both when the file does not say.
-        settings: The integration's own keys, secrets only as ``*_file``.
-    """
-
-    kind: DestinationKind
-    severities: tuple[Severity, ...]
-    settings: Mapping[str, str]
-    place: Span
-
-
-@dataclass(frozen=True, slots=True)
-class WorkingHours:
-    """When tickets are delivered: ``monday:friday``, ``09:00`` to ``17:00`` in a zone."""
-
-    weekdays: str
-    start: str
-    end: str
-    timezone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Team:
-    """People who own SLOs and alerts, and how they are reached."""
-
-    name: str
-    title: str
-    members: tuple[str, ...]
-    escalation: tuple[str, ...]
-    destinations: tuple[Destination, ...]
-    hours: WorkingHours | None
-    place: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Maintenance:
-    """A planned window that mutes alerts; `starts` and `ends` are ISO 8601 with offset, UTC.
-
-    Attributes:
-        over: It had ended when the run began, and mutes nothing.
-    """
-
-    name: str
-    reason: str
-    owner: str
-    starts: str
-    ends: str
-    matchers: Mapping[str, str]
-    excludes: tuple[str, ...]
-    place: Span
-    over: bool = False
 
 
 class LogStore(StrEnum):

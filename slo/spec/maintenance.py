@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from slo.model import Maintenance, Slo
+from slo.model import KEEP, MUTES_PAGES_FOR, Maintenance, Slo
 from slo.spec.check import LABEL_PATTERN
 from slo.spec.context import Context, Document
 from slo.spec.fields import Fields
@@ -35,6 +35,7 @@ def read_maintenance(document: Document, context: Context) -> Maintenance | None
             hint = "letters, digits and _, not a digit first"
             problems.error("SLO029", text, spec.place("matchers"), hint)
     owner = context.team(spec, "owner", document)
+    keep = spec.duration("keep")
     excludes = tuple(sorted({context.slo(scalar) for scalar in spec.scalars("excludes")} - {""}))
     if not document.sound or problems.errors > before or starts is None or ends is None:
         return None
@@ -47,6 +48,8 @@ def read_maintenance(document: Document, context: Context) -> Maintenance | None
         matchers=matchers,
         excludes=excludes,
         place=document.place,
+        keep=KEEP if keep is None else keep,
+        mutes_pages_for=spec.duration("mutes_pages_for") or MUTES_PAGES_FOR,
     )
 
 

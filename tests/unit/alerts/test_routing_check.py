@@ -8,6 +8,7 @@ import pytest
 
 from alerts.routing.generator import GENERATOR
 from slo.diagnostic import Diagnostic, Level, Span
+from slo.exact import Duration
 from slo.model import (
     Compiled,
     DestinationKind,
@@ -241,3 +242,46 @@ def test_every_destination_is_checked_at_its_own_place() -> None:
     compiled = project(teams=(replace(PLATFORM, destinations=(webhook(URL), lame)),))
 
     assert only(compiled, "ALM003").place == place(99)
+
+
+def long_window(hours_: int, **matchers: str) -> Maintenance:
+    until = f"2026-12-{5 + hours_ // 24:02}T{hours_ % 24:02}:00:00Z"
+    here = Span("maintenance.yaml", 4, 1, 2)
+    return Maintenance(
+        "upgrade", "why", "platform", "2026-12-05T00:00:00Z", until, matchers, (), here
+    )
+
+
+def muting(planned: Maintenance) -> list[Diagnostic]:
+    alerts = (alert("Pages"), alert("Tickets", severity=Severity.TICKET), alert("AtOnce", hold=""))
+    return found(project(teams=(PLATFORM,), alerts=alerts, maintenance=(planned,)), "ALM021")
+
+
+def test_a_window_that_mutes_a_page_for_longer_than_a_night_must_say_so() -> None:
+    (problem,) = muting(long_window(240, service="agent-fleet"))
+
+    assert problem.level is Level.ERROR
+    assert problem.place == Span("maintenance.yaml", 4, 1, 2)
+    assert "would mute pages (Pages) for 10d, mutes_pages_for allows 12h" in problem.text
+    assert "mutes_pages_for: 10d" in (problem.help or "")
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        long_window(12, service="agent-fleet"),
+        long_window(240, service="agent-fleet", severity="ticket"),
+        long_window(240, service="another"),
+        long_window(240, alertname="AtOnce"),
+        replace(long_window(240, service="agent-fleet"), mutes_pages_for=Duration.parse("10d")),
+        replace(long_window(240, service="agent-fleet"), over=True),
+    ],
+)
+def test_a_long_window_that_keeps_no_page_from_anybody_or_says_so_is_fine(
+    planned: Maintenance,
+) -> None:
+    assert muting(planned) == []
+
+
+def test_a_label_that_only_the_series_knows_may_be_the_one_that_is_muted() -> None:
+    assert muting(long_window(240, cluster="elsewhere")) != []
