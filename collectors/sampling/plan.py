@@ -1,0 +1,122 @@
+"""The seam between policies and the sampler that holds traces for them.
+
+A plan is made of policies once. It looks at each span where it arrives and leaves one bit
+for each leaf; bits of a trace are OR-ed, so a leaf that wants all spans sets its bit where
+one is not as wanted. When the trace is due, the plan decides on what has gathered: arrays
+over all traces that are due, in the order in which they arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.wire.kernel import Longs, Octets, Shorts, Words
+from collectors.wire.scan import Scan
+
+MOST_LEAVES: Final = 64
+"""Bits there are for leaves that look at spans; equal leaves share one."""
+
+UNKNOWN: Final = 2**64 - 1
+"""A threshold where nobody can say how probable it was to be kept: a stated one is taken out."""
+
+NOBODY: Final = -1
+"""The policy of a trace that none has decided on: it is dropped because none wants it."""
+
+Flags: TypeAlias = NDArray[np.bool_]
+SpanFlags: TypeAlias = Callable[[Scan], Words]
+"""One word per row of `Scan.entries`, one bit per leaf. May raise; has no state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of traces, one value for each.
+
+    Attributes:
+        ids: Shape (traces, 16).
+        bits: Words of all spans, OR-ed.
+        spans: How many spans.
+        sizes: Bytes of the spans as they arrived.
+        starts_ns: Earliest start, Unix time; times that cannot be true are left out.
+        ends_ns: Latest end; with `starts_ns` 0 where no span has a time that can be true.
+        has_root: Whether a span without a parent has arrived.
+        randomness: 56 bits: `rv` of the trace state where it is stated, else of the id.
+        thresholds: The highest `th` that was stated, 0 where none was.
+    """
+
+    ids: Octets
+    bits: Words
+    spans: Longs
+    sizes: Longs
+    starts_ns: Words
+    ends_ns: Words
+    has_root: Flags
+    randomness: Words
+    thresholds: Words
+
+    def __len__(self) -> int:
+        """How many traces."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What becomes of traces, one value for each.
+
+    Attributes:
+        keep: Whether it is kept.
+        policies: Index in `Plan.names` of the policy that decided, `NOBODY` where none
+            wanted it. Dropped by a policy is final: no later span changes it.
+        thresholds: Of what is kept: 0 where it was certain, else the 56-bit threshold that
+            `Facts.randomness` has met, or `UNKNOWN`.
+        votes: Shape (policies, 2): traces, and spans in them, that each policy by itself
+            wanted (or, of one that drops, wanted dropped).
+    """
+
+    keep: Flags
+    policies: Shorts
+    thresholds: Words
+    votes: Longs
+
+
+class Plan(Protocol):
+    """Policies, ready to decide. Deterministic; no clock, no randomness."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The policies' names, in order."""
+        ...
+
+    def flags(self, scanned: Scan) -> Words:
+        """One word per row of `scanned.entries`; see `SpanFlags`."""
+        ...
+
+    def decide(self, facts: Facts, steady_ns: int) -> Decisions:
+        """Decide on traces, in their order; budgets by the second are spent."""
+        ...
+
+    def reconsider(self, facts: Facts) -> Shorts:
+        """Of single spans that come after their trace was dropped: who alone must be kept.
+
+        Chance, budgets and counts of spans have no say. Changes no state.
+
+        Returns:
+            The policy that keeps the span, and so its trace, else `NOBODY`.
+        """
+        ...
+
+    def snapshot(self) -> bytes:
+        """All state, deterministic."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Continue from `state`.
+
+        Raises:
+            ValueError: It is not of such a plan; nothing was changed.
+        """
+        ...
