@@ -9,7 +9,7 @@ from typing import Final
 
 from slo.exact import Duration, Ratio
 from slo.model import Slo, Tier, TierForm
-from slo.policy import PolicyName, builtin, period_seconds, tiers
+from slo.policy import Ground, PolicyName, builtin, period_seconds, tiers, trusted
 
 _OUTAGE_BURN: Final = Fraction(72, 5)
 _OUTAGE_CEILING: Final = Fraction(4, 5)
@@ -47,7 +47,11 @@ def variants(
 def _under(slo: Slo, objective: Ratio, policy: PolicyName | None) -> Slo:
     assert policy is not None
     period = Duration(int(period_seconds(slo.window) * 1000))
-    plan = tiers(builtin(policy), objective, period, events_per_second=slo.events_per_second)
+    traffic = slo.events_per_second
+    plan = trusted(
+        tiers(builtin(policy), objective, period, events_per_second=traffic),
+        Ground(objective.budget, traffic, scrape=None),
+    )
     alerting = replace(slo.alerting, policy=str(policy), tiers=plan.tiers)
     return replace(slo, objective=objective, alerting=alerting)
 

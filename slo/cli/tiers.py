@@ -38,6 +38,8 @@ def show(slo: Slo) -> None:
         console(width(_HEADINGS, rows)).print(table(_HEADINGS, rows))
     else:
         click.echo("  no tier: this SLO measures, and never alerts")
+    for sentence in slo.alerting.changed:
+        click.echo(f"  changed: {sentence}")
     click.echo()
 
 

@@ -9,7 +9,7 @@ from slo.policy.estimate import (
     expected_fire_seconds,
     period_seconds,
 )
-from slo.policy.floor import floors
+from slo.policy.floor import Ground, trusted
 from slo.policy.lower import tiers
 from slo.policy.model import (
     AUTO_MIN_EVENTS,
@@ -27,6 +27,7 @@ from slo.policy.read import builtin, read
 __all__ = [
     "AUTO_MIN_EVENTS",
     "CODES",
+    "Ground",
     "Impact",
     "Note",
     "Plan",
@@ -41,9 +42,9 @@ __all__ = [
     "estimate",
     "expected_fire_seconds",
     "false_alerts",
-    "floors",
     "gate_seconds",
     "period_seconds",
     "read",
     "tiers",
+    "trusted",
 ]

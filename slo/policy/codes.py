@@ -41,20 +41,25 @@ CODES: Final = {
         "Ten bad events are taken. Say `traffic: {events_per_second: ...}` in the SLO."
     ),
     FEW_SCRAPES: (
-        "A tier looks over a window that holds too few scrapes.\n\n"
-        "A rate needs two samples, and four to survive one scrape that fails. Scrape more "
-        "often, and say so in `intervals.scrape` of Settings, or choose longer windows."
+        "A tier looks over a window that holds too few scrapes, and got a longer one.\n\n"
+        "A rate needs two samples, and four to survive one scrape that fails. The window becomes "
+        "the next longer usual one that holds four; where that is no shorter than the tier's long "
+        "window, the tier is left out. Scrape more often, and say so in `intervals.scrape` of "
+        "Settings, or choose a policy with longer windows."
     ),
     OUT_OF_REACH: (
         "A tier asks for more bad events than there are events.\n\n"
         "At the traffic that the SLO states, a total outage brings fewer events in the tier's "
-        "window than it asks for: it can never fire. Lower `alerting.min_events`, or switch the "
-        "tier off and rely on slower ones."
+        "window than it asks for: it can never fire. It asks for fewer, as long as chance does "
+        "not bring those more than once a month; else, and where `alerting.min_events` is "
+        "stated, it is left out, and slower tiers remain."
     ),
     NOISY: (
         "Chance alone fires a tier more than once a month.\n\n"
         "On a service that spends exactly its budget, bad events come in clusters; with few of "
-        "them a cluster looks like an incident. Choose the policy budget-aware, which asks for "
-        "more events, or raise `alerting.min_events`, or loosen the objective."
+        "them a cluster looks like an incident. The tier asks for as many bad events as chance "
+        "brings at most once a month, or is left out where there is too little traffic for that. "
+        "A minimum that you state under `alerting.min_events` is kept as it is. The policy "
+        "budget-aware asks for more, from the start."
     ),
 }

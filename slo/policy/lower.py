@@ -113,7 +113,7 @@ def _plan(case: _Case, templates: tuple[TierTemplate, ...]) -> Plan:
     if case.policy.max_false_pages is not None and case.events_per_second is None:
         notes.append(_traffic_unknown(case.policy))
     if not kept:
-        notes.append(_silent(case.policy))
+        notes.append(never_alerts(case.policy.name))
     return Plan(tuple(kept), tuple(notes))
 
 
@@ -208,6 +208,8 @@ def _traffic_unknown(policy: Policy) -> Note:
     )
 
 
-def _silent(policy: Policy) -> Note:
-    text = f"no tier of policy {policy.name} is left: this SLO never alerts on its budget"
+def never_alerts(policy: str = "") -> Note:
+    """What is said of an SLO without tiers."""
+    whose = f" of policy {policy}" if policy else ""
+    text = f"no tier{whose} is left: this SLO never alerts on its budget"
     return Note(SILENT, Level.WARNING, "", text)

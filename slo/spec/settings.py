@@ -16,6 +16,8 @@ from slo.spec.windows import rolling_length
 # Beyond 5 minutes a recorded series goes stale between two evaluations; 4 leave room for a
 # late one. Source: Prometheus, "Querying basics", staleness.
 _SLOWEST: Final = Duration.parse("4m")
+# A rate over 5 minutes needs two scrapes, and one of them may fail.
+_SELDOM: Final = Duration.parse("2m")
 _VERSION: Final = re.compile(r"v?([0-9]+)\.([0-9]+)(?:\.[0-9]+)?")
 
 
@@ -114,6 +116,10 @@ def _intervals(fields: Fields, context: Context) -> Intervals:
     fast = fields.duration("fast") or default.fast
     slow = fields.duration("slow") or max(default.slow, fast)
     problems = context.problems
+    if scrape > _SELDOM:
+        text = f"scrape must be at most 2m, got {scrape.promql()}"
+        hint = "every SLI is a rate over five minutes, which needs two scrapes"
+        problems.error("SLO014", text, fields.place("scrape"), hint)
     if slow > _SLOWEST:
         text = f"slow must be at most 4m, got {slow.promql()}"
         hint = "recorded series go stale after 5 minutes"

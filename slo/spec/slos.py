@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from slo.diagnostic import Diagnostic, Span
+from slo.diagnostic import Diagnostic, Level, Span
 from slo.exact import Duration, Ratio
 from slo.model import Alerting, Calendar, Rolling, Scope, Severity, Slo
 from slo.names import slo_id
 from slo.policy import (
+    Ground,
     Policy,
     PolicyName,
     PolicyOptions,
     TierChange,
     builtin,
-    floors,
     period_seconds,
     tiers,
+    trusted,
 )
 from slo.spec.check import required
 from slo.spec.context import Context, Document
@@ -167,18 +168,19 @@ def _alerting(
     if objective is None or window is None or not 0 < objective.value < 1:
         return None
     traffic = spec.child("traffic").number("events_per_second")
-    plan = tiers(
-        policy,
-        objective,
-        Duration(int(period_seconds(window) * 1000)),
-        options=_options(fields),
-        events_per_second=traffic,
+    options = _options(fields)
+    period = Duration(int(period_seconds(window) * 1000))
+    stated = options.min_events is not None
+    plan = trusted(
+        tiers(policy, objective, period, options=options, events_per_second=traffic),
+        Ground(objective.budget, traffic, context.settings.intervals.scrape, stated),
     )
     place = spec.place("objective")
-    scrape = context.settings.intervals.scrape
-    for note in (*plan.notes, *floors(plan.tiers, objective.budget, traffic, scrape)):
-        context.problems.extend([Diagnostic(note.code, note.level, note.text, place, note.help)])
-    return Alerting(policy.name, plan.tiers, fields.text("idle", "ok"), depends_on)
+    context.problems.extend(
+        [Diagnostic(note.code, note.level, note.text, place, note.help) for note in plan.notes]
+    )
+    changed = tuple(note.text for note in plan.notes if note.level is Level.WARNING)
+    return Alerting(policy.name, plan.tiers, fields.text("idle", "ok"), depends_on, changed)
 
 
 def _policy(fields: Fields, context: Context) -> Policy | None:

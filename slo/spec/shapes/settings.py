@@ -26,7 +26,7 @@ SETTINGS_SPEC: Final = Shape(
             Shape(
                 "intervals",
                 (
-                    Key("scrape", Length(), "between scrapes"),
+                    Key("scrape", Length(), "between scrapes, at most 2m"),
                     Key("fast", Length(), "of the fast rule groups"),
                     Key("slow", Length(), "of the slow rule groups, at most 4m"),
                 ),
