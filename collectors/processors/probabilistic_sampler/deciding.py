@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.processors.probabilistic_sampler.config import Mode, SamplerConfig
-from collectors.processors.probabilistic_sampler.thresholds import (
+from collectors.sampling.thresholds import (
     ALWAYS,
     NEVER,
     hash_threshold,

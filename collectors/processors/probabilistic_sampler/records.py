@@ -13,7 +13,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from collectors.processors.probabilistic_sampler.config import Mode, SamplerConfig
 from collectors.processors.probabilistic_sampler.deciding import Arriving, Decided
-from collectors.processors.probabilistic_sampler.thresholds import (
+from collectors.sampling.thresholds import (
     MOST_RANDOM,
     NEVER,
     fnv,
@@ -24,7 +24,7 @@ from collectors.processors.probabilistic_sampler.thresholds import (
     show_randomness,
     threshold,
 )
-from collectors.processors.probabilistic_sampler.tracestate import (
+from collectors.sampling.tracestate import (
     BadState,
     parse_randomness,
     parse_threshold,

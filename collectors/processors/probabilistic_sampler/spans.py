@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from collectors.processors.probabilistic_sampler.config import Mode
 from collectors.processors.probabilistic_sampler.deciding import Arriving, Decided
-from collectors.processors.probabilistic_sampler.thresholds import (
+from collectors.sampling.thresholds import (
     ALWAYS,
     MOST_RANDOM,
     NEVER,
@@ -18,8 +18,7 @@ from collectors.processors.probabilistic_sampler.thresholds import (
     of_hashes,
     of_trace_ids,
 )
-from collectors.processors.probabilistic_sampler.tracestate import BadState, State, parse
-from collectors.wire.keep import delimited
+from collectors.sampling.tracestate import readable, restated
 from collectors.wire.kernel import Words
 from collectors.wire.scan import Coded, Scan, slices
 from collectors.wire.spans import span_attributes, trace_ids, trace_states
@@ -27,7 +26,6 @@ from collectors.wire.values import as_text
 
 _PRIORITY: Final = "sampling.priority"
 _TRACE_STATE: Final = 3
-_TRACE_STATE_TAG: Final = b"\x1a"
 
 
 class SpanCarriers:
@@ -37,7 +35,7 @@ class SpanCarriers:
         self._scanned = scanned
         self._mode = mode
         self._coded = trace_states(scanned)
-        self._states = [_state(value) for value in self._coded.values]
+        self._states = [readable(value) for value in self._coded.values]
         ids = trace_ids(scanned)
         self._hashed: Words | None = None
         if mode is Mode.HASH_SEED:
@@ -75,7 +73,7 @@ class SpanCarriers:
                 made[key] = self._text(*key)
             text = made[key]
             if text is not None:
-                found[row] = _with_state(self._scanned.payload, entry, spot, text)
+                found[row] = restated(self._scanned.payload, entry, spot, text)
         return found
 
     def _arriving(self, hashed: Words | None, of_ids: Words, has_id: NDArray[np.bool_]) -> Arriving:
@@ -109,13 +107,6 @@ class SpanCarriers:
         return None if new == self._coded.values[code] else new
 
 
-def _state(value: bytes) -> State | None:
-    try:
-        return parse(value.decode())
-    except BadState:
-        return None
-
-
 def _numbers(values: list[int | None], coded: Coded) -> tuple[NDArray[np.bool_], Words]:
     """Which spans have a number, and the numbers."""
     has = np.array([value is not None for value in values], np.bool_)
@@ -131,15 +122,3 @@ def _asked(value: bytes) -> float:
     except ValueError:
         return -1
     return asked if asked == asked else -1  # noqa: PLR0124 - not a number is no priority
-
-
-def _with_state(payload: bytes, entry: list[int], spot: list[int], text: bytes) -> bytes:
-    """A span with another trace state, which a reader takes from the last field of its kind."""
-    _, body, end, _ = entry
-    start, stop = spot
-    head = delimited(payload[start:stop], _TRACE_STATE_TAG)
-    cut = stop - len(head)
-    new = delimited(text, _TRACE_STATE_TAG)
-    if stop and cut >= body and payload[cut:stop] == head:
-        return payload[body:cut] + payload[stop:end] + new
-    return payload[body:end] + new

@@ -9,14 +9,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from collectors.processors.probabilistic_sampler.thresholds import (
+from collectors.sampling.thresholds import (
     DIGITS,
     show,
     show_randomness,
 )
+from collectors.wire.keep import delimited
 
 _MAX_MEMBERS: Final = 32
 _VENDOR: Final = "ot"
+_SPAN_FIELD: Final = b"\x1a"  # Span.trace_state
 _RANDOMNESS: Final = re.compile(r"[0-9a-f]{14}")
 _THRESHOLD: Final = re.compile(r"[0-9a-f]{1,14}")
 _OTHER: Final = re.compile(r"[a-z][a-z0-9]*:[A-Za-z0-9._-]*")
@@ -103,3 +105,30 @@ def _own(text: str, vendors: tuple[str, ...]) -> State:
             msg = f"not a key of {_VENDOR}: {item!r}"
             raise BadState(msg)
     return State(randomness, limit, tuple(others), vendors)
+
+
+def readable(value: bytes) -> State | None:
+    """The trace state in `value`, None where it breaks the rules."""
+    try:
+        return parse(value.decode())
+    except BadState:
+        return None
+
+
+def restated(payload: bytes, entry: list[int], spot: list[int], text: bytes) -> bytes:
+    """A span with another trace state, which a reader takes from the last field of its kind.
+
+    Args:
+        payload: The request.
+        entry: The span's row of `Scan.entries`.
+        spot: Where its trace state stands, (0, 0) where it has none.
+        text: The new one.
+    """
+    _, body, end, _ = entry
+    start, stop = spot
+    head = delimited(payload[start:stop], _SPAN_FIELD)
+    cut = stop - len(head)
+    new = delimited(text, _SPAN_FIELD)
+    if stop and cut >= body and payload[cut:stop] == head:
+        return payload[body:cut] + payload[stop:end] + new
+    return payload[body:end] + new
