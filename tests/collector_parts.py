@@ -13,9 +13,11 @@ from collectors.component import (
     Delivery,
     Emit,
     Intake,
+    Meter,
     Settings,
     Signal,
 )
+from collectors.graph import ITEMS
 from collectors.stateless import Stateless
 
 
@@ -114,11 +116,14 @@ class Hold(Stateless):
 class Count(Stateless):
     """A connector: tells in a metric how many spans it has seen, ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
         self._seen = 0
 
     def step(self, batch: Batch, out: Emit) -> None:
         self._seen += batch.items
+        self._meter.add(ITEMS, batch.items, outcome="aggregated")
+        self._meter.add(ITEMS, 1, outcome="made")
         payload = f"seen {self._seen}".encode()
         out(Batch(Signal.METRICS, payload, 1, batch.context, batch.steady_ns, batch.wall_ns))
 

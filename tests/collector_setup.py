@@ -104,7 +104,7 @@ class Setup:
             processors={
                 "hold": ProcessorPlan(create=hold, gate=(lambda _: Gate()) if gate else None)
             },
-            connectors={"count": ConnectorPlan(create=lambda _: Count())},
+            connectors={"count": ConnectorPlan(create=lambda settings: Count(settings.meter))},
             exporters={
                 name: ExporterPlan(create=lambda _, made=made: made, queue=QUICK)
                 for name, made in exporters.items()

@@ -7,7 +7,7 @@ place in it is, with the record's offset, the output's identity.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from collectors.component import Batch, Emit, Processor, Signal
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 LEDGER = "ledger/"
 PROCESSOR = "processor/"
 CONNECTOR = "connector/"
+CONNECTOR_LEDGER = "connector-ledger/"
 
 
 class StepFailed(Exception):  # noqa: N818 - says what happened to a step
@@ -44,6 +45,22 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """One pipeline's or connector's side of the books.
+
+    Attributes:
+        key: The ledger's name in a snapshot.
+        signal: Of what enters.
+        held: Items that wait inside.
+    """
+
+    key: str
+    signal: Signal
+    ledger: Ledger
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A pipeline, its processors made.
 
@@ -61,15 +78,24 @@ class Graph:
     """All pipelines and connectors, and their state."""
 
     def __init__(
-        self, pipelines: Mapping[str, Pipeline], connectors: Mapping[str, Processor]
+        self,
+        pipelines: Mapping[str, Pipeline],
+        connectors: Mapping[str, Processor],
+        ledgers: Mapping[str, Ledger] | None = None,
     ) -> None:
         """Put the graph together.
+
+        Args:
+            pipelines: By name.
+            connectors: By id.
+            ledgers: Of the connectors, for those whose meter counts into one.
 
         Raises:
             GraphError: Connectors lead in a circle.
         """
         self._pipelines = dict(sorted(pipelines.items()))
         self._connectors = dict(sorted(connectors.items()))
+        self._ledgers = {name: (ledgers or {}).get(name) or Ledger() for name in self._connectors}
         wirings = {name: pipeline.wiring for name, pipeline in self._pipelines.items()}
         self._order = order(wirings, connectors)
         self._entries: dict[tuple[str, Signal], tuple[str, ...]] = {}
@@ -122,18 +148,16 @@ class Graph:
     def snapshot(self) -> dict[str, bytes]:
         """The state of every component and every ledger, by name."""
         state = {key: processor.snapshot() for key, processor in self._components()}
-        for name, pipeline in self._pipelines.items():
-            state[LEDGER + name] = pipeline.ledger.encode()
-        return state
+        return state | {account.key: account.ledger.encode() for account in self.accounts()}
 
     def restore(self, state: Mapping[str, bytes]) -> None:
         """Continue from `state`; a component that is not in it keeps what it has."""
         for key, processor in self._components():
             if key in state:
                 processor.restore(state[key])
-        for name, pipeline in self._pipelines.items():
-            if LEDGER + name in state:
-                pipeline.ledger.decode(state[LEDGER + name])
+        for account in self.accounts():
+            if account.key in state:
+                account.ledger.decode(state[account.key])
 
     def take_over(self, state: Mapping[str, bytes]) -> dict[str, int]:
         """Continue from the `state` of a graph that may have been configured otherwise.
@@ -142,7 +166,7 @@ class Graph:
         in no component afterwards is booked as lost.
 
         Returns:
-            Items lost so, by pipeline; those that are no more included.
+            Items lost so, by pipeline or connector; those that are no more included.
         """
         for key, processor in self._components():
             if key not in state:
@@ -154,17 +178,35 @@ class Graph:
                 _log.exception("%s cannot read its earlier state and begins anew", key)
                 processor.restore(fresh)
         lost: dict[str, int] = {}
-        for key in sorted(key for key in state if key.startswith(LEDGER)):
-            name, ledger = key.removeprefix(LEDGER), Ledger()
+        accounts = {account.key: account for account in self.accounts()}
+        for key in sorted(key for key in state if key.startswith((LEDGER, CONNECTOR_LEDGER))):
+            ledger, account = Ledger(), accounts.get(key)
             ledger.decode(state[key])
-            held = self.held_items(name) if name in self._pipelines else 0
-            missing = max(0, ledger.imbalance(held))
+            missing = max(0, ledger.imbalance(account.held if account is not None else 0))
             ledger.lost += missing
             if missing:
-                lost[name] = missing
-            if name in self._pipelines:
-                self._pipelines[name].ledger.decode(ledger.encode())
+                lost[key.partition("/")[2]] = missing
+            if account is not None:
+                account.ledger.decode(ledger.encode())
         return lost
+
+    def accounts(self) -> Iterator[Account]:
+        """Both sides of the books, of every pipeline and every connector that is fed."""
+        for name, pipeline in self._pipelines.items():
+            held = self.held_items(name)
+            yield Account(LEDGER + name, pipeline.wiring.signal, pipeline.ledger, held)
+        for name, connector in self._connectors.items():
+            signal = self._taken_by(name)
+            if signal is not None:
+                held = connector.held_items()
+                yield Account(CONNECTOR_LEDGER + name, signal, self._ledgers[name], held)
+
+    def _taken_by(self, connector: str) -> Signal | None:
+        """What feeds a connector; the first by name of its pipelines, if they differ."""
+        for pipeline in self._pipelines.values():
+            if connector in pipeline.wiring.exporters:
+                return pipeline.wiring.signal
+        return None
 
     def begin_again(self) -> None:
         """Let every counter begin at zero: see `Cumulative`."""
@@ -188,6 +230,10 @@ class Graph:
     def connector(self, name: str) -> Processor:
         """The connector `name`."""
         return self._connectors[name]
+
+    def ledger(self, connector: str) -> Ledger:
+        """What `connector` did with its items."""
+        return self._ledgers[connector]
 
     def fed_by(self, connector: str, signal: Signal) -> tuple[str, ...]:
         """The pipelines that take what `connector` puts out."""
@@ -234,15 +280,17 @@ class _Run:
             emits[0](batch)
 
     def _run_connector(self, name: str, steady_ns: int | None) -> None:
-        connector = self._graph.connector(name)
+        connector, ledger = self._graph.connector(name), self._graph.ledger(name)
 
         def emit(batch: Batch) -> None:
+            ledger.out += batch.items
             for pipeline in self._graph.fed_by(name, batch.signal):
                 self.enter(pipeline, batch)
 
         if steady_ns is not None:
             _tick(name, connector, steady_ns, emit)
         for batch in self._for_connector.pop(name, ()):
+            ledger.entered += batch.items
             _step(name, connector, batch, emit)
 
     def _emits(self, name: str, pipeline: Pipeline) -> Sequence[Emit]:

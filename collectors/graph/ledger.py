@@ -1,4 +1,4 @@
-"""What a pipeline did with its items, in numbers: one side of the books.
+"""What a pipeline or a connector did with its items, in numbers: one side of the books.
 
 It is part of the graph's state: after a replay it says what it said before.
 """
@@ -20,12 +20,12 @@ Total: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 
 @dataclass(slots=True)
 class Ledger:
-    """Items of one pipeline since its data directory was made.
+    """Items of one pipeline or connector since its data directory was made.
 
     Attributes:
         entered: Came in from receivers and connectors.
         made: Came into being inside, as a processor said.
-        out: Left to exporters and connectors, counted once however many there are.
+        out: Left to what comes next, counted once however many take it.
         sampled_out: Dropped by a sampler's decision.
         filtered: Dropped by a filter's condition.
         aggregated: Became part of another item.
@@ -60,7 +60,7 @@ COUNTED = frozenset({"made", "sampled_out", "filtered", "aggregated"})
 
 
 class PipelineMeter:
-    """The meter of a pipeline's processors: what concerns the books goes to the ledger.
+    """The meter of processors and connectors: what concerns the books goes to the ledger.
 
     While the graph replays, other counts are dropped: they were made the first time.
 
@@ -80,7 +80,7 @@ class PipelineMeter:
         if name == ITEMS:
             outcome = labels.get("outcome", "")
             if outcome not in COUNTED:
-                msg = f"a processor counts {sorted(COUNTED)}, got {outcome!r}"
+                msg = f"what stands in the graph counts {sorted(COUNTED)}, got {outcome!r}"
                 raise ValueError(msg)
             setattr(self._ledger, outcome, getattr(self._ledger, outcome) + value)
         elif not self.silent:

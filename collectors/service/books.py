@@ -3,7 +3,8 @@
 Three identities hold at any time:
 
 - at the inbox, accepted = read + unread + lost,
-- per pipeline, entered + made = out + sampled_out + filtered + aggregated + held + lost,
+- per pipeline, and per connector, entered + made = out + sampled_out + filtered + aggregated
+  + held + lost,
 - per destination, queued = delivered + dead-lettered + buffered + lost.
 
 Lost is what a damaged disk took after it was promised: 0 in any other case, counted from
@@ -38,7 +39,7 @@ class Progress:
         read: Items that it read, as it counted them.
         passed: Running totals of the inbox at its place in it.
         lost: Items that it could not read, as those totals say.
-        pipelines: Items unaccounted for, and items held, by pipeline.
+        pipelines: Items unaccounted for, and items held, by pipeline and connector.
         queued: Items given to each destination.
     """
 

@@ -30,7 +30,7 @@ class Components:
 
     Attributes:
         gates: By receiver, in the order of their processors.
-        meters: Of the pipelines' processors.
+        meters: Of the pipelines' processors, and of the connectors.
         copies: Most outbox records that one request can become.
     """
 
@@ -77,11 +77,15 @@ class Maker:
         pipelines = {
             name: self._pipeline(pipeline, meters) for name, pipeline in plan.pipelines.items()
         }
-        connectors = {name: of.create(self.settings(name)) for name, of in plan.connectors.items()}
+        connectors: dict[str, Processor] = {}
+        ledgers = {name: Ledger() for name in plan.connectors}
+        for name, of in plan.connectors.items():
+            meters.append(meter := PipelineMeter(ledgers[name], self._meter))
+            connectors[name] = of.create(self.settings(name, meter=meter))
         wirings = {name: pipeline.wiring for name, pipeline in pipelines.items()}
         return Components(
             extensions=dict(self._extensions),
-            graph=Graph(pipelines, connectors),
+            graph=Graph(pipelines, connectors, ledgers),
             meters=tuple(meters),
             exporters={name: of for name, of in made.items() if _is_exporter(of)},
             views={name: of for name, of in made.items() if _is_view(of)},

@@ -49,6 +49,7 @@ ITEMS = "fleetslo_items_total"
 BUFFERED = "fleetslo_items_buffered"
 IMBALANCE = "fleetslo_conservation_imbalance"
 MISSING = "fleetslo_items_missing"
+CONNECTED = "fleetslo_connector_items_total"
 LOG_BYTES = "fleetslo_log_bytes"
 LOG_AGE = "fleetslo_log_oldest_age_seconds"
 LOG_SYNC = "fleetslo_log_fsync_seconds"
@@ -105,6 +106,7 @@ _OURS = [
     _counter(ITEMS, "Items by what became of them.", "signal", "pipeline", "exporter", "outcome"),
     _gauge(BUFFERED, "Items taken and neither delivered nor accounted for otherwise.", "signal"),
     _gauge(IMBALANCE, "Items that the books cannot account for; 0 by contract.", "signal"),
+    _counter(CONNECTED, "Items by what a connector did with them.", "connector", "outcome"),
     _gauge(MISSING, "Items that a log holds and can no longer be read.", "log", "signal"),
     _gauge(LOG_BYTES, "Bytes that a log takes on disk, reserved room included.", "log"),
     _gauge(LOG_AGE, "Age of the oldest record of a log that somebody still needs.", "log"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import psutil
 from aiohttp import web
@@ -57,6 +57,7 @@ class SelfMetrics:
         self._logs()
         self._queues()
         self._pipelines()
+        self._connectors()
         self._machine()
 
     def _balances(self) -> None:
@@ -111,6 +112,13 @@ class SelfMetrics:
                 )
             ratio = 1.0 - ledger.sampled_out / ledger.entered if ledger.entered else 1.0
             self._meter.set(names.SAMPLING, ratio, pipeline=name)
+
+    def _connectors(self) -> None:
+        graph = self._watched.graph
+        for node in graph.nodes():
+            if node.is_connector:
+                for outcome, items in asdict(graph.ledger(node.name)).items():
+                    self._meter.set(names.CONNECTED, items, connector=node.name, outcome=outcome)
 
     def _machine(self) -> None:
         times = self._process.cpu_times()

@@ -85,7 +85,7 @@ class StepperParts:
 
     Attributes:
         empty_views: The state of each view that was shown nothing.
-        meters: Of the pipelines' processors: silent while the graph repeats itself.
+        meters: Of processors and connectors: silent while the graph repeats itself.
         abandon: Set once the daemon must end though the disk takes nothing.
         has_dead_room: Whether a dead letter of so many bytes fits into their share.
         shares: Told of every output that begins to wait.
@@ -178,14 +178,9 @@ class Stepper:
     def publish(self, offset: int) -> None:
         """Tell the books how far the graph is, behind what could not be read before `offset`."""
         self.offset = max(self.offset, offset)
-        graph = self._parts.graph
         pipelines = {
-            name: (
-                pipeline.wiring.signal,
-                pipeline.ledger.imbalance(held := graph.held_items(name)),
-                held,
-            )
-            for name, pipeline in graph.pipelines.items()
+            of.key: (of.signal, of.ledger.imbalance(of.held), of.held)
+            for of in self._parts.graph.accounts()
         }
         queued = {name: dict(counts) for name, counts in self.queued.items()}
         progress = Progress(self.offset, self.read, self.passed, self.lost, pipelines, queued)

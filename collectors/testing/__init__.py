@@ -7,6 +7,7 @@ raises `AssertionError` where a promise of `collectors.component` is broken.
 from collectors.testing.checks import (
     Door,
     Far,
+    check_books,
     check_exporter,
     check_extension,
     check_fetcher,
@@ -24,6 +25,7 @@ __all__ = [
     "MemoryIntake",
     "MemoryMeter",
     "batch",
+    "check_books",
     "check_exporter",
     "check_extension",
     "check_fetcher",

@@ -13,6 +13,7 @@ from collectors.component import (
     Delivery,
     Exporter,
     Extension,
+    Meter,
     NeverTaken,
     Processor,
     Receiver,
@@ -23,7 +24,8 @@ from collectors.component import (
     TryLater,
     View,
 )
-from collectors.testing.doubles import MemoryHost, MemoryIntake
+from collectors.graph import Ledger, PipelineMeter
+from collectors.testing.doubles import MemoryHost, MemoryIntake, MemoryMeter
 from collectors.testing.samples import batch
 from collectors.wire import inspect
 
@@ -58,6 +60,21 @@ def check_processor(
         entered = sum(item.items for item in batches)
         assert sum(item.items for item in straight) == entered, "items are lost or made"
     _check_broken_input(make(), signals)
+
+
+def check_books(make: Callable[[Meter], Processor], signals: Sequence[Signal]) -> None:
+    """A processor or connector accounts for every item: the books of the daemon rely on it.
+
+    Args:
+        make: Builds a fresh one that counts in the meter it is given.
+        signals: What it takes.
+    """
+    ledger = Ledger()
+    processor = make(PipelineMeter(ledger, MemoryMeter()))
+    batches = [batch(signal, seed=seed) for seed in range(4) for signal in signals]
+    ledger.entered = sum(item.items for item in batches)
+    ledger.out = sum(item.items for item in _run(processor, batches))
+    assert not ledger.imbalance(processor.held_items()), f"items are unaccounted for: {ledger}"
 
 
 def _run(processor: Processor, batches: Sequence[Batch]) -> list[Batch]:

@@ -7,7 +7,7 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -49,6 +49,7 @@ from collectors.receivers.otlp import OtlpReceiver
 from collectors.testing import (
     Door,
     MemoryIntake,
+    check_books,
     check_exporter,
     check_extension,
     check_fetcher,
@@ -183,6 +184,9 @@ def processor(kind: Kind, name: str, raw: dict[str, object], *, conserves: bool 
         )
         check_processor(
             lambda: factory.create(config, settings(data)), signals, conserves=conserves
+        )
+        check_books(
+            lambda meter: factory.create(config, replace(settings(data), meter=meter)), signals
         )
 
     return check

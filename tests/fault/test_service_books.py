@@ -79,3 +79,12 @@ def test_the_books_balance_in_a_topology_with_everything_in_it_however_it_is_kil
         assert filtered >= len(acknowledged) - len(wanted)
         sampled = f'{items}{{signal="traces",pipeline="traces/sampled",outcome="sampled_out"}}'
         assert metrics[sampled] > 0
+
+        def did(connector: str, outcome: str) -> float:
+            labels = f'connector="{connector}",outcome="{outcome}"'
+            return metrics[f"fleetslo_connector_items_total{{{labels}}}"]
+
+        passed = did("forward", "entered")
+        assert passed == did("forward", "out") >= len(wanted)
+        assert did("spanmetrics", "entered") == did("spanmetrics", "aggregated") == passed
+        assert did("spanmetrics", "made") > 0

@@ -55,7 +55,7 @@ class World:
         self.inbox = self._log("inbox", floor, hooks)
         self.dead = self._log("dead_letters", None, LogHooks())
         self.books.open_inbox(self.inbox.totals)
-        ledgers = {name: Ledger() for name in ("traces", "traces/all", "metrics")}
+        ledgers = {name: Ledger() for name in ("traces", "traces/all", "metrics", "count")}
         self.graph = Graph(
             {
                 "traces": Pipeline(
@@ -70,7 +70,8 @@ class World:
                     Wiring(Signal.METRICS, ("count",), ("b",)), (), ledgers["metrics"]
                 ),
             },
-            {"count": Count()},
+            {"count": Count(PipelineMeter(ledgers["count"], NoMeter()))},
+            ledgers,
         )
         self.keeper = Keeper(
             KeeperParts(

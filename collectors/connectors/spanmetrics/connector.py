@@ -19,7 +19,7 @@ from collectors.connectors.spanmetrics.config import (
 from collectors.connectors.spanmetrics.emit import Emitter, Family
 from collectors.connectors.spanmetrics.resources import Resources
 from collectors.connectors.spanmetrics.table import Exemplar, Table
-from collectors.graph import pack, unpack
+from collectors.graph import ITEMS, pack, unpack
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import locate
 
@@ -32,7 +32,7 @@ class SpanMetrics:
     """Counts calls and durations by resource and dimensions."""
 
     def __init__(self, config: SpanMetricsConfig, settings: Settings) -> None:
-        del settings
+        self._meter = settings.meter
         self._config = config
         always = [name for name in ALWAYS if name not in config.exclude_dimensions]
         self._of_calls: list[Dimension] = [*always, *config.dimensions, *config.calls_dimensions]
@@ -54,6 +54,7 @@ class SpanMetrics:
     def step(self, batch: Batch, out: Emit) -> None:
         """Count the spans of `batch`."""
         del out
+        self._meter.add(ITEMS, batch.items, outcome="aggregated")
         scanned = locate(Signal.TRACES, batch.payload, batch.items)
         if not len(scanned.entries):
             return
@@ -83,6 +84,7 @@ class SpanMetrics:
         if points:
             request = self._emitter.request(calls, durations, self._resources, wall_ns)
             payload = request.SerializeToString()
+            self._meter.add(ITEMS, points, outcome="made")
             out(Batch(Signal.METRICS, payload, points, Context(), steady_ns, wall_ns))
         self._durations.forget_exemplars()
         if self._config.aggregation_temporality == DELTA:

@@ -15,6 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
+from collectors.graph import ITEMS
 from collectors.processors.sli.config import SliConnectorConfig
 from collectors.processors.sli.counting import Counter
 from collectors.processors.sli.tally import Tally
@@ -28,7 +29,7 @@ class SliConnector:
     """Takes spans, puts out counters, every `metrics_flush_interval`."""
 
     def __init__(self, config: SliConnectorConfig, settings: Settings) -> None:
-        del settings
+        self._meter = settings.meter
         self._counter = Counter(config.slos)
         self._tally = Tally(tuple(config.slos))
         self._interval_ns = config.metrics_flush_interval
@@ -39,6 +40,7 @@ class SliConnector:
     def step(self, batch: Batch, out: Emit) -> None:
         """Count `batch`, which ends here."""
         del out
+        self._meter.add(ITEMS, batch.items, outcome="aggregated")
         self._tally.add(self._counter.count(batch.payload, batch.items))
         self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
         if not self._began_wall_ns:
@@ -52,6 +54,7 @@ class SliConnector:
         self._due_ns = steady_ns + self._interval_ns
         wall_ns = self._wall_less_steady_ns + steady_ns
         payload = request.SerializeToString()
+        self._meter.add(ITEMS, points, outcome="made")
         out(Batch(Signal.METRICS, payload, points, Context(), steady_ns, wall_ns))
 
     def next_deadline(self) -> int | None:

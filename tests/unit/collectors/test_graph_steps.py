@@ -57,7 +57,7 @@ def test_a_connector_feeds_the_pipelines_of_the_signal_that_it_puts_out() -> Non
             "traces": pipeline(TRACES, "r", "a count", ledger=Ledger()),
             "traces/other": pipeline(TRACES, "count", "o", ledger=Ledger()),
         },
-        {"count": Count()},
+        {"count": Count(NoMeter())},
     )
 
     outputs = graph.step("r", batch_of(b"x", 7))
@@ -118,7 +118,7 @@ def test_a_restored_graph_goes_on_as_if_nothing_had_happened() -> None:
     def make() -> Graph:
         pipelines = {"traces": pipeline(TRACES, "r", "a c", Hold(2), ledger=Ledger())}
         pipelines["metrics"] = pipeline(METRICS, "c", "a", ledger=Ledger())
-        return Graph(pipelines, {"c": Count()})
+        return Graph(pipelines, {"c": Count(NoMeter())})
 
     first, second = make(), make()
     first.step("r", batch_of(b"1", 1))
@@ -153,6 +153,33 @@ def test_a_processor_counts_what_it_drops_in_the_ledger_of_its_pipeline() -> Non
     assert ledger.imbalance(held=2) == 0
     with pytest.raises(ValueError, match="got 'lost'"):
         meter.add("fleetslo_items_total", 1, outcome="lost")
+
+
+def test_a_connector_has_books_of_its_own() -> None:
+    ledger = Ledger()
+    pipelines = {
+        "metrics": pipeline(METRICS, "count", "m", ledger=Ledger()),
+        "traces": pipeline(TRACES, "r", "a count", ledger=Ledger()),
+    }
+    graph = Graph(pipelines, {"count": Count(PipelineMeter(ledger, NoMeter()))}, {"count": ledger})
+
+    graph.step("r", batch_of(b"x", 7))
+    graph.step("r", batch_of(b"y", 2))
+
+    assert ledger == Ledger(entered=9, made=2, out=2, aggregated=9)
+    assert [account.ledger.imbalance(account.held) for account in graph.accounts()] == [0, 0, 0]
+    after = Graph(pipelines, {"count": Count(NoMeter())})
+    after.restore(graph.snapshot())
+    assert after.ledger("count") == ledger
+
+
+def test_what_a_connector_that_is_gone_has_held_is_told() -> None:
+    ledger = Ledger(entered=5, out=3)
+    pipelines = {"traces": pipeline(TRACES, "r", "hold", ledger=Ledger())}
+    before = Graph(pipelines, {"hold": Hold(9)}, {"hold": ledger})
+    after = Graph({"traces": pipeline(TRACES, "r", "a", ledger=Ledger())}, {})
+
+    assert after.take_over(before.snapshot()) == {"hold": 2}
 
 
 def test_a_ledger_survives_on_disk() -> None:
