@@ -1,122 +1,142 @@
-"""The seam between policies and the sampler that holds traces for them.
+"""The seam between what remembers traces and what decides on them.
 
-A plan is made of policies once. It looks at each span where it arrives and leaves one bit
-for each leaf; bits of a trace are OR-ed, so a leaf that wants all spans sets its bit where
-one is not as wanted. When the trace is due, the plan decides on what has gathered: arrays
-over all traces that are due, in the order in which they arrived.
+Who holds the traces asks the plan about spans as they come, folds the answers into one
+number per trace and question, and later shows those numbers for all traces that are due.
+A plan never sees a span twice, and knows no clock and no chance: the steady time and the
+order of the traces are given, and randomness is a hash of the trace id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from enum import StrEnum
+from typing import Final, Protocol
 
-import numpy as np
+from numpy import int16, int64
 from numpy.typing import NDArray
 
-from collectors.wire.kernel import Longs, Octets, Shorts, Words
+from collectors.ottl.columns import Mask
+from collectors.wire.kernel import Octets, Words
 from collectors.wire.scan import Scan
 
 MOST_LEAVES: Final = 64
-"""Bits there are for leaves that look at spans; equal leaves share one."""
+"""Conditions on single spans that a plan can ask about: one bit each."""
 
 UNKNOWN: Final = 2**64 - 1
-"""A threshold where nobody can say how probable it was to be kept: a stated one is taken out."""
+"""In place of a threshold: with which probability a trace was kept cannot be said."""
 
-NOBODY: Final = -1
-"""The policy of a trace that none has decided on: it is dropped because none wants it."""
+NO_POLICY: Final = -1
 
-Flags: TypeAlias = NDArray[np.bool_]
-SpanFlags: TypeAlias = Callable[[Scan], Words]
-"""One word per row of `Scan.entries`, one bit per leaf. May raise; has no state."""
+
+class Fold(StrEnum):
+    """How the numbers of a trace's spans become one; neither minds order or repetition."""
+
+    OR = "or"
+    MAX = "max"
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A question beside the leaves: a 64-bit number per span, 0 where there is nothing to say.
+
+    Attributes:
+        name: For explanations.
+        fold: How the answers of a trace's spans become one.
+    """
+
+    name: str
+    fold: Fold
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of traces, one value for each.
+    """What is known of traces: one row each, in the order in which they are to be decided.
 
     Attributes:
         ids: Shape (traces, 16).
-        bits: Words of all spans, OR-ed.
+        bits: What `Plan.flags` said of their spans, OR-ed.
         spans: How many spans.
-        sizes: Bytes of the spans as they arrived.
-        starts_ns: Earliest start, Unix time; times that cannot be true are left out.
-        ends_ns: Latest end; with `starts_ns` 0 where no span has a time that can be true.
-        has_root: Whether a span without a parent has arrived.
-        randomness: 56 bits: `rv` of the trace state where it is stated, else of the id.
-        thresholds: The highest `th` that was stated, 0 where none was.
+        starts: The least start of those that say one, Unix nanoseconds; 0 where none does.
+        ends: The greatest end, Unix nanoseconds.
+        sizes: Bytes of the spans, as they stand in requests.
+        extras: Shape (`Plan.extras`, traces): what `Plan.measure` said, folded.
     """
 
     ids: Octets
     bits: Words
-    spans: Longs
-    sizes: Longs
-    starts_ns: Words
-    ends_ns: Words
-    has_root: Flags
-    randomness: Words
-    thresholds: Words
-
-    def __len__(self) -> int:
-        """How many traces."""
-        return len(self.ids)
+    spans: Words
+    starts: Words
+    ends: Words
+    sizes: Words
+    extras: Words
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What becomes of traces, one value for each.
+    """What becomes of the traces of some `Facts`, row by row.
 
     Attributes:
-        keep: Whether it is kept.
-        policies: Index in `Plan.names` of the policy that decided, `NOBODY` where none
-            wanted it. Dropped by a policy is final: no later span changes it.
-        thresholds: Of what is kept: 0 where it was certain, else the 56-bit threshold that
-            `Facts.randomness` has met, or `UNKNOWN`.
-        votes: Shape (policies, 2): traces, and spans in them, that each policy by itself
-            wanted (or, of one that drops, wanted dropped).
+        keep: Whether.
+        policy: Which of `Plan.policies` decided so: the first that keeps it, or the one that
+            drops or vetoes it; `NO_POLICY` where none had an opinion.
+        thresholds: Of those that are kept: 56 bits, to be written to `ot=th` of their spans
+            where those do not say a higher one; 0 changes nothing; `UNKNOWN`: take `th` out.
+        votes: Shape (policies, 3): how many traces each policy voted to sample, not to
+            sample, and to drop; one that was not asked did not vote.
     """
 
-    keep: Flags
-    policies: Shorts
+    keep: Mask
+    policy: NDArray[int16]
     thresholds: Words
-    votes: Longs
+    votes: NDArray[int64]
 
 
 class Plan(Protocol):
-    """Policies, ready to decide. Deterministic; no clock, no randomness."""
+    """Policies, ready to be asked.
 
-    @property
-    def names(self) -> Sequence[str]:
-        """The policies' names, in order."""
-        ...
+    Attributes:
+        policies: Their names, those that drop first, which is the order they are asked in.
+        leaves: What each bit of `flags` stands for, in words.
+        extras: What `measure` answers.
+    """
+
+    policies: Sequence[str]
+    leaves: Sequence[str]
+    extras: Sequence[Extra]
 
     def flags(self, scanned: Scan) -> Words:
-        """One word per row of `scanned.entries`; see `SpanFlags`."""
+        """One bit per leaf for each span of a request; changes nothing."""
+        ...
+
+    def measure(self, scanned: Scan) -> Words:
+        """Shape (extras, spans): the other answers; changes nothing."""
+        ...
+
+    def arrived(self, flags: Words, steady_ns: int) -> None:
+        """Count the spans of one request, told once, late ones too: for burn rates."""
         ...
 
     def decide(self, facts: Facts, steady_ns: int) -> Decisions:
-        """Decide on traces, in their order; budgets by the second are spent."""
+        """Decide on all traces of `facts`, in their order; moves limits and rates on."""
         ...
 
-    def reconsider(self, facts: Facts) -> Shorts:
-        """Of single spans that come after their trace was dropped: who alone must be kept.
+    def rescues(self, facts: Facts) -> Mask:
+        """Which rows a policy keeps for sure, and none drops, whatever else is known.
 
-        Chance, budgets and counts of spans have no say. Changes no state.
-
-        Returns:
-            The policy that keeps the span, and so its trace, else `NOBODY`.
+        For spans that come after their trace was dropped: rows are those spans alone. Chance
+        and limits are not asked, and nothing changes.
         """
+        ...
+
+    def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:
+        """Counters of the plan's own: metric name, labels, and total since the state began."""
         ...
 
     def snapshot(self) -> bytes:
-        """All state, deterministic."""
+        """All state, such that `restore` of it continues as if nothing had happened."""
         ...
 
     def restore(self, state: bytes) -> None:
-        """Continue from `state`.
-
-        Raises:
-            ValueError: It is not of such a plan; nothing was changed.
-        """
+        """Continue from `state`; what it says of policies that are gone is left out."""
         ...
