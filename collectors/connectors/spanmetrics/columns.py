@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from collectors.connectors.spanmetrics.config import (
     SERVICE,
@@ -18,6 +17,7 @@ from collectors.connectors.spanmetrics.config import (
     STATUS_CODE,
     DimensionConfig,
 )
+from collectors.series import Groups, Key, text_value
 from collectors.wire.kernel import Longs, Octets, Words
 from collectors.wire.scan import Coded, Scan
 from collectors.wire.spans import (
@@ -33,17 +33,9 @@ from collectors.wire.spans import (
     trace_ids,
 )
 
-Key: TypeAlias = tuple[bytes | None, ...]
-"""The values of a series' dimensions, as serialized `AnyValue`s; None where there is none."""
-
 _ROOM: Final = 2**62
 _KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 _STATUSES: Final = ("UNSET", "OK", "ERROR")
-
-
-def text_value(text: str) -> bytes:
-    """`text` as a serialized `AnyValue`."""
-    return AnyValue(string_value=text).SerializeToString()
 
 
 _UNKNOWN: Final = text_value("unknown_service")  # as the SDKs name what has no name
@@ -57,19 +49,6 @@ class Column:
 
     codes: Longs
     values: tuple[bytes | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """Spans by the series that they belong in.
-
-    Attributes:
-        of_span: The group of each span.
-        keys: Resource row and key of each group, in the order of their first spans.
-    """
-
-    of_span: Longs
-    keys: tuple[tuple[int, Key], ...]
 
 
 class Spans:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
-from collectors.connectors.spanmetrics.columns import Groups, Spans, group
+from collectors.connectors.spanmetrics.columns import Spans, group
 from collectors.connectors.spanmetrics.config import (
     ALWAYS,
     DELTA,
@@ -17,9 +17,8 @@ from collectors.connectors.spanmetrics.config import (
     SpanMetricsConfig,
 )
 from collectors.connectors.spanmetrics.emit import Emitter, Family
-from collectors.connectors.spanmetrics.resources import Resources
-from collectors.connectors.spanmetrics.table import Exemplar, Table
 from collectors.graph import ITEMS, pack, unpack
+from collectors.series import Exemplar, Groups, Resources, Table
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import locate
 

@@ -19,10 +19,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from collectors.connectors.spanmetrics.columns import Key
 from collectors.connectors.spanmetrics.config import CUMULATIVE, UNITS_NS, SpanMetricsConfig
-from collectors.connectors.spanmetrics.resources import Resources
-from collectors.connectors.spanmetrics.table import OVERFLOW, Series
+from collectors.series import OVERFLOW, Key, Resources, Series
 
 SCOPE: Final = "spanmetricsconnector"
 _OVERFLOW_KEY: Final = "otel.metric.overflow"

@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from collectors.connectors.spanmetrics.columns import Groups, Key
 from collectors.graph import pack, unpack
+from collectors.series.keys import Groups, Key
 from collectors.wire.kernel import Longs, Words
 
 OVERFLOW: Final[Key] = (b"otel.metric.overflow",)
@@ -105,6 +105,11 @@ class Table:
             for row, above, below in zip(rows.tolist(), high.tolist(), low.tolist(), strict=True):
                 self._totals_ns[row] += (int(above) << 32) + int(below)
         return rows
+
+    def begin(self, resource: int, key: Key, wall_ns: int, steady_ns: int) -> None:
+        """Let a series exist, at zero where it is new."""
+        row = self._row(resource, key, wall_ns)
+        self._seen_ns[row] = steady_ns
 
     def show(self, row: int, found: list[Exemplar]) -> None:
         """Keep the slowest of `found` and of those that the series has."""
