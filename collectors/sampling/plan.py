@@ -1,32 +1,36 @@
-"""The seam between what remembers traces and what decides on them.
+"""The seam between policies and the sampler that holds traces for them.
 
-Who holds the traces asks the plan about spans as they come, folds the answers into one
-number per trace and question, and later shows those numbers for all traces that are due.
-A plan never sees a span twice, and knows no clock and no chance: the steady time and the
-order of the traces are given, and randomness is a hash of the trace id.
+A plan is made of policies once. It looks at each span where it arrives and leaves one bit
+for each leaf; bits of a trace are OR-ed, so a leaf that wants all spans sets its bit where
+one is not as wanted. When the trace is due, the plan decides on what has gathered: arrays
+over all traces that are due, in the order in which they arrived.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
-from numpy import int16, int64
+import numpy as np
 from numpy.typing import NDArray
 
-from collectors.ottl.columns import Mask
-from collectors.wire.kernel import Octets, Words
+from collectors.wire.kernel import Longs, Octets, Shorts, Words
 from collectors.wire.scan import Scan
 
 MOST_LEAVES: Final = 64
-"""Conditions on single spans that a plan can ask about: one bit each."""
+"""Bits there are for leaves that look at spans; equal leaves share one."""
 
 UNKNOWN: Final = 2**64 - 1
-"""In place of a threshold: with which probability a trace was kept cannot be said."""
+"""A threshold where nobody can say how probable it was to be kept: a stated one is taken out."""
 
-NO_POLICY: Final = -1
+NOBODY: Final = -1
+"""The policy of a trace that none has decided on: it is dropped because none wants it."""
+
+Flags: TypeAlias = NDArray[np.bool_]
+SpanFlags: TypeAlias = Callable[[Scan], Words]
+"""One word per row of `Scan.entries`, one bit per leaf. May raise; has no state."""
 
 
 class Fold(StrEnum):
@@ -38,105 +42,135 @@ class Fold(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """A question beside the leaves: a 64-bit number per span, 0 where there is nothing to say.
+    """A question beside the leaves: a word for each span, 0 where there is nothing to say.
 
     Attributes:
         name: For explanations.
-        fold: How the answers of a trace's spans become one.
+        fold: How the words of a trace's spans become one.
     """
 
     name: str
     fold: Fold
 
 
+def _none() -> Words:
+    return np.zeros((0, 0), np.uint64)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of traces: one row each, in the order in which they are to be decided.
+    """What is known of traces, one value for each.
 
     Attributes:
         ids: Shape (traces, 16).
-        bits: What `Plan.flags` said of their spans, OR-ed.
+        bits: Words of all spans, OR-ed.
         spans: How many spans.
-        starts: The least start of those that say one, Unix nanoseconds; 0 where none does.
-        ends: The greatest end, Unix nanoseconds.
-        sizes: Bytes of the spans, as they stand in requests.
+        sizes: Bytes of the spans as they arrived.
+        starts_ns: Earliest start, Unix time; times that cannot be true are left out.
+        ends_ns: Latest end; with `starts_ns` 0 where no span has a time that can be true.
+        has_root: Whether a span without a parent has arrived.
+        randomness: 56 bits: `rv` of the trace state where it is stated, else of the id.
+        thresholds: The highest `th` that was stated, 0 where none was.
         extras: Shape (`Plan.extras`, traces): what `Plan.measure` said, folded.
     """
 
     ids: Octets
     bits: Words
-    spans: Words
-    starts: Words
-    ends: Words
-    sizes: Words
-    extras: Words
+    spans: Longs
+    sizes: Longs
+    starts_ns: Words
+    ends_ns: Words
+    has_root: Flags
+    randomness: Words
+    thresholds: Words
+    extras: Words = field(default_factory=_none)
+
+    def __len__(self) -> int:
+        """How many traces."""
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What becomes of the traces of some `Facts`, row by row.
+    """What becomes of traces, one value for each.
 
     Attributes:
-        keep: Whether.
-        policy: Which of `Plan.policies` decided so: the first that keeps it, or the one that
-            drops or vetoes it; `NO_POLICY` where none had an opinion.
-        thresholds: Of those that are kept: 56 bits, to be written to `ot=th` of their spans
-            where those do not say a higher one; 0 changes nothing; `UNKNOWN`: take `th` out.
-        votes: Shape (policies, 3): how many traces each policy voted to sample, not to
-            sample, and to drop; one that was not asked did not vote.
+        keep: Whether it is kept.
+        policies: Index in `Plan.names` of the policy that decided, `NOBODY` where none
+            wanted it. Dropped by a policy is final: no later span changes it.
+        thresholds: Of what is kept: 0 where it was certain, else the 56-bit threshold that
+            `Facts.randomness` has met, or `UNKNOWN`.
+        votes: Shape (policies, 2): traces, and spans in them, that each policy by itself
+            wanted (or, of one that drops, wanted dropped).
     """
 
-    keep: Mask
-    policy: NDArray[int16]
+    keep: Flags
+    policies: Shorts
     thresholds: Words
-    votes: NDArray[int64]
+    votes: Longs
 
 
 class Plan(Protocol):
-    """Policies, ready to be asked.
+    """Policies, ready to decide. Deterministic; no clock, no randomness."""
 
-    Attributes:
-        policies: Their names, those that drop first, which is the order they are asked in.
-        leaves: What each bit of `flags` stands for, in words.
-        extras: What `measure` answers.
-    """
+    @property
+    def names(self) -> Sequence[str]:
+        """The policies' names, in order."""
+        ...
 
-    policies: Sequence[str]
-    leaves: Sequence[str]
-    extras: Sequence[Extra]
+    @property
+    def leaves(self) -> Sequence[str]:
+        """What each bit of `flags` stands for, in words."""
+        ...
+
+    @property
+    def extras(self) -> Sequence[Extra]:
+        """What `measure` answers; mostly nothing."""
+        ...
 
     def flags(self, scanned: Scan) -> Words:
-        """One bit per leaf for each span of a request; changes nothing."""
+        """One word per row of `scanned.entries`; see `SpanFlags`."""
         ...
 
     def measure(self, scanned: Scan) -> Words:
-        """Shape (extras, spans): the other answers; changes nothing."""
+        """Shape (extras, entries): the other answers. Changes no state."""
         ...
 
     def arrived(self, flags: Words, steady_ns: int) -> None:
-        """Count the spans of one request, told once, late ones too: for burn rates."""
+        """Count the spans of one request, told once, late ones too: burn rates need all.
+
+        Args:
+            flags: What `flags` said of them.
+            steady_ns: When they came.
+        """
         ...
 
     def decide(self, facts: Facts, steady_ns: int) -> Decisions:
-        """Decide on all traces of `facts`, in their order; moves limits and rates on."""
+        """Decide on traces, in their order; budgets by the second are spent."""
         ...
 
-    def rescues(self, facts: Facts) -> Mask:
-        """Which rows a policy keeps for sure, and none drops, whatever else is known.
+    def reconsider(self, facts: Facts) -> Shorts:
+        """Of single spans that come after their trace was dropped: who alone must be kept.
 
-        For spans that come after their trace was dropped: rows are those spans alone. Chance
-        and limits are not asked, and nothing changes.
+        Chance, budgets and counts of spans have no say. Changes no state.
+
+        Returns:
+            The policy that keeps the span, and so its trace, else `NOBODY`.
         """
         ...
 
     def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:
-        """Counters of the plan's own: metric name, labels, and total since the state began."""
+        """Counters of the plan's own: metric, labels, total since its state began."""
         ...
 
     def snapshot(self) -> bytes:
-        """All state, such that `restore` of it continues as if nothing had happened."""
+        """All state, deterministic."""
         ...
 
     def restore(self, state: bytes) -> None:
-        """Continue from `state`; what it says of policies that are gone is left out."""
+        """Continue from `state`.
+
+        Raises:
+            ValueError: It is not of such a plan; nothing was changed.
+        """
         ...
