@@ -113,7 +113,8 @@ class OtlpHttpExporter:
         return self._outcome(batch.signal, answer)
 
     async def _body(self, batch: Batch) -> bytes:
-        if len(batch.payload) >= _LARGE_BYTES:
+        is_work = self._config.compression != "none" or self._config.encoding == "json"
+        if is_work and len(batch.payload) >= _LARGE_BYTES:
             return await asyncio.to_thread(self._encode, batch)
         return self._encode(batch)
 

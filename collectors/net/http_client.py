@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
+from urllib.request import getproxies
 
 import aiohttp
 from pydantic import Field, SecretStr
@@ -14,12 +14,12 @@ from pydantic import Field, SecretStr
 from collectors.component import Context, Settings, StartError, TryLater
 from collectors.net.auth import ClientAuthConfig, ClientAuthenticator, client_authenticator
 from collectors.net.fields import SECOND, DestinationConfig, Headers, Nanoseconds, differs
+from collectors.net.pieces import PIECE_BYTES, Pieces
 from collectors.net.reason import reason
 from collectors.net.tls import ClientTlsConfig, client_context
 from collectors.net.watch import UnusableError, Watched
 
 _MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024  # OTLP specification
-_LARGE_BYTES: Final = 64 * 1024
 _KEEPALIVE_SECONDS: Final = 60.0
 
 
@@ -104,7 +104,8 @@ class HttpClient:
                 name: value.get_secret_value() for name, value in self._config.headers.items()
             },
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
+            # Asked for a proxy, the library reads the environment and netrc anew for each request.
+            trust_env=bool(getproxies().keys() & {"http", "https"}),
         )
 
     async def stop(self) -> None:
@@ -125,7 +126,7 @@ class HttpClient:
             msg = "not started, or stopped"
             raise TryLater(msg)
         # A large body is handed over in pieces, so that one does not hold up all others.
-        data = io.BytesIO(body) if len(body) >= _LARGE_BYTES else body
+        data = Pieces(body, headers["Content-Type"]) if len(body) > PIECE_BYTES else body
         own = dict(self._authenticator.credentials(context)) if self._authenticator else {}
         if self._config.tenant_header and context.tenant:
             own[self._config.tenant_header] = context.tenant

@@ -27,7 +27,7 @@ _DECOMPRESSING: Final = 2
 _READING_JSON: Final = 1
 """JSON requests read at a time: as Python objects they are twenty times their length."""
 
-_LARGE_BYTES: Final = 64 * 1024
+_LARGE_BYTES: Final = 1024 * 1024
 """From here on a request is looked at in a worker thread, so that others are answered."""
 
 _RETRY_SECONDS: Final = 1.0

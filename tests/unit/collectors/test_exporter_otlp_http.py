@@ -22,6 +22,7 @@ from collectors.exporters.otlp_http import OtlpHttpConfig, OtlpHttpExporter
 from collectors.net.compression import decompress
 from collectors.net.http_client import HttpClient
 from collectors.net.otlp_json import to_protobuf
+from collectors.net.pieces import PIECE_BYTES
 from collectors.net.retry_after import LONGEST_SECONDS, retry_after_seconds
 from collectors.testing import batch, settings
 
@@ -224,3 +225,43 @@ def test_nobody_there_means_later() -> None:
 )
 def test_retry_after_is_read_in_every_form(header: str | None, expected: float | None) -> None:
     assert retry_after_seconds(header, NOW) == expected
+
+
+def test_a_body_of_many_pieces_arrives_whole_and_says_its_length() -> None:
+    payload = bytes(range(256)) * (PIECE_BYTES // 256 * 3) + b"the end"
+    backend = says(200)
+    sent = asyncio.run(posted(backend, payload))
+
+    assert sent == 200
+    ((_, headers, body),) = backend.seen
+    assert body == payload
+    assert headers["Content-Length"] == str(len(payload))
+
+
+def test_a_proxy_in_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = says(200)
+    sent = asyncio.run(posted(backend, b"x", through=monkeypatch))
+
+    assert sent == 200
+    assert [headers["Host"] for _, headers, _ in backend.seen] == ["far.invalid"]
+
+
+async def posted(backend: Backend, body: bytes, through: pytest.MonkeyPatch | None = None) -> int:
+    """Post `body` to `backend`; with `through`, ask it as the proxy to a host that is none."""
+    server = web.Server(backend.handle)
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    if through is not None:
+        through.setenv("http_proxy", address)
+        through.setenv("no_proxy", "")
+    config = OtlpHttpConfig.model_validate({"endpoint": address, "timeout": "20s"})
+    client = HttpClient(config, settings(Path("/nowhere")))
+    await client.start()
+    try:
+        url = "http://far.invalid/v1/traces" if through is not None else address
+        headers = {"Content-Type": "application/x-protobuf"}
+        return (await client.post(url, body, headers, BATCH.context)).status
+    finally:
+        await client.stop()
+        listener.close()
+        await server.shutdown(0.1)
