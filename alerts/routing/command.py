@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 import click
 
 from alerts.routing.count import counts
+from alerts.routing.crew import CREW_PATH, Crew, parse
 from alerts.routing.generator import CONFIG_PATH
 from alerts.routing.insert import read
 from alerts.routing.proof import PROOF, alert_labels
-from alerts.routing.simulate import deliveries, open_at
-from alerts.routing.table import table
+from alerts.routing.table import called, table
 from alerts.routing.tree import Routing
+from alerts.routing.who import Tree, answer
 from slo.plugin import Verdict
 
 PROBLEMS: Final = 1
@@ -60,18 +62,24 @@ def diff(old: Path, new: Path) -> None:
 
 @routes.command()
 @click.argument("directory", metavar="DIR", type=_TREE)
-@click.argument("labels", metavar="LABEL=VALUE...", nargs=-1, required=True)
+@click.argument("labels", metavar="[ALERT] LABEL=VALUE...", nargs=-1, required=True)
 @click.option(
     "--at", "moment", metavar="TIME", help="ISO 8601 with offset, say 2026-12-05T22:30+01:00."
 )
 def who(directory: Path, labels: tuple[str, ...], moment: str | None) -> None:
-    """Say who is told of an alert with these labels, now or at another time."""
-    stated = dict(_pair(text) for text in labels)
+    """Say who is told of an alert, now or at another time.
+
+    ALERT is the name of an alert of the tree, and stands for its labels; LABEL=VALUE adds to
+    them, or describes an alert that there is not. Told are the receiver and its team, by
+    what it is reached, when, and who is called next.
+    """
     when = _moment(moment)
-    routing = _read(directory)
-    for way in deliveries(routing, stated):
-        state = "" if open_at(routing, way, when) else ", but not at this time"
-        click.echo(f"{way.receiver} after {way.waits['group_wait']}{state}")
+    tree = Tree(_read(directory), _crews(directory), tuple(alert_labels(directory)))
+    for stated in _meant(tree, labels):
+        if "alertname" in stated:
+            click.echo(called(stated))
+        for line in answer(tree, stated, when):
+            click.echo(line)
 
 
 @routes.command()
@@ -127,6 +135,36 @@ def _read(directory: Path) -> Routing:
     except ValueError as error:
         msg = f"{config}: {error}"
         raise click.ClickException(msg) from error
+
+
+def _crews(directory: Path) -> tuple[Crew, ...]:
+    path = directory / CREW_PATH
+    if not path.is_file():  # a tree of an earlier version
+        return ()
+    try:
+        return parse(path.read_text("utf-8"))
+    except ValueError as error:
+        msg = f"{path}: {error}"
+        raise click.ClickException(msg) from error
+
+
+def _meant(tree: Tree, words: tuple[str, ...]) -> list[dict[str, str]]:
+    """The label sets that `words` stand for: one, or one for each tier of a named alert."""
+    stated = dict(_pair(word) for word in words if "=" in word)
+    names = [word for word in words if "=" not in word]
+    if not names:
+        return [stated]
+    (name, *more) = names
+    found = [each for each in tree.alerts if each["alertname"] == name]
+    if more or not found:
+        wrong = more[0] if more else name
+        near = get_close_matches(wrong, {each["alertname"] for each in tree.alerts}, 1)
+        hint = f"did you mean {near[0]}?" if near else "a label is written severity=page"
+        msg = f"not the name of an alert of this tree: {wrong!r}, {hint}"
+        raise click.BadParameter(msg)
+    # A tier is chosen by its own label; what only a series says is added.
+    fits = [each for each in found if all(each.get(k, v) == v for k, v in stated.items())]
+    return [{**each, **stated} for each in fits or found]
 
 
 def _pair(text: str) -> tuple[str, str]:

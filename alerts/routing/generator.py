@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Final
 
+from alerts.routing import crew
 from alerts.routing.build import routing
 from alerts.routing.check import check
+from alerts.routing.crew import CREW_PATH
 from alerts.routing.emit import render
 from alerts.routing.inhibit import alert_labels
 from alerts.routing.insert import clashes, inserted, reaching
@@ -29,14 +31,16 @@ class AlertmanagerGenerator:
         return (*check(compiled), *_base(compiled))
 
     def generate(self, compiled: Compiled) -> Iterable[OutputFile]:
-        """``alertmanager.yml`` and the template that it names."""
+        """``alertmanager.yml``, the template that it names, and who stands behind its receivers."""
         settings = compiled.project.settings
         base, version = settings.base.alertmanager, settings.alertmanager_version
         ours = routing(compiled)
         config = render(ours, version) if base is None else inserted(base, ours, version)
         template = files("alerts.routing").joinpath("fleetslo.tmpl").read_text("utf-8")
+        names = [receiver.name for receiver in ours.receivers]
         return (
             OutputFile(CONFIG_PATH, config),
+            OutputFile(CREW_PATH, crew.render(compiled.project, names)),
             OutputFile(TEMPLATE_PATH, template),
         )
 

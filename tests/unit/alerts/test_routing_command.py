@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from alerts.routing.command import routes
 from alerts.routing.generator import GENERATOR
-from slo.model import Compiled
-from tests.alert_projects import fleet
+from slo.model import Compiled, Maintenance
+from tests.alert_projects import fleet, place
 
 
 def written(folder: Path, compiled: Compiled) -> Path:
@@ -58,10 +58,75 @@ def test_who_is_told_at_night_depends_on_severity(tree: Path) -> None:
     assert "fleetslo-platform-page after 10s\n" in page.output
 
 
+def test_who_names_the_team_its_destinations_its_hours_and_whom_it_calls_next(tree: Path) -> None:
+    told = sloctl("who", tree, "QueueSlow", "--at", "2027-01-13T02:30+00:00").output.splitlines()
+
+    assert told == [
+        "QueueSlow ticket (platform)",
+        "fleetslo-audit after 0s",
+        "  for    a copy of everything",
+        "  who    Audit (ada)",
+        "  by     webhook http://127.0.0.1:9/audit",
+        "  when   at any hour; again every 4d",
+        "fleetslo-platform-ticket after 5m, but not at this time: it waits for working hours",
+        "  who    Platform (ada)",
+        "  by     webhook http://127.0.0.1:9/platform-ticket",
+        "  when   monday to friday 09:00 to 17:00 Europe/Berlin; again every 3d",
+        "  next   ada, then grace",
+        "silent while one of these fires: OrchestratorUnhealthy, OrchestratorUnhealthyEscalated",
+    ]
+
+
+def test_who_says_which_alert_escalates_by_itself(tree: Path) -> None:
+    told = sloctl("who", tree, "OrchestratorUnhealthy").output
+
+    assert (
+        "escalates by itself: OrchestratorUnhealthyEscalated tells "
+        "fleetslo-audit, fleetslo-core-engineering-page" in told
+    )
+
+
+def test_who_answers_for_each_tier_unless_one_is_chosen(tree: Path) -> None:
+    every = sloctl("who", tree, "AgentFleetActionSuccessBurn").output
+    one = sloctl("who", tree, "AgentFleetActionSuccessBurn", "slo_tier=trend").output
+
+    assert every.count("AgentFleetActionSuccessBurn ") == 5
+    assert one.count("AgentFleetActionSuccessBurn ") == 1
+
+
+def test_who_names_the_work_that_mutes_an_alert_at_that_time(tmp_path: Path) -> None:
+    planned = Maintenance(
+        "upgrade",
+        "an upgrade",
+        "platform",
+        "2026-12-05T22:00:00Z",
+        "2026-12-06T00:00:00Z",
+        {"service": "agent-fleet"},
+        (),
+        place(),
+    )
+    compiled = fleet()
+    compiled = replace(compiled, project=replace(compiled.project, maintenance=(planned,)))
+    tree = written(tmp_path / "planned", compiled)
+    told = sloctl("who", tree, "OrchestratorUnhealthy", "--at", "2026-12-05T23:00+00:00").output
+
+    assert "fleetslo-platform-page after 10s, but not at this time: maintenance upgrade" in told
+
+
+def test_who_shows_no_secret_of_a_destination(tmp_path: Path) -> None:
+    compiled = fleet("https://hooks.example.org/services/T0123456789ABCDEFGHIJ")
+    told = sloctl("who", written(tmp_path / "secret", compiled), "OrchestratorUnhealthy").output
+
+    assert "webhook https://hooks.example.org/... (the rest is a secret)" in told
+    assert "T0123456789" not in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("severity",), "not a label"),
+        (("OrchestratorUnhealty",), "did you mean OrchestratorUnhealthy?"),
+        (("QueueSlow", "AgentSilent"), "not the name of an alert of this tree"),
+        (("=page",), "not a label"),
         (("a=b", "--at", "soon"), "not a time"),
         (("a=b", "--at", "2027-01-13T02:30"), "needs its offset"),
     ],
