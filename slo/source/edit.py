@@ -19,6 +19,19 @@ _MAP: Final = "tag:yaml.org,2002:map"
 _WIDE: Final = 10_000
 
 
+class _Loader(yaml.SafeLoader):
+    """Lets an anchor be said again: an alias means the last one before it.
+
+    Source: YAML 1.2.2, section 7.1, "Alias Nodes": "anchors need not be unique".
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML leaves it untyped
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(getattr(event, "anchor", None), None)
+        return super().compose_node(parent, index)
+
+
 class Edit:
     """One document with a mapping at its root."""
 
@@ -39,7 +52,7 @@ class Edit:
             msg = f"{first.text}{where}"
             raise ValueError(msg)
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = yaml.compose(text, Loader=_Loader)
         except yaml.YAMLError as error:
             msg = f"not one YAML document: {' '.join(str(error).split())}"
             raise ValueError(msg) from error

@@ -87,6 +87,28 @@ def test_scalars_keep_the_spelling_of_the_file() -> None:
     assert "max_alerts: 010\n" in written(OWN)
 
 
+def test_an_anchor_that_is_said_twice_means_the_last_one_before_each_alias() -> None:
+    text = OWN.replace(
+        "    - match: {app: shop}\n", "    - match: &who {app: shop}\n      group_by: &by [app]\n"
+    ).replace(
+        "      continue: true\n",
+        "      continue: true\n      group_by: *by\n"
+        "    - match: &who {app: till}\n      receiver: shop\n"
+        "    - {match: *who, group_by: &by [till], receiver: mine}\n"
+        "    - {receiver: mine, group_by: *by}\n",
+    )
+    after = yaml.safe_load(written(text))["route"]["routes"][1:]
+
+    assert [each.get("match") for each in after] == [
+        {"app": "shop"},
+        None,
+        {"app": "till"},
+        {"app": "till"},
+        None,
+    ]
+    assert [each.get("group_by") for each in after] == [["app"], ["app"], None, ["till"], ["till"]]
+
+
 def test_ours_is_the_first_child_and_takes_our_alerts_only() -> None:
     found = read(written(OWN))
     (wrapper,) = found.root.routes
