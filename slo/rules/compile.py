@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from slo.model import AlertRule, Compiled, Project, RuleFile, RuleGroup, Slo
+from slo.model import AlertRule, Compiled, Project, RuleFile, RuleGroup, Settings, Slo
 from slo.rules.burn import burn_alerts, is_slow, signal_alerts
 from slo.rules.calendar import calendar_groups
 from slo.rules.operational import alert_rules, watchdog
@@ -34,7 +34,7 @@ def _file(project: Project, service: str) -> RuleFile:
         groups.extend(_own_groups(project))
     for slo in project.slos:
         if slo.service == service:
-            groups.extend(_slo_groups(project, slo))
+            groups.extend(slo_groups(project.settings, slo))
     groups.extend(_alert_groups(project, service))
     return RuleFile(service, tuple(groups))
 
@@ -45,8 +45,8 @@ def _own_groups(project: Project) -> tuple[RuleGroup, ...]:
     return (group, *calendar_groups(project))
 
 
-def _slo_groups(project: Project, slo: Slo) -> tuple[RuleGroup, RuleGroup]:
-    settings = project.settings
+def slo_groups(settings: Settings, slo: Slo) -> tuple[RuleGroup, RuleGroup]:
+    """The fast and the slow group of one SLO."""
     intervals = settings.intervals
     terms = Terms.of(slo)
     burns = burn_alerts(terms, settings)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from slo import names
-from slo.emit.proving.events import Events, Kinds, event_kinds, never_ends
+from slo.emit.proving.events import Kinds, event_kinds, never_ends
 from slo.emit.proving.linear import Raw
 from slo.emit.yaml import Value
 from slo.exact import decimal
@@ -88,7 +88,13 @@ class Feed:
         return dict.fromkeys(self._slo.by, group)
 
     def series(
-        self, phases: Sequence[Phase], group: str, *, step: int, errors: bool
+        self,
+        phases: Sequence[Phase],
+        group: str,
+        *,
+        step: int,
+        errors: bool,
+        more: Mapping[str, str] | None = None,
     ) -> list[Value]:
         """The input of one budget.
 
@@ -97,22 +103,24 @@ class Feed:
             group: One of `GROUPS`.
             step: Seconds between samples; phases last a multiple of it.
             errors: Whether the series that count bad events exist at all.
+            more: Further labels of raw series; recorded ones have none.
         """
         kinds = self._kinds[group]
         if kinds is None:
             return self._recorded(phases, group, step)
         used = (kinds.good, kinds.bad) if errors else (kinds.good,)
-        return self._counters(kinds, phases, used, step)
+        series = dict.fromkeys(raw for events in used for raw in events.growth)
+        named = {raw: _named(_labelled(raw, more)) for raw in series}
+        return self._counters(kinds, phases, named, step)
 
     def _counters(
-        self, kinds: Kinds, phases: Sequence[Phase], used: tuple[Events, ...], step: int
+        self, kinds: Kinds, phases: Sequence[Phase], named: Mapping[Raw, str], step: int
     ) -> list[Value]:
-        series = dict.fromkeys(raw for events in used for raw in events.growth)
         found: list[Value] = []
-        for raw in series:
+        for raw, series in named.items():
             good, bad = (each.growth.get(raw, Fraction(0)) for each in (kinds.good, kinds.bad))
             values = _grown(good, bad, self.worst, tuple(phases), step)
-            found.append({"series": _named(raw), "values": values})
+            found.append({"series": series, "values": values})
         return found
 
     def _recorded(self, phases: Sequence[Phase], group: str, step: int) -> list[Value]:
@@ -139,6 +147,10 @@ class Feed:
             }
             for name, levels in shown.items()
         ]
+
+
+def _labelled(raw: Raw, more: Mapping[str, str] | None) -> Raw:
+    return Raw(raw.metric, raw.labels | frozenset(more.items())) if more else raw
 
 
 @lru_cache(maxsize=256)

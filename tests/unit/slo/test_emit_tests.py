@@ -26,6 +26,7 @@ from slo.model import (
 )
 from slo.plugin import Verdict
 from slo.policy import PolicyName, PolicyOptions
+from slo.prove.links import PROOF as LINKS
 from slo.prove.promtool import PROOF
 from slo.rules import compile_project
 from tests.rule_projects import make_project, make_slo, promtool, write_tree
@@ -38,7 +39,7 @@ def written(folder: Path, compiled: Compiled) -> dict[str, list[dict[str, object
     write_tree(compiled, folder)
     return {
         file.name: yaml.safe_load(file.read_text())["tests"]
-        for file in sorted((folder / "prometheus/tests").glob("*.yaml"))
+        for file in sorted((folder / "prometheus/tests").glob("*.test.yaml"))
     }
 
 
@@ -191,6 +192,11 @@ MUTANTS = {
     "a lost signal told at once": of_alert(names.SIGNAL_LOST, hold=Duration(0)),
     "no ratio of six hours": without("slo:sli_error:ratio_rate6h"),
     "one tier less": without("slow"),
+    "an alert that joins the description": in_expr(
+        "> 0.25", "* on (slo_id) group_left () slo_info > 0.25", tier="outage"
+    ),
+    "a rate for each target": in_expr("sum by (agent)", "sum by (agent, relabelled)",
+                                      record="slo:sli_total:rate5m"),
 }  # fmt: skip
 
 
@@ -250,6 +256,54 @@ def test_what_cannot_be_derived_from_series_is_fed_as_recorded_rates(tmp_path: P
     assert "d_bucket" in series(raw)
     assert "slo:" not in series(raw)
     assert "slo:sli_errors:rate5m" in series(recorded)
+
+
+PLANNED = ((1_796_158_800, 1_796_162_400), (1_796_200_000, 1_796_201_000))
+
+
+@servers
+@pytest.mark.parametrize("name", ["multiwindow", "literal", "calendar", "groups", "latency"])
+def test_planned_work_is_proven_to_leave_the_budget_alone(name: str, tmp_path: Path) -> None:
+    slo = replace(CASES[name], excluded=PLANNED)
+    found = written(tmp_path, compile_project(make_project(slo)))
+
+    names_of = [test["name"] for test in found["fleet.excluded.test.yaml"]]
+    assert names_of == ["fleet-action-success: planned work"]
+    assert complaints(tmp_path) == ""
+
+
+FORGETS = {
+    "the window": (" * (1 - (time() >= bool 1200) * (time() < bool 2100))", ""),
+    "the minutes after it": ("bool 2100", "bool 1800"),
+    "that it ends": ("(time() < bool 2100)", "(time() < bool 9999)"),
+    "a zero": ("(1 - (time() >=", "((time() <"),
+}
+
+
+@servers
+@pytest.mark.parametrize("name", FORGETS)
+def test_rules_that_forget_planned_work_fail_the_tests(name: str, tmp_path: Path) -> None:
+    slo = replace(make_slo(), excluded=PLANNED)
+    write_tree(compile_project(make_project(slo)), tmp_path)
+    rules = tmp_path / "prometheus/tests/excluded/fleet.yaml"
+    assert FORGETS[name][0] in rules.read_text()
+    rules.write_text(rules.read_text().replace(*FORGETS[name]))
+
+    assert "FAILED" in complaints(tmp_path)
+
+
+def test_the_rules_of_planned_work_are_held_against_those_that_are_loaded(tmp_path: Path) -> None:
+    slo = replace(make_slo(), excluded=PLANNED)
+    write_tree(compile_project(make_project(slo)), tmp_path)
+
+    def broken() -> list[str]:
+        found = {result.name: result.detail for result in LINKS.run(tmp_path)}
+        return found["planned work is proven on the rules that are loaded"].splitlines()
+
+    assert broken() == []
+    loaded = tmp_path / "prometheus/rules/fleet.yaml"
+    loaded.write_text(loaded.read_text().replace("time() < bool 1796201300", "time() < bool 1 + 1"))
+    assert "slo:sli_total:rate5m in fleet-action-success:fast" in "".join(broken())
 
 
 def test_a_service_without_slos_has_nothing_to_test() -> None:
