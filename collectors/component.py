@@ -295,7 +295,6 @@ class Config(BaseModel):
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
-ConfigT_contra = TypeVar("ConfigT_contra", bound=Config, contravariant=True)
 
 
 class Meter(Protocol):
@@ -327,7 +326,7 @@ class Settings:
         signals: The kinds of pipeline that use the component.
         extensions: Built extensions by id, for `auth: {authenticator: id}`.
         data: Directory below which the component may keep files.
-        shelf: For processors whose items wait on disk; None for all other components.
+        shelf: For processors whose items wait on disk; None for all others.
     """
 
     component_id: str
@@ -352,12 +351,12 @@ class ProcessorFactory(Generic[ConfigT]):
     """Makes processors of one type.
 
     Attributes:
-        admission: It acts before the inbox (`memory_limiter`, `redaction`) and must lead
-            every pipeline of its receiver; `create` then returns a pass-through.
+        admission: It acts before the inbox and must lead every pipeline of its receiver;
+            `create` then returns a pass-through.
         gate: Makes what acts there; set if and only if `admission` is.
-        counts: Names of what a configuration counts: an item must meet each of them once,
-            so no two pipelines that it passes may both count one.
+        counts: What a configuration counts: no two pipelines that an item passes may both.
         drops: It leaves items out by decision; what `counts` must stand before it.
+        waits: Its items wait on disk: it gets a shelf, and what it makes is `Waiting`.
     """
 
     config: type[ConfigT]
@@ -367,6 +366,7 @@ class ProcessorFactory(Generic[ConfigT]):
     gate: Callable[[ConfigT, Settings], Gate] | None = None
     counts: Callable[[ConfigT], Sequence[str]] | None = None
     drops: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ the held log. Fits into 64 bits."""
 
 
 class Gone(Exception):  # noqa: N818 - says what happened to bytes
-    """What stood at a place cannot be read any more: damaged, or not pinned and trimmed."""
+    """What stood at a place cannot be read any more: damaged, or not pinned and trimmed.
+
+    Items that waited there are counted as ``lost``.
+    """
 
 
 class Shelf(Protocol):
@@ -82,7 +85,7 @@ class Waiting(Protocol):
         """Move what waits at lower offsets to the end of the held log.
 
         Called between two steps, when a segment is nearly all dead; the places change, and
-        nothing that is put out does.
+        nothing that is put out or counted does: what is gone stays where it is.
         """
         ...
 

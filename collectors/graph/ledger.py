@@ -29,7 +29,8 @@ class Ledger:
         sampled_out: Dropped by a sampler's decision.
         filtered: Dropped by a filter's condition.
         aggregated: Became part of another item.
-        lost: Held by a processor whose state could not be taken over.
+        lost: Held by a processor whose state could not be taken over, or on a disk that
+            damaged them.
     """
 
     entered: int = 0
@@ -56,7 +57,7 @@ class Ledger:
             setattr(self, field.name, int(values.get(field.name, 0)))
 
 
-COUNTED = frozenset({"made", "sampled_out", "filtered", "aggregated"})
+COUNTED = frozenset({"made", "sampled_out", "filtered", "aggregated", "lost"})
 
 
 class PipelineMeter:

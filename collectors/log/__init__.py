@@ -9,6 +9,7 @@ from collectors.log.disk import (
     write_atomically,
 )
 from collectors.log.log import Incomplete, Log, LogHooks
+from collectors.log.lookup import Damaged, Lookup
 from collectors.log.mark import Mark
 from collectors.log.reader import Reader
 from collectors.log.record import SIGNALS, Entry, Kind, Record, Totals, total_of
@@ -18,6 +19,7 @@ from collectors.log.store import LogFailed, LogFull, Store, StoreSettings
 
 __all__ = [
     "SIGNALS",
+    "Damaged",
     "Entry",
     "File",
     "FileSystem",
@@ -28,6 +30,7 @@ __all__ = [
     "LogFailed",
     "LogFull",
     "LogHooks",
+    "Lookup",
     "Mark",
     "NewerFormat",
     "Note",

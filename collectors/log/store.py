@@ -202,6 +202,23 @@ class Store:
             freed += oldest.size_bytes
         return freed
 
+    def cut(self, mark: Mark) -> None:
+        """Before the first append: let go of the records from `mark` on, for nobody needs them.
+
+        The next record gets the offset of the first of them. Raises OSError; doing it again
+        at the next start is what it takes.
+        """
+        if mark.end >= self.next_offset:
+            return
+        kept = [segment for segment in self._segments if segment.name.base < mark.end]
+        dropped = self._segments[len(kept) :]
+        if kept:
+            kept[-1] = replace(kept[-1], end=mark.end)
+        self._segments, self.next_offset, self.totals = kept, mark.end, mark.totals
+        for segment in dropped:
+            self._files.remove(self.directory / str(segment.name))
+        self.mark()
+
     def mark(self) -> None:
         """Promise, outside the segments, that the log has reached its end; raises OSError."""
         write_mark(self._files, self.directory, Mark(self.next_offset, self.totals, self.steady_ns))

@@ -58,6 +58,8 @@ AHEAD = "fleetslo_items_ahead_total"
 SAMPLING = "fleetslo_sampling_ratio"
 DISK_BUDGET = "fleetslo_disk_budget_bytes"
 STEP_FAILURES = "fleetslo_processor_failures_total"
+DECIDED_EARLY = "fleetslo_decided_early_total"
+DECISIONS_LEFT_OUT = "fleetslo_decisions_left_out_total"
 SLI_EVENTS = "fleetslo_sli_events_total"
 PROCESSOR_IN = "otelcol_processor_incoming_items"
 PROCESSOR_OUT = "otelcol_processor_outgoing_items"
@@ -128,6 +130,8 @@ _OURS = [
     _gauge(SAMPLING, "Items that left a pipeline per item that entered it.", "pipeline"),
     _gauge(DISK_BUDGET, "Bytes that all logs together may take."),
     _counter(STEP_FAILURES, "Records on which a component raised.", "component"),
+    _counter(DECIDED_EARLY, "Items decided on before their time for want of disk.", "pipeline"),
+    _counter(DECISIONS_LEFT_OUT, "Decisions that the decision log did not take in time."),
     _counter(
         "fleetslo_receiver_rejected_requests_total",
         "Requests that their sender was told never to send again.",

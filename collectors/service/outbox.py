@@ -17,8 +17,11 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
 
 
-class Abandoned(Exception):  # noqa: N818 - says what was decided
-    """The daemon is told to stop and the disk does not take what is left: replay will."""
+class Abandoned(BaseException):
+    """The daemon is told to stop and the disk does not take what is left: replay will.
+
+    Not an `Exception`: no component failed, and none may catch it.
+    """
 
 
 class Press:
@@ -56,7 +59,7 @@ class Press:
             self._entries = self._entries[self._durable :]
             if not self._entries:
                 return
-            _log.warning("the outbox does not take records: %s", self._failure)
+            _log.warning("the %s log does not take records: %s", self._log.name, self._failure)
             if self._abandon.wait(_RETRY_SECONDS):
                 raise Abandoned
             self._submit()

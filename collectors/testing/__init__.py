@@ -15,7 +15,13 @@ from collectors.testing.checks import (
     check_receiver,
     check_view,
 )
-from collectors.testing.doubles import MemoryHost, MemoryIntake, MemoryMeter, settings
+from collectors.testing.doubles import (
+    MemoryHost,
+    MemoryIntake,
+    MemoryMeter,
+    MemoryShelf,
+    settings,
+)
 from collectors.testing.samples import batch, logs_request, metrics_request, traces_request
 
 __all__ = [
@@ -24,6 +30,7 @@ __all__ = [
     "MemoryHost",
     "MemoryIntake",
     "MemoryMeter",
+    "MemoryShelf",
     "batch",
     "check_books",
     "check_exporter",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collectors.component import Context, Meter, Refused, Rejected, Settings, Signal
+from collectors.component import Batch, Context, Meter, Refused, Rejected, Settings, Signal
+from collectors.waiting import Gone, Place, Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,46 @@ class MemoryMeter:
 
 
 @dataclass(slots=True)
+class MemoryShelf:
+    """Keeps what is held in memory; an inbox record is there once it was placed.
+
+    Attributes:
+        payloads: By place.
+        decisions: What was noted.
+        held: Next offset in the held log.
+    """
+
+    payloads: dict[Place, bytes] = field(default_factory=dict[Place, bytes])
+    decisions: list[bytes] = field(default_factory=list[bytes])
+    held: int = 0
+
+    def place(self, batch: Batch) -> Place:
+        """The batch's own offset, else a place in the held log."""
+        if batch.origin is None:
+            return self.hold(batch.payload)
+        self.payloads[Place(batch.origin)] = batch.payload
+        return Place(batch.origin)
+
+    def hold(self, payload: bytes) -> Place:
+        """A new place in the held log."""
+        place, self.held = Place(-1 - self.held), self.held + 1
+        self.payloads[place] = payload
+        return place
+
+    def read(self, place: Place) -> bytes:
+        """What was put there, unless the test has taken it away."""
+        payload = self.payloads.get(place)
+        if payload is None:
+            msg = f"nothing stands at {place}"
+            raise Gone(msg)
+        return payload
+
+    def note(self, decision: bytes) -> None:
+        """Keep it."""
+        self.decisions.append(decision)
+
+
+@dataclass(slots=True)
 class MemoryHost:
     """A daemon that is ready or not, as the test says."""
 
@@ -109,6 +150,7 @@ def settings(
     component_id: str = "under_test",
     signals: Sequence[Signal] = tuple(Signal),
     meter: Meter | None = None,
+    shelf: Shelf | None = None,
 ) -> Settings:
     """Settings as the daemon makes them."""
-    return Settings(component_id, signals, meter or MemoryMeter(), data)
+    return Settings(component_id, signals, meter or MemoryMeter(), data, shelf=shelf)

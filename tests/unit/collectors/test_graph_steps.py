@@ -151,8 +151,8 @@ def test_a_processor_counts_what_it_drops_in_the_ledger_of_its_pipeline() -> Non
 
     assert ledger.filtered == 3
     assert ledger.imbalance(held=2) == 0
-    with pytest.raises(ValueError, match="got 'lost'"):
-        meter.add("fleetslo_items_total", 1, outcome="lost")
+    with pytest.raises(ValueError, match="got 'out'"):
+        meter.add("fleetslo_items_total", 1, outcome="out")
 
 
 def test_a_connector_has_books_of_its_own() -> None:
