@@ -4,6 +4,7 @@ from collectors.graph.codec import DeadWords, InboxWords, OutboxWords, Unreadabl
 from collectors.graph.control import (
     Configured,
     Control,
+    DecideEarly,
     Lost,
     Requeued,
     Restart,
@@ -22,6 +23,7 @@ __all__ = [
     "Configured",
     "Control",
     "DeadWords",
+    "DecideEarly",
     "Graph",
     "GraphError",
     "InboxWords",

@@ -40,6 +40,13 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class DecideEarly:
+    """The disk fills with what waits: the oldest is decided on until so few bytes wait."""
+
+    most_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Stands, after a repair, where records up to `until` (not with it) were damaged."""
 
@@ -54,7 +61,7 @@ class Requeued:
     letters: tuple[int, ...]
 
 
-Control = Tick | Configured | Skip | Restart | Lost | Requeued
+Control = Tick | Configured | Skip | Restart | DecideEarly | Lost | Requeued
 
 
 def control_entry(control: Control, steady_ns: int, wall_ns: int) -> Entry:
@@ -69,6 +76,8 @@ def control_entry(control: Control, steady_ns: int, wall_ns: int) -> Entry:
             words = {"control": "skip", "offset": offset}
         case Restart(reason):
             words = {"control": "restart", "why": reason}
+        case DecideEarly(most_bytes):
+            words = {"control": "decide_early", "most_bytes": most_bytes}
         case Lost(until, items):
             words = {"control": "lost", "until": until, "items": items}
         case Requeued(letters):
@@ -77,7 +86,7 @@ def control_entry(control: Control, steady_ns: int, wall_ns: int) -> Entry:
     return Entry(Kind.CONTROL, None, 0, steady_ns, wall_ns, meta, b"")
 
 
-def read_control(meta: bytes) -> Control:
+def read_control(meta: bytes) -> Control:  # noqa: PLR0911 - one for each control
     """The control that `meta` carries; raises Unreadable."""
     words = json.loads(meta)
     match words:
@@ -89,6 +98,8 @@ def read_control(meta: bytes) -> Control:
             return Skip(offset)
         case {"control": "restart", "why": str(reason)}:
             return Restart(reason)
+        case {"control": "decide_early", "most_bytes": int(most_bytes)}:
+            return DecideEarly(most_bytes)
         case {"control": "lost", "until": int(until), "items": [int(a), int(b), int(c)]}:
             return Lost(until, (a, b, c))
         case {"control": "requeued", "letters": [*letters]}:

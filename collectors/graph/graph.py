@@ -7,13 +7,15 @@ place in it is, with the record's offset, the output's identity.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from collectors.component import Batch, Emit, Processor, Signal
 from collectors.cumulative import Cumulative
 from collectors.graph.ledger import Ledger
 from collectors.graph.topology import Node, Wiring, order
+from collectors.waiting import Waiting
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +23,9 @@ LEDGER = "ledger/"
 PROCESSOR = "processor/"
 CONNECTOR = "connector/"
 CONNECTOR_LEDGER = "connector-ledger/"
+
+Act = Callable[[Processor, Emit], None]
+"""What a component does of itself, before it is given anything."""
 
 
 class StepFailed(Exception):  # noqa: N818 - says what happened to a step
@@ -103,6 +108,12 @@ class Graph:
             for receiver in wiring.receivers:
                 key = (receiver, wiring.signal)
                 self._entries[key] = (*self._entries.get(key, ()), name)
+        self._waiting = [
+            (name, processor)
+            for name, pipeline in self._pipelines.items()
+            for _, processor in pipeline.processors
+            if isinstance(processor, Waiting)
+        ]
 
     @property
     def pipelines(self) -> Mapping[str, Pipeline]:
@@ -123,14 +134,31 @@ class Graph:
         run = _Run(self, batch.payload)
         for name in entries:
             run.enter(name, batch)
-        run.go(None)
+        run.go()
         return run.outputs
 
     def tick(self, steady_ns: int) -> list[Output]:
         """Let those act whose deadline is at or before `steady_ns`; raises StepFailed."""
         run = _Run(self)
-        run.go(steady_ns)
+        run.go(partial(_tick, steady_ns))
         return run.outputs
+
+    def decide_early(self, most_bytes: int, steady_ns: int) -> list[Output]:
+        """Let at most `most_bytes` wait in all, of each processor the same share.
+
+        Raises:
+            StepFailed: A component raised; `restore` before the next step.
+        """
+        sizes = {id(processor): processor.waiting_bytes() for _, processor in self._waiting}
+        total = max(1, sum(sizes.values()))
+        limits = {which: most_bytes * size // total for which, size in sizes.items()}
+        run = _Run(self)
+        run.go(partial(_decide_early, limits, steady_ns))
+        return run.outputs
+
+    def waiting(self) -> Sequence[tuple[str, Waiting]]:
+        """Pipeline and processor of all whose items wait on disk."""
+        return self._waiting
 
     def next_deadline(self) -> int | None:
         """Steady time at which a tick is wanted first; None while nothing waits."""
@@ -259,27 +287,27 @@ class _Run:
         self._graph.pipelines[pipeline].ledger.entered += batch.items
         self._waiting.setdefault(pipeline, []).append(batch)
 
-    def go(self, steady_ns: int | None) -> None:
-        """Run every node once, in order; with a time, let it tick first."""
+    def go(self, act: Act | None = None) -> None:
+        """Run every node once, in order; let each component `act` before it is given more."""
         for node in self._graph.nodes():
             if node.is_connector:
-                self._run_connector(node.name, steady_ns)
+                self._run_connector(node.name, act)
             else:
-                self._run_pipeline(node.name, steady_ns)
+                self._run_pipeline(node.name, act)
 
-    def _run_pipeline(self, name: str, steady_ns: int | None) -> None:
+    def _run_pipeline(self, name: str, act: Act | None) -> None:
         waiting = self._waiting.pop(name, ())
-        if not waiting and steady_ns is None:
+        if not waiting and act is None:
             return
         pipeline = self._graph.pipelines[name]
         emits = self._emits(name, pipeline)
-        if steady_ns is not None:
+        if act is not None:
             for (identity, processor), emit in zip(pipeline.processors, emits[1:], strict=True):
-                _tick(identity, processor, steady_ns, emit)
+                _guarded(act, identity, processor, emit)
         for batch in waiting:
             emits[0](batch)
 
-    def _run_connector(self, name: str, steady_ns: int | None) -> None:
+    def _run_connector(self, name: str, act: Act | None) -> None:
         connector, ledger = self._graph.connector(name), self._graph.ledger(name)
 
         def emit(batch: Batch) -> None:
@@ -287,8 +315,8 @@ class _Run:
             for pipeline in self._graph.fed_by(name, batch.signal):
                 self.enter(pipeline, batch)
 
-        if steady_ns is not None:
-            _tick(name, connector, steady_ns, emit)
+        if act is not None:
+            _guarded(act, name, connector, emit)
         for batch in self._for_connector.pop(name, ()):
             ledger.entered += batch.items
             _step(name, connector, batch, emit)
@@ -333,13 +361,25 @@ def _step(identity: str, processor: Processor, batch: Batch, emit: Emit) -> None
         raise StepFailed(identity) from error
 
 
-def _tick(identity: str, processor: Processor, steady_ns: int, emit: Emit) -> None:
-    deadline = processor.next_deadline()
-    if deadline is None or deadline > steady_ns:
-        return
+def _guarded(act: Act, identity: str, processor: Processor, emit: Emit) -> None:
     try:
-        processor.tick(steady_ns, emit)
+        act(processor, emit)
     except StepFailed:
         raise
     except Exception as error:
         raise StepFailed(identity) from error
+
+
+def _tick(steady_ns: int, processor: Processor, emit: Emit) -> None:
+    deadline = processor.next_deadline()
+    if deadline is not None and deadline <= steady_ns:
+        processor.tick(steady_ns, emit)
+
+
+def _decide_early(
+    limits: Mapping[int, int], steady_ns: int, processor: Processor, emit: Emit
+) -> None:
+    """Let `processor` decide until no more bytes wait than `limits` has for its identity."""
+    most_bytes = limits.get(id(processor))
+    if most_bytes is not None and isinstance(processor, Waiting):
+        processor.decide_early(most_bytes, steady_ns, emit)

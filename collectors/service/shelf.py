@@ -99,10 +99,11 @@ class DiskShelf:
     def read(self, place: Place) -> bytes:
         """See `Shelf.read`."""
         if place >= 0:
-            log, lookup, offset, floor = self._parts.inbox, self._inbox, place, self.floor.inbox
+            offset, floor = int(place), self.floor.inbox
+            log, lookup = self._parts.inbox, self._inbox
         else:
-            log, lookup, offset = self._parts.held, self._held, -1 - place
-            floor = self.floor.held
+            offset, floor = -1 - place, self.floor.held
+            log, lookup = self._parts.held, self._held
             if (payload := self._unsafe.get(offset)) is not None:
                 return payload
         if offset < floor:
