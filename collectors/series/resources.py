@@ -28,9 +28,26 @@ class Resources:
         """The number of each resource row of a request."""
         spots = slices(scanned, scanned.resources, (_RESOURCE,))[0]
         coded = texts(scanned, spots)
-        found = [self._number(value, steady_ns) for value in coded.values]
+        found = [self.number(value, steady_ns) for value in coded.values]
         numbers: Longs = np.array(found, np.int64)[coded.codes]
         return numbers
+
+    def number(self, value: bytes, steady_ns: int) -> int:
+        """The number of a serialized resource, seen at `steady_ns`."""
+        resource = Resource.FromString(value)
+        kept = [
+            item.SerializeToString(deterministic=True)
+            for item in resource.attributes
+            if not self._key_attributes or item.key in self._key_attributes
+        ]
+        key = b"".join(sorted(kept))
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self._next
+            self._whole[number] = value
+            self._next += 1
+        self._seen_ns[number] = steady_ns
+        return number
 
     def whole(self, number: int) -> bytes:
         """The resource, serialized, as it was seen first."""
@@ -70,19 +87,3 @@ class Resources:
         self._numbers = {key.encode("latin-1"): int(of) for key, of, _, _ in known}
         self._whole = {int(of): whole.encode("latin-1") for _, of, whole, _ in known}
         self._seen_ns = {int(of): int(seen_ns) for _, of, _, seen_ns in known}
-
-    def _number(self, value: bytes, steady_ns: int) -> int:
-        resource = Resource.FromString(value)
-        kept = [
-            item.SerializeToString(deterministic=True)
-            for item in resource.attributes
-            if not self._key_attributes or item.key in self._key_attributes
-        ]
-        key = b"".join(sorted(kept))
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = self._next
-            self._whole[number] = value
-            self._next += 1
-        self._seen_ns[number] = steady_ns
-        return number

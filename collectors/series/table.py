@@ -15,11 +15,8 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from collectors.graph import pack, unpack
-from collectors.series.keys import Groups, Key
+from collectors.series.keys import OVERFLOW, Groups, Key
 from collectors.wire.kernel import Longs, Words
-
-OVERFLOW: Final[Key] = (b"otel.metric.overflow",)
-"""The key of the series that takes what is beyond the limit; no dimension's value is this."""
 
 Exemplar: TypeAlias = tuple[int, int, bytes, bytes]
 """Duration and end in nanoseconds, trace id, span id."""

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collectors.connectors.spanmetrics.config import (
     SERVICE,
@@ -17,7 +16,7 @@ from collectors.connectors.spanmetrics.config import (
     STATUS_CODE,
     DimensionConfig,
 )
-from collectors.series import Groups, Key, text_value
+from collectors.series import Groups, Key, combined, text_value
 from collectors.wire.kernel import Longs, Octets, Words
 from collectors.wire.scan import Coded, Scan
 from collectors.wire.spans import (
@@ -33,7 +32,6 @@ from collectors.wire.spans import (
     trace_ids,
 )
 
-_ROOM: Final = 2**62
 _KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 _STATUSES: Final = ("UNSET", "OK", "ERROR")
 
@@ -118,7 +116,7 @@ class Spans:
 def group(spans: Spans, dimensions: Sequence[DimensionConfig | str]) -> Groups:
     """Part the spans by resource and by the values of `dimensions`."""
     columns = [spans.column(dimension) for dimension in dimensions]
-    codes = _combined([spans.resources, *(column.codes for column in columns)])
+    codes = combined([spans.resources, *(column.codes for column in columns)])
     _, first, of_span = np.unique(codes, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty(len(order), np.int64)
@@ -128,17 +126,6 @@ def group(spans: Spans, dimensions: Sequence[DimensionConfig | str]) -> Groups:
     keys: list[Key] = list(zip(*parts, strict=True)) if parts else [()] * len(leaders)
     rows = spans.resources[leaders].tolist()
     return Groups(place[of_span], tuple(zip(rows, keys, strict=True)))
-
-
-def _combined(columns: Sequence[Longs]) -> NDArray[np.int64]:
-    """One number for each combination of codes; codes begin at -1."""
-    combined = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        width = int(column.max(initial=-1)) + 2
-        if int(combined.max(initial=0)) >= _ROOM // width:
-            combined = np.unique(combined, return_inverse=True)[1]
-        combined = combined * width + (column + 1)
-    return combined
 
 
 def _numbered(numbers: Words, values: tuple[bytes, ...]) -> Column:

@@ -9,7 +9,6 @@ from typing import Final
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
     HistogramDataPoint,
@@ -20,10 +19,9 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from collectors.connectors.spanmetrics.config import CUMULATIVE, UNITS_NS, SpanMetricsConfig
-from collectors.series import OVERFLOW, Key, Resources, Series
+from collectors.series import Resources, Series, attributes_of
 
 SCOPE: Final = "spanmetricsconnector"
-_OVERFLOW_KEY: Final = "otel.metric.overflow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Emitter:
                 metric.sum.aggregation_temporality = self._temporality
             metric.sum.data_points.append(
                 NumberDataPoint(
-                    attributes=_attributes(family.dimensions, of.key),
+                    attributes=attributes_of(family.dimensions, of.key),
                     start_time_unix_nano=of.began_ns,
                     time_unix_nano=wall_ns,
                     as_int=of.calls,
@@ -94,7 +92,7 @@ class Emitter:
 
     def _point(self, of: Series, dimensions: Sequence[str], wall_ns: int) -> HistogramDataPoint:
         point = HistogramDataPoint(
-            attributes=_attributes(dimensions, of.key),
+            attributes=attributes_of(dimensions, of.key),
             start_time_unix_nano=of.began_ns,
             time_unix_nano=wall_ns,
             count=of.calls,
@@ -110,13 +108,3 @@ class Emitter:
                 span_id=span_id,
             )
         return point
-
-
-def _attributes(dimensions: Sequence[str], key: Key) -> list[KeyValue]:
-    if key == OVERFLOW:
-        return [KeyValue(key=_OVERFLOW_KEY, value=AnyValue(bool_value=True))]
-    return [
-        KeyValue(key=name, value=AnyValue.FromString(value))
-        for name, value in zip(dimensions, key, strict=True)
-        if value is not None
-    ]
