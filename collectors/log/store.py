@@ -198,6 +198,8 @@ class Store:
                 break
             self._files.remove(self.directory / str(oldest.name))
             with self._shape:
+                if self._segments[:1] != [oldest]:
+                    continue  # somebody else trimmed meanwhile
                 del self._segments[0]
             freed += oldest.size_bytes
         return freed

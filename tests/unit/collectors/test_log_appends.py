@@ -169,6 +169,27 @@ def test_a_record_longer_than_a_segment_gets_one_of_its_own() -> None:
     log.close()
 
 
+def test_two_who_trim_at_once_forget_no_segment() -> None:
+    disk = SimDisk()
+    store = Store(disk, DIRECTORY, StoreSettings(segment_bytes=500))
+    for number in range(20):
+        store.append([entry(number)])
+    before = {str(segment.name) for segment in store.segments()}
+
+    def fault(operation: str, _: str) -> None:
+        if operation == "remove":
+            disk.fault = lambda _operation, _name: None
+            store.trim(4, 1 << 62)
+
+    disk.fault = fault
+    store.trim(4, 1 << 62)
+
+    left = {name for name in before if DIRECTORY / name in disk.names_now}
+    assert {str(segment.name) for segment in store.segments()} == left
+    assert len(left) < len(before)
+    store.close()
+
+
 def test_a_mark_that_is_damaged_is_none() -> None:
     disk = SimDisk()
     mark = Mark(5, (1, 2, 3), 7)
