@@ -80,12 +80,12 @@ class Budget:
         self._free = free
         self._lock = threading.Lock()
         self._waiting_bytes = 0
+        self._reserved_bytes = 0
 
     @property
     def used_bytes(self) -> int:
         """Bytes taken or promised."""
-        with self._lock:
-            promised = self._waiting_bytes * self._copies
+        promised = self._promised_bytes()
         kept = max(self._dead.size_bytes, self._dead_limit) if self._dead is not None else 0
         return promised + kept + sum(log.size_bytes for log in self._logs)
 
@@ -112,9 +112,16 @@ class Budget:
     def _fits(self, wanted_bytes: int, limit_bytes: float) -> bool:
         if self.used_bytes + wanted_bytes > limit_bytes:
             return False
+        return self._free is None or self._promised_bytes() + wanted_bytes <= self._free()
+
+    def _promised_bytes(self) -> int:
+        """Room in the outbox that is promised."""
         with self._lock:
-            promised = self._waiting_bytes * self._copies
-        return self._free is None or promised + wanted_bytes <= self._free()
+            return self._waiting_bytes * self._copies + self._reserved_bytes
+
+    def excess_bytes(self) -> int:
+        """Bytes to be freed, as soon as can be, of what is kept for convenience only."""
+        return max(0, self.used_bytes - int(self.limit_bytes * PRESSED_SHARE))
 
     def is_pressed(self) -> bool:
         """Whether more than half of the budget is used."""
@@ -128,6 +135,11 @@ class Budget:
         """A request was accepted: its outputs will need room."""
         with self._lock:
             self._waiting_bytes += size_bytes
+
+    def reserve(self, size_bytes: int) -> None:
+        """So many bytes wait in processors in all: each may go to the outbox once."""
+        with self._lock:
+            self._reserved_bytes = size_bytes
 
     def settle(self, size_bytes: int) -> None:
         """A request went through the graph: its outputs are in the outbox."""
