@@ -5,29 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from collectors.component import (
-    Config,
-    ConnectorFactory,
     ExporterFactory,
     ExtensionFactory,
-    ProcessorFactory,
     ReceiverFactory,
 )
 from collectors.config.model import Component, Loaded, Pipeline
+from collectors.config.recipe import factory_of, graph_plan, rebuilt, recipe, used_ids
 from collectors.config.registry import Kind
 from collectors.extensions.file_storage import FileStorageConfig
 from collectors.net.fields import SECOND, DestinationConfig
 from collectors.processors.batch import BatchConfig
 from collectors.service.plan import (
-    ConnectorPlan,
     Durability,
     ExporterPlan,
     ExtensionPlan,
     OnFull,
     PipelinePlan,
-    ProcessorPlan,
     QueueSettings,
     ReceiverPlan,
     ServicePlan,
@@ -41,11 +37,9 @@ _ONE_TRY: Final = 0.001
 
 def plan(loaded: Loaded) -> ServicePlan:
     """The plan of a configuration; components that no pipeline mentions are left out."""
-    used = {
-        component_id
-        for pipeline in loaded.pipelines
-        for component_id in (*pipeline.receivers, *pipeline.processors, *pipeline.exporters)
-    }
+    used = used_ids(loaded)
+    components = [item for item in loaded.components.values() if item.component_id in used]
+    graph = graph_plan(components, {of.name: _pipeline(of) for of in loaded.pipelines})
     address = loaded.telemetry.address()
     return ServicePlan(
         receivers={
@@ -53,16 +47,8 @@ def plan(loaded: Loaded) -> ServicePlan:
             for item in loaded.of(Kind.RECEIVERS)
             if item.component_id in used
         },
-        processors={
-            item.component_id: _processor(item)
-            for item in loaded.of(Kind.PROCESSORS)
-            if item.component_id in used
-        },
-        connectors={
-            item.component_id: _connector(item)
-            for item in loaded.of(Kind.CONNECTORS)
-            if item.component_id in used
-        },
+        processors=graph.processors,
+        connectors=graph.connectors,
         exporters={
             item.component_id: _exporter(item, loaded)
             for item in loaded.of(Kind.EXPORTERS)
@@ -71,12 +57,14 @@ def plan(loaded: Loaded) -> ServicePlan:
         extensions={
             name: _extension(loaded.components[Kind.EXTENSIONS, name]) for name in loaded.extensions
         },
-        pipelines={pipeline.name: _pipeline(pipeline) for pipeline in loaded.pipelines},
+        pipelines=graph.pipelines,
         storage=storage(loaded),
         telemetry=TelemetrySettings(
             metrics_host=address[0] if address else None,
             metrics_port=address[1] if address else 0,
         ),
+        recipe=recipe(loaded),
+        rebuild=rebuilt,
         fingerprint=hashlib.sha256(loaded.canonical.encode()).hexdigest(),
     )
 
@@ -110,28 +98,17 @@ def _pipeline(pipeline: Pipeline) -> PipelinePlan:
 
 
 def _receiver(item: Component) -> ReceiverPlan:
-    factory = _of(item, ReceiverFactory)
+    factory = factory_of(item, ReceiverFactory)
     return ReceiverPlan(create=partial(factory.create, item.config))
 
 
-def _processor(item: Component) -> ProcessorPlan:
-    factory = _of(item, ProcessorFactory)
-    gate = partial(factory.gate, item.config) if factory.gate is not None else None
-    return ProcessorPlan(create=partial(factory.create, item.config), gate=gate)
-
-
-def _connector(item: Component) -> ConnectorPlan:
-    factory = _of(item, ConnectorFactory)
-    return ConnectorPlan(create=partial(factory.create, item.config))
-
-
 def _extension(item: Component) -> ExtensionPlan:
-    factory = _of(item, ExtensionFactory)
+    factory = factory_of(item, ExtensionFactory)
     return ExtensionPlan(create=partial(factory.create, item.config))
 
 
 def _exporter(item: Component, loaded: Loaded) -> ExporterPlan:
-    factory = _of(item, ExporterFactory)
+    factory = factory_of(item, ExporterFactory)
     create = partial(factory.create, item.config)
     if not isinstance(item.config, DestinationConfig):
         return ExporterPlan(create=create)
@@ -173,21 +150,3 @@ def _queue(config: DestinationConfig, batches: list[BatchConfig]) -> QueueSettin
         linger_seconds=max((batch.timeout for batch in batches), default=0) / SECOND,
         on_full=OnFull(queue.on_full),
     )
-
-
-FactoryT = TypeVar(
-    "FactoryT",
-    ReceiverFactory[Config],
-    ProcessorFactory[Config],
-    ConnectorFactory[Config],
-    ExporterFactory[Config],
-    ExtensionFactory[Config],
-)
-
-
-def _of(item: Component, kind: type[FactoryT]) -> FactoryT:
-    """The factory of `item`, which the registry has found to be of its kind."""
-    if not isinstance(item.factory, kind):
-        msg = f"{item.component_id} has a {type(item.factory).__name__}"
-        raise TypeError(msg)
-    return item.factory

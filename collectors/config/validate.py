@@ -54,14 +54,19 @@ def build(
 
     A block that is written without a value (``grpc:``) means the block with its defaults.
     """
-    value = _with_blocks(model, plain(_at(root, path)))
     try:
-        return model.model_validate({} if value is None else value)
+        return built(model, plain(_at(root, path)))
     except ValidationError as failure:
         problems.extend(
             _located(model, root, path, detail) for detail in failure.errors(include_url=False)
         )
         return None
+
+
+def built(model: type[ModelT], value: Plain) -> ModelT:
+    """The model of a value without places; raises pydantic's ValidationError."""
+    filled = _with_blocks(model, value)
+    return model.model_validate({} if filled is None else filled)
 
 
 def _at(node: source.Node, path: Path) -> source.Node:

@@ -15,10 +15,11 @@ from collectors.net.serve import PageServer
 from collectors.service.books import Books
 from collectors.service.budget import Budget
 from collectors.service.clock import Clock
-from collectors.service.components import Components, Maker
+from collectors.service.components import Components, Maker, rebuild
 from collectors.service.courier import Courier, CourierParts
 from collectors.service.duplicates import Known
 from collectors.service.engine import Engine, EngineParts
+from collectors.service.eras import Course, Kept, chart
 from collectors.service.intake import Admission, Door, ReceiverIntake
 from collectors.service.keeper import Keeper, KeeperParts
 from collectors.service.meter import SelfMeter
@@ -90,6 +91,7 @@ class Assembly:
         self._engine: Engine | None = None
         self._courier: Courier | None = None
         self._door: Door | None = None
+        self._course = Course()
         self._receivers: list[Receiver] = []
         self._extensions: list[Extension] = []
         self.server: PageServer | None = None
@@ -108,10 +110,10 @@ class Assembly:
         await self._serve_metrics()
         engine = self._engine = self._make_engine(await asyncio.to_thread(self._look_through))
         courier = self._courier = self._make_courier(engine)
-        self._watch(courier)
+        self._watch(courier, engine)
         await courier.start()
         engine.start()
-        admission = self._make_admission()
+        admission = self._make_admission(engine)
         self._door = Door(admission)
         for name, plan in self._around.plan.receivers.items():
             gates = self.components.gates.get(name, ())
@@ -180,7 +182,6 @@ class Assembly:
                 files=storage.state,
                 clock=around.clock,
                 retain_seconds=around.plan.storage.retain_seconds,
-                fingerprint=around.fingerprint,
                 snapshot=storage.snapshot,
                 last=storage.last,
             )
@@ -199,7 +200,9 @@ class Assembly:
 
     def _make_stepper(self) -> Stepper:
         around, storage = self._around, self._around.storage
-        beginning = self._keeper.begin(deaths(storage, around.clock), self._saved)
+        skips = deaths(storage, around.clock)
+        course = self._course = self._chart()
+        beginning = self._keeper.begin(skips, self._saved, course)
         parts = StepperParts(
             graph=self.components.graph,
             views=self.components.views,
@@ -215,10 +218,26 @@ class Assembly:
             has_dead_room=self._budget.has_dead_room,
             shares=self._shares,
             next_output=storage.outbox.end,
+            fingerprint=around.fingerprint,
+            course=course,
         )
         stepper = Stepper(parts, beginning)
         stepper.publish(beginning.offset)
         return stepper
+
+    def _chart(self) -> Course:
+        """Under what the records are replayed that are found in the inbox."""
+        around, storage = self._around, self._around.storage
+        snapshot = storage.snapshot
+        present = Kept(around.fingerprint, around.plan.recipe, frozenset(self.components.views))
+        return chart(
+            storage.inbox,
+            snapshot.inbox.end if snapshot is not None else storage.inbox.first_offset,
+            snapshot.fingerprint if snapshot is not None else None,
+            present,
+            storage.state,
+            partial(rebuild, around.plan, around.version, around.meter),
+        )
 
     def _make_engine(self, stepper: Stepper) -> Engine:
         around, storage = self._around, self._around.storage
@@ -234,6 +253,7 @@ class Assembly:
                 clock=around.clock,
                 fingerprint=around.plan.fingerprint,
                 version=around.version,
+                is_announced=self._course.is_announced,
                 unproven=self._unproven(),
                 proven=self._proven,
                 ready=partial(around.ready, self.components),
@@ -280,7 +300,7 @@ class Assembly:
             )
         )
 
-    def _make_admission(self) -> Admission:
+    def _make_admission(self, engine: Engine) -> Admission:
         around = self._around
         return Admission(
             inbox=around.storage.inbox,
@@ -290,15 +310,16 @@ class Assembly:
             clock=around.clock,
             meter=around.meter,
             mailbox=around.mailbox,
+            is_open=lambda: engine.is_announced,
         )
 
-    def _watch(self, courier: Courier) -> None:
+    def _watch(self, courier: Courier, engine: Engine) -> None:
         around, storage = self._around, self._around.storage
         watched = Watched(
             books=around.books,
             budget=self._budget,
             clock=around.clock,
-            graph=self.components.graph,
+            graph=lambda: engine.graph,
             logs=(storage.inbox, storage.outbox, storage.dead),
             destinations=courier.destinations,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
@@ -18,6 +18,7 @@ from collectors.component import (
     View,
 )
 from collectors.graph import Graph, Ledger, Pipeline, PipelineMeter, Wiring, reach
+from collectors.service.eras import Kept
 from collectors.service.plan import PipelinePlan, ServicePlan
 from collectors.service.selfmetrics import signals_of
 
@@ -67,12 +68,9 @@ class Maker:
             extensions=self._extensions,
         )
 
-    def make(self) -> Components:
-        """Make all; raises what a factory raises."""
+    def graph(self) -> tuple[Graph, tuple[PipelineMeter, ...]]:
+        """Pipelines, processors and connectors, and their meters; raises what a factory raises."""
         plan = self._plan
-        for name, extension in plan.extensions.items():
-            self._extensions[name] = extension.create(self.settings(name))
-        made = {name: of.create(self.settings(name)) for name, of in plan.exporters.items()}
         meters: list[PipelineMeter] = []
         pipelines = {
             name: self._pipeline(pipeline, meters) for name, pipeline in plan.pipelines.items()
@@ -82,15 +80,24 @@ class Maker:
         for name, of in plan.connectors.items():
             meters.append(meter := PipelineMeter(ledgers[name], self._meter))
             connectors[name] = of.create(self.settings(name, meter=meter))
-        wirings = {name: pipeline.wiring for name, pipeline in pipelines.items()}
+        return Graph(pipelines, connectors, ledgers), tuple(meters)
+
+    def make(self) -> Components:
+        """Make all; raises what a factory raises."""
+        plan = self._plan
+        for name, extension in plan.extensions.items():
+            self._extensions[name] = extension.create(self.settings(name))
+        made = {name: of.create(self.settings(name)) for name, of in plan.exporters.items()}
+        graph, meters = self.graph()
+        wirings = {name: pipeline.wiring for name, pipeline in graph.pipelines.items()}
         return Components(
             extensions=dict(self._extensions),
-            graph=Graph(pipelines, connectors, ledgers),
-            meters=tuple(meters),
+            graph=graph,
+            meters=meters,
             exporters={name: of for name, of in made.items() if _is_exporter(of)},
             views={name: of for name, of in made.items() if _is_view(of)},
             gates=self._gates(),
-            copies=max((reach(wirings, connectors, r) for r in plan.receivers), default=0),
+            copies=max((reach(wirings, plan.connectors, r) for r in plan.receivers), default=0),
         )
 
     def _pipeline(self, plan: PipelinePlan, meters: list[PipelineMeter]) -> Pipeline:
@@ -121,6 +128,32 @@ class Maker:
 
     def _data(self, identity: str) -> Path:
         return self._plan.storage.directory / COMPONENTS / identity.replace("/", "-")
+
+
+def rebuild(
+    plan: ServicePlan, version: str, meter: Meter, kept: Kept
+) -> tuple[Graph, tuple[PipelineMeter, ...]]:
+    """The graph of a configuration that was kept; raises whatever makes that impossible."""
+    of = kept.fingerprint.rpartition("/")[2]
+    if of != version:
+        msg = f"it was run by version {of} of the software, this is {version}"
+        raise ValueError(msg)
+    if plan.rebuild is None:
+        msg = "this plan cannot be made from a recipe"
+        raise ValueError(msg)
+    found = plan.rebuild(kept.recipe)
+    return Maker(
+        replace(
+            plan,
+            receivers={},
+            exporters={},
+            extensions={},
+            processors=found.processors,
+            connectors=found.connectors,
+            pipelines=found.pipelines,
+        ),
+        meter,
+    ).graph()
 
 
 def _is_view(made: Exporter | View) -> TypeGuard[View]:

@@ -40,6 +40,7 @@ class EngineParts:
     """What the engine works with.
 
     Attributes:
+        is_announced: Whether the inbox says already under what it is processed from its end on.
         unproven: Why the counters' past cannot be proven, as far as is known at start.
         proven: Called once the graph was told so, durably.
         ready: Called once, when the inbox as found at start is through.
@@ -56,6 +57,7 @@ class EngineParts:
     clock: Clock
     fingerprint: str
     version: str
+    is_announced: bool
     unproven: str
     proven: Callable[[], None]
     ready: Callable[[], None]
@@ -74,6 +76,7 @@ class Engine:
         self._found_end, self._found_totals = parts.inbox.end, parts.inbox.totals
         self._caught_up_at = self._found_end
         self._is_ready = False
+        self._is_announced = parts.is_announced
         self._tick_wanted = False
         self._unproven = parts.unproven
         self._restart_wanted = False
@@ -82,10 +85,19 @@ class Engine:
 
     def start(self) -> None:
         """Begin with what the inbox holds."""
-        if self._parts.keeper.is_new_configuration:
-            self._append_control(Configured(self._parts.fingerprint, self._parts.version))
+        self._announce()
         self._parts.inbox.listen(self._wake.set)
         self._thread.start()
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that the next record passes through."""
+        return self._parts.stepper.graph
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether the inbox says under what it is processed; before, nothing may be taken."""
+        return self._is_announced
 
     def is_settled(self) -> bool:
         """Whether everything that was given out is in the outbox, for now."""
@@ -141,7 +153,9 @@ class Engine:
             stepper.publish(reader.offset)
             self._press.put(entries)
             self._parts.budget.settle(self._promised_bytes(records))
-        if not self._is_ready and reader.offset >= self._caught_up_at:
+        self._announce()
+        has_caught_up = self._is_announced and reader.offset >= self._caught_up_at
+        if not self._is_ready and has_caught_up:
             self._caught_up(reader.offset)
         elif records and self._is_ready:
             stepper.show_totals()
@@ -157,6 +171,16 @@ class Engine:
                 return False
             self._wake.wait(self._patience_seconds())
         return not self._abandon.is_set()
+
+    def _announce(self) -> None:
+        """Tell the graph under what records are taken from here on."""
+        if self._is_announced:
+            return
+        parts = self._parts
+        control = Configured(parts.fingerprint, parts.version)
+        self._is_announced = self._append_control(control)
+        if self._is_announced:
+            self._caught_up_at = parts.inbox.end
 
     def _caught_up(self, offset: int) -> None:
         """The replay is through; ready, unless the counters have yet to begin at zero."""
@@ -231,7 +255,7 @@ class Engine:
         """Save a snapshot, then let go of what no longer needs to be replayed."""
         self._saved_at = time.monotonic()
         parts = self._parts
-        if not parts.keeper.needs_saving(parts.stepper.offset):
+        if not parts.stepper.may_be_saved or not parts.keeper.needs_saving(parts.stepper.offset):
             parts.keeper.trim_inbox()
             return
         try:

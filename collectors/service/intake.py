@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,7 +30,11 @@ _AHEAD_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What all receivers share."""
+    """What all receivers share.
+
+    Attributes:
+        is_open: Whether the inbox says under what its records are processed.
+    """
 
     inbox: Log
     budget: Budget
@@ -39,6 +43,7 @@ class Admission:
     clock: Clock
     meter: Meter
     mailbox: Mailbox
+    is_open: Callable[[], bool] = lambda: True
 
 
 class Door:
@@ -83,6 +88,9 @@ class Door:
     def _check(self, signal: Signal, size_bytes: int, tenant: str) -> None:
         if self._is_closed:
             msg = "the daemon is stopping"
+            raise Refused(msg, _hint_seconds())
+        if not self._admission.is_open():
+            msg = "the disk does not take the configuration yet"
             raise Refused(msg, _hint_seconds())
         if not self._admission.budget.admits(signal, size_bytes):
             limit = self._admission.budget.limit_bytes

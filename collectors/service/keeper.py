@@ -17,6 +17,7 @@ from collectors.service.books import Counts, no_counts
 from collectors.service.burial import DeadIdentity
 from collectors.service.clock import Clock
 from collectors.service.dead import GRAPH
+from collectors.service.eras import Course, hand_over
 from collectors.service.state import Identity, SavedCursor, Snapshot, StateFiles
 from collectors.service.stepper import Beginning, Stepper
 
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 GRAPH_STATE = "graph/"
 VIEW_STATE = "view/"
 NO_OUTPUT: Identity = (-1, -1)
+_LAST_INDEX = 1 << 62
+_STRAIGHT = Course()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,6 @@ class KeeperParts:
     files: StateFiles
     clock: Clock
     retain_seconds: float
-    fingerprint: str
     snapshot: Snapshot | None
     last: Identity
 
@@ -67,7 +69,6 @@ class Keeper:
         snapshot = parts.snapshot
         self._saved_offset = snapshot.inbox.end if snapshot is not None else -1
         self._known_from = snapshot.known_from if snapshot is not None else 0
-        self.is_new_configuration = snapshot is None or snapshot.fingerprint != parts.fingerprint
         self._dead_from = snapshot.dead_end if snapshot is not None else 0
         self._last_dead = -1
         self.unproven = ""
@@ -82,15 +83,19 @@ class Keeper:
         """Inbox records below this offset are not replayed."""
         return max(self._saved_offset, 0)
 
-    def begin(self, skips: frozenset[int], cursors: Mapping[str, SavedCursor]) -> Beginning:
+    def begin(
+        self,
+        skips: frozenset[int],
+        cursors: Mapping[str, SavedCursor],
+        course: Course = _STRAIGHT,
+    ) -> Beginning:
         """Restore the graph and the views, and tell where they stand."""
         snapshot = self._parts.snapshot
         if snapshot is None:
-            return self._begin_anew(skips, cursors)
+            return self._begin_anew(skips, cursors, course.cut)
         parts = self._parts
         state = snapshot.state
-        for pipeline, items in parts.graph.take_over(_below(GRAPH_STATE, state)).items():
-            _log.error("%d items that %s held have no processor any more", items, pipeline)
+        hand_over(course.first(parts.graph), _below(GRAPH_STATE, state))
         for name, view in parts.views.items():
             if VIEW_STATE + name in state:
                 self._restore_view(name, view, state[VIEW_STATE + name])
@@ -100,12 +105,8 @@ class Keeper:
         for note in skim(parts.outbox, snapshot.known_from, snapshot.outbox.end):
             with contextlib.suppress(Unreadable):
                 known.add(_identity(OutboxWords.decode(note.meta)))
-        last = max(parts.last, snapshot.last)
-        if self.is_new_configuration:
-            # What was made since under another configuration cannot be told from what will
-            # be made now: it stays, and everything is made again. Duplicates, never loss.
-            known.clear()
-            last = NO_OUTPUT
+        last = _before(course.cut, max(parts.last, snapshot.last))
+        known = {identity for identity in known if identity <= last}
         return Beginning(
             offset=snapshot.inbox.end,
             read=snapshot.read,
@@ -118,7 +119,9 @@ class Keeper:
             skips=skips,
         )
 
-    def _begin_anew(self, skips: frozenset[int], cursors: Mapping[str, SavedCursor]) -> Beginning:
+    def _begin_anew(
+        self, skips: frozenset[int], cursors: Mapping[str, SavedCursor], cut: int | None
+    ) -> Beginning:
         """Without a snapshot everything that the inbox still holds is replayed."""
         inbox = self._parts.inbox
         segments = inbox.segments()
@@ -137,8 +140,8 @@ class Keeper:
             passed=totals,
             lost=(0, 0, 0),
             queued=queued,
-            last=self._parts.last,
-            known=UpTo(self._parts.last),
+            last=(last := _before(cut, self._parts.last)),
+            known=UpTo(last),
             dead=self._dead_since(self._parts.dead.first_offset, inbox.first_offset),
             skips=skips,
         )
@@ -150,7 +153,7 @@ class Keeper:
     def save(self, stepper: Stepper, outbox: Log, dead: Log) -> None:
         """Save all state; what was pressed into the outbox is on disk. Raises OSError."""
         parts = self._parts
-        state = {GRAPH_STATE + name: data for name, data in parts.graph.snapshot().items()}
+        state = {GRAPH_STATE + name: data for name, data in stepper.graph.snapshot().items()}
         state |= {VIEW_STATE + name: view.snapshot() for name, view in parts.views.items()}
         if stepper.offset > stepper.repeats_until:
             self._known_from = outbox.end
@@ -165,12 +168,11 @@ class Keeper:
             lost=stepper.lost,
             last=stepper.last,
             queued=stepper.queued,
-            fingerprint=parts.fingerprint,
+            fingerprint=stepper.fingerprint,
             state=state,
         )
         parts.files.save_snapshot(snapshot)
         self._saved_offset = snapshot.inbox.end
-        self.is_new_configuration = False
         stepper.keep_base()
 
     def trim_inbox(self, *, keep: bool = True) -> int:
@@ -248,6 +250,11 @@ def last_identity(outbox: Log) -> Identity:
         if last != NO_OUTPUT:
             return last
     return NO_OUTPUT
+
+
+def _before(cut: int | None, last: Identity) -> Identity:
+    """`last`, or what is before all of record `cut`: from there on nothing is known."""
+    return last if cut is None else min(last, (cut - 1, _LAST_INDEX))
 
 
 def _identity(words: OutboxWords) -> Identity:

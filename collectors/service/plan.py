@@ -182,6 +182,15 @@ class PipelinePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GraphPlan:
+    """The part of a plan that decides what becomes of a record: all that a replay needs."""
+
+    processors: Mapping[str, ProcessorPlan]
+    connectors: Mapping[str, ConnectorPlan]
+    pipelines: Mapping[str, PipelinePlan]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePlan:
     """Everything that the daemon is, by component id (``type`` or ``type/name``).
 
@@ -190,6 +199,10 @@ class ServicePlan:
         pipelines: By ``signal`` or ``signal/name``.
         fingerprint: Changes whenever the configuration does; with the version of the
             software it says under what a record was processed.
+        recipe: Text that tells of the plan's graph; it is kept as long as records that were
+            taken under it may be replayed.
+        rebuild: Makes the graph that a recipe tells of, raises whatever keeps it from that;
+            None where plans have no recipes.
         grace_seconds: Time that exporters get for what is on its way when the daemon stops.
     """
 
@@ -202,6 +215,8 @@ class ServicePlan:
     storage: StorageSettings
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     fingerprint: str = ""
+    recipe: str = ""
+    rebuild: Callable[[str], GraphPlan] | None = None
     grace_seconds: float = 5.0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import psutil
@@ -36,7 +36,7 @@ class Watched:
     books: Books
     budget: Budget
     clock: Clock
-    graph: Graph
+    graph: Callable[[], Graph]
     logs: Sequence[Log]
     destinations: Sequence[Destination]
 
@@ -96,7 +96,7 @@ class SelfMetrics:
             self._meter.set(names.IN_FLIGHT, destination.in_flight, exporter=name)
 
     def _pipelines(self) -> None:
-        for name, pipeline in self._watched.graph.pipelines.items():
+        for name, pipeline in self._watched.graph().pipelines.items():
             ledger = pipeline.ledger
             for outcome, items in (
                 ("sampled_out", ledger.sampled_out),
@@ -114,7 +114,7 @@ class SelfMetrics:
             self._meter.set(names.SAMPLING, ratio, pipeline=name)
 
     def _connectors(self) -> None:
-        graph = self._watched.graph
+        graph = self._watched.graph()
         for node in graph.nodes():
             if node.is_connector:
                 for outcome, items in asdict(graph.ledger(node.name)).items():

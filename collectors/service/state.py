@@ -6,8 +6,11 @@ as good as none: then work is done again, and nothing is lost.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -26,6 +29,7 @@ _SNAPSHOT = "snapshot"
 _CURSORS = "cursors"
 _DEATHS = "deaths"
 _BOOT = "boot"
+_CONFIGURATION = "configuration-"
 _WORDS = "words"
 _STATE = "state/"
 
@@ -201,6 +205,24 @@ class StateFiles:
         words = cast("dict[str, int]", json.loads(data))
         return {int(offset): count for offset, count in words.items()}
 
+    def save_configuration(self, fingerprint: str, data: bytes) -> None:
+        """Keep what a configuration is made of; raises OSError."""
+        self._write(_configuration(fingerprint), data)
+
+    def load_configurations(self) -> Iterator[bytes]:
+        """All that are kept and can be read, in no order."""
+        for name in self._files.names(self._directory):
+            is_whole = name.startswith(_CONFIGURATION) and not name.endswith(".new")
+            if is_whole and (data := self._read(name)) is not None:
+                yield data
+
+    def forget_configurations(self, needed: AbstractSet[str]) -> None:
+        """Let go of all but those with the fingerprints `needed`; raises OSError."""
+        keep = {_configuration(fingerprint) for fingerprint in needed}
+        for name in self._files.names(self._directory):
+            if name.startswith(_CONFIGURATION) and name not in keep:
+                self._files.remove(self._directory / name)
+
     def save_boot(self, boot: Boot) -> None:
         """Save under which boot the logs are written; raises OSError."""
         self._write(_BOOT, json.dumps([boot.boot, boot.is_clean, boot.was_synced]).encode())
@@ -226,6 +248,10 @@ class StateFiles:
             _log.error("%s is damaged and was ignored", self._directory / name)
             return None
         return body
+
+
+def _configuration(fingerprint: str) -> str:
+    return _CONFIGURATION + hashlib.sha256(fingerprint.encode()).hexdigest()[:32]
 
 
 def _mark_words(mark: Mark) -> dict[str, object]:

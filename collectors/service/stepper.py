@@ -11,11 +11,13 @@ import contextlib
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collectors.component import Batch, Meter, Signal, View
 from collectors.graph import (
+    Configured,
     Graph,
     InboxWords,
     OutboxWords,
@@ -44,6 +46,7 @@ from collectors.service import names
 from collectors.service.books import Books, Counts, Progress, no_counts
 from collectors.service.burial import Burial, DeadIdentity
 from collectors.service.clock import Clock
+from collectors.service.eras import Course, Era, hand_over, name_of
 from collectors.service.marker import MOST_DEATHS, Marker
 from collectors.service.shares import Shares, holder
 from collectors.service.state import Identity
@@ -90,6 +93,8 @@ class StepperParts:
         has_dead_room: Whether a dead letter of so many bytes fits into their share.
         shares: Told of every output that begins to wait.
         next_output: Offset in the outbox that the next output gets.
+        fingerprint: Of the present configuration and software.
+        course: The eras before the present one.
     """
 
     graph: Graph
@@ -106,6 +111,8 @@ class StepperParts:
     has_dead_room: Callable[[int], bool] = lambda _: True
     shares: Shares = field(default_factory=Shares)
     next_output: int = 0
+    fingerprint: str = ""
+    course: Course = field(default_factory=Course)
 
 
 class Stepper:
@@ -113,6 +120,8 @@ class Stepper:
 
     def __init__(self, parts: StepperParts, beginning: Beginning) -> None:
         self._parts = parts
+        self._eras = deque([*parts.course.eras, self._present()])
+        self._era = self._eras.popleft()
         self._beginning = beginning
         self.offset = beginning.offset
         self.read = beginning.read
@@ -138,7 +147,22 @@ class Stepper:
 
     def keep_base(self) -> None:
         """Make the present state the one that a failure goes back to."""
-        self._base = (self.offset, self._parts.graph.snapshot())
+        self._base = (self.offset, self.graph.snapshot())
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that the next record passes through."""
+        return self._era.graph
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the configuration and the software that the next record is processed under."""
+        return self._era.fingerprint
+
+    @property
+    def may_be_saved(self) -> bool:
+        """Whether a replay may begin here."""
+        return self.offset >= self._parts.course.saves_from
 
     def step(self, record: Record) -> list[Entry]:
         """Pass `record` through the graph; returns what is to be appended to the outbox.
@@ -148,7 +172,7 @@ class Stepper:
         """
         self._parts.marker.enter(record.offset)
         repeats = record.offset <= self.repeats_until
-        for meter in self._parts.meters:
+        for meter in self._era.meters:
             meter.silent = repeats
         self._miss(record.offset, record.signal, record.total - record.items)
         self.passed = raise_to(self.passed, record.signal, record.total)
@@ -180,7 +204,7 @@ class Stepper:
         self.offset = max(self.offset, offset)
         pipelines = {
             of.key: (of.signal, of.ledger.imbalance(of.held), of.held)
-            for of in self._parts.graph.accounts()
+            for of in self.graph.accounts()
         }
         queued = {name: dict(counts) for name, counts in self.queued.items()}
         progress = Progress(self.offset, self.read, self.passed, self.lost, pipelines, queued)
@@ -190,7 +214,7 @@ class Stepper:
     def show_totals(self) -> None:
         """Show the counters that are part of the graph's state, which must be whole."""
         sums: dict[Total, float] = {}
-        for meter in self._parts.meters:
+        for meter in self._era.meters:
             for total, value in meter.totals.items():
                 sums[total] = sums.get(total, 0) + value
         for (name, labels), value in sums.items():
@@ -216,7 +240,6 @@ class Stepper:
         return []
 
     def _run(self, record: Record) -> list[Output]:
-        graph = self._parts.graph
         if record.kind is Kind.CONTROL:
             return self._obey(record)
         if record.offset in self._beginning.skips:
@@ -235,15 +258,17 @@ class Stepper:
             record.wall_ns,
             record.offset,
         )
-        return graph.step(words.receiver, batch)
+        return self.graph.step(words.receiver, batch)
 
     def _obey(self, record: Record) -> list[Output]:
         """Do what a control record says."""
         match read_control(record.meta):
             case Tick() if record.offset not in self._beginning.skips:
-                return self._parts.graph.tick(record.steady_ns)
+                return self.graph.tick(record.steady_ns)
+            case Configured() as said:
+                self._enter_era(record.offset, name_of(said))
             case Restart():
-                self._parts.graph.begin_again()
+                self.graph.begin_again()
                 if record.offset > self.restarted_at:
                     self.restarted_at = record.offset
                     for name, view in self._parts.views.items():
@@ -251,6 +276,19 @@ class Stepper:
             case _:
                 pass
         return []
+
+    def _present(self) -> Era:
+        parts = self._parts
+        return Era(parts.fingerprint, parts.graph, parts.meters, frozenset(parts.views))
+
+    def _enter_era(self, offset: int, name: str) -> None:
+        """Records from `offset` on were taken under configuration `name`."""
+        is_next = self._eras and self._eras[0].fingerprint == name
+        if not (is_next or (self._eras and offset == self._parts.course.cut)):
+            return
+        state, self._era = self.graph.snapshot(), self._eras.popleft()
+        hand_over(self.graph, state)
+        self._base = (offset + 1, self.graph.snapshot())
 
     def _miss(self, offset: int, signal: Signal | None, before: int) -> None:
         """Book what lies between what was read and running total `before` as lost."""
@@ -264,8 +302,8 @@ class Stepper:
     def _undo(self, failing: int) -> None:
         """Bring the graph back to where it was before record `failing`."""
         base, state = self._base
-        self._parts.graph.restore(state)
-        for meter in self._parts.meters:
+        self.graph.restore(state)
+        for meter in self._era.meters:
             meter.silent = True
         reader = self._parts.replay(base)
         try:
@@ -278,7 +316,7 @@ class Stepper:
         finally:
             reader.close()
         # The next failure need not replay what lies before this one.
-        self._base = (failing + 1, self._parts.graph.snapshot())
+        self._base = (failing + 1, self.graph.snapshot())
 
     def _entries(self, record: Record, outputs: list[Output]) -> list[Entry]:
         entries: list[Entry] = []
@@ -286,10 +324,10 @@ class Stepper:
             identity = (record.offset, index)
             is_known = identity in self._beginning.known
             for name in output.destinations:
-                if name in self._parts.views:
+                if name in self._era.views and name in self._parts.views:
                     self._apply(name, output, identity)
             names_of_exporters = tuple(
-                name for name in output.destinations if name not in self._parts.views
+                name for name in output.destinations if name not in self._era.views
             )
             if not names_of_exporters:
                 continue

@@ -83,7 +83,6 @@ class World:
                 files=self.state,
                 clock=self.clock,
                 retain_seconds=0.0,
-                fingerprint="same",
                 snapshot=snapshot,
                 last=last,
             )

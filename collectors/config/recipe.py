@@ -1,0 +1,137 @@
+"""What decides what becomes of a record, as text: kept with the data, for a later replay.
+
+A recipe holds processors, connectors and pipelines, references replaced, and no receiver, exporter
+or extension: a replay listens to nobody, sends nothing and needs none of their secrets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Final, TypeVar, cast
+
+from collectors.component import (
+    Config,
+    ConnectorFactory,
+    ExporterFactory,
+    ExtensionFactory,
+    ProcessorFactory,
+    ReceiverFactory,
+    Signal,
+)
+from collectors.config.model import Component, Loaded
+from collectors.config.registry import Kind, Registry
+from collectors.config.tree import Plain
+from collectors.config.validate import built
+from collectors.service.plan import ConnectorPlan, GraphPlan, PipelinePlan, ProcessorPlan
+from slo.diagnostic import Span
+
+_NOWHERE: Final = Span("", 1, 1, 1)
+_KINDS: Final = (Kind.PROCESSORS, Kind.CONNECTORS)
+_PIPELINES: Final = "pipelines"
+_ROLES: Final = ("receivers", "processors", "exporters")
+
+
+def recipe(loaded: Loaded) -> str:
+    """The graph of a configuration as text that `rebuilt` reads."""
+    sections: dict[str, dict[str, Plain]] = json.loads(loaded.canonical)
+    used = used_ids(loaded)
+    words: dict[str, object] = {
+        kind.value: {
+            item.component_id: [item.type_name, sections[kind.value][item.component_id]]
+            for item in loaded.of(kind)
+            if item.component_id in used
+        }
+        for kind in _KINDS
+    }
+    words[_PIPELINES] = {
+        of.name: [of.signal, of.receivers, of.processors, of.exporters] for of in loaded.pipelines
+    }
+    return json.dumps(words, sort_keys=True)
+
+
+def rebuilt(text: str) -> GraphPlan:
+    """The graph that `recipe` told of.
+
+    Raises:
+        ValueError: It is no recipe, a component is not installed, or its configuration is not
+            allowed any more.
+        PluginError: A component cannot be loaded.
+    """
+    words = cast("dict[str, dict[str, list[Plain]]]", json.loads(text))
+    registry = Registry.installed()
+    components = [
+        _component(registry, kind, component_id, str(type_name), value)
+        for kind in _KINDS
+        for component_id, (type_name, value) in words[kind.value].items()
+    ]
+    pipelines: dict[str, PipelinePlan] = {}
+    for name, (signal, *lists) in words[_PIPELINES].items():
+        ids = [tuple(cast("list[str]", of)) for of in lists]
+        roles = dict(zip(_ROLES, ids, strict=True))
+        pipelines[name] = PipelinePlan(signal=Signal(str(signal)), **roles)
+    return graph_plan(components, pipelines)
+
+
+def graph_plan(components: Iterable[Component], pipelines: Mapping[str, PipelinePlan]) -> GraphPlan:
+    """Processors and connectors among `components` with their values bound, in `pipelines`."""
+    every = tuple(components)
+    return GraphPlan(
+        processors={
+            item.component_id: _processor(item) for item in every if item.kind is Kind.PROCESSORS
+        },
+        connectors={
+            item.component_id: ConnectorPlan(
+                create=partial(factory_of(item, ConnectorFactory).create, item.config)
+            )
+            for item in every
+            if item.kind is Kind.CONNECTORS
+        },
+        pipelines=pipelines,
+    )
+
+
+def used_ids(loaded: Loaded) -> frozenset[str]:
+    """Ids of all components that a pipeline mentions."""
+    return frozenset(
+        component_id
+        for pipeline in loaded.pipelines
+        for component_id in (*pipeline.receivers, *pipeline.processors, *pipeline.exporters)
+    )
+
+
+def _component(
+    registry: Registry, kind: Kind, component_id: str, type_name: str, value: Plain
+) -> Component:
+    resolved = registry.resolve(kind, type_name)
+    if resolved is None:
+        msg = f"no {kind.one} named {type_name} is installed any more"
+        raise ValueError(msg)
+    factory = registry.load(kind, resolved)
+    model: type[Config] = factory.config
+    return Component(kind, component_id, resolved, built(model, value), factory, _NOWHERE)
+
+
+def _processor(item: Component) -> ProcessorPlan:
+    factory = factory_of(item, ProcessorFactory)
+    gate = partial(factory.gate, item.config) if factory.gate is not None else None
+    return ProcessorPlan(create=partial(factory.create, item.config), gate=gate)
+
+
+FactoryT = TypeVar(
+    "FactoryT",
+    ReceiverFactory[Config],
+    ProcessorFactory[Config],
+    ConnectorFactory[Config],
+    ExporterFactory[Config],
+    ExtensionFactory[Config],
+)
+
+
+def factory_of(item: Component, kind: type[FactoryT]) -> FactoryT:
+    """The factory of `item`, which the registry has found to be of its kind."""
+    if not isinstance(item.factory, kind):
+        msg = f"{item.component_id} has a {type(item.factory).__name__}"
+        raise TypeError(msg)
+    return item.factory
