@@ -133,6 +133,12 @@ _OURS = [
     _counter(DECIDED_EARLY, "Items decided on before their time for want of disk.", "pipeline"),
     _counter(DECISIONS_LEFT_OUT, "Decisions that the decision log did not take in time."),
     _counter(
+        "fleetslo_redacted_values_total",
+        "Attributes, bodies and names that were removed, or masked in part.",
+        "processor",
+        "outcome",
+    ),
+    _counter(
         "fleetslo_receiver_rejected_requests_total",
         "Requests that their sender was told never to send again.",
         "receiver",

@@ -456,6 +456,9 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
     (Kind.PROCESSORS, "memory_limiter"): [
         processor(Kind.PROCESSORS, "memory_limiter", {"limit_mib": 4096})
     ],
+    (Kind.PROCESSORS, "redaction"): [
+        processor(Kind.PROCESSORS, "redaction", {"allowed_keys": ["item.id"]})
+    ],
     (Kind.PROCESSORS, "filter"): [
         processor(Kind.PROCESSORS, "filter", raw, conserves=False)
         for raw in (

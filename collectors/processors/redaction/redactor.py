@@ -1,0 +1,243 @@
+"""Redacts one request: every text in it is looked at, wherever it stands.
+
+The request is decoded only where something may be found. What is decoded is gone through by
+its descriptors, so that a field that OTLP gets one day is looked at too; fields that this
+version does not know are left out, since nobody can say what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+from collectors.component import Signal
+from collectors.patterns import Pattern, anywhere
+from collectors.processors.redaction.config import RedactionConfig
+from collectors.processors.redaction.masks import Rules
+from collectors.processors.redaction.summary import OWN_KEYS, Tally, summarize
+from collectors.wire import parse
+
+_PLAIN: Final = frozenset({"bool_value", "int_value", "double_value"})
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A request without what must not be stored.
+
+    Attributes:
+        removed: Attributes that are gone.
+        masked: Attributes, bodies, names and messages in which something was masked.
+    """
+
+    payload: bytes
+    removed: int = 0
+    masked: int = 0
+
+
+class Redactor:
+    """Applies one configuration to requests."""
+
+    def __init__(self, config: RedactionConfig) -> None:
+        self._rules = Rules(config, OWN_KEYS)
+        self._summary = config.summary
+        self._suspects = _suspects(config)
+
+    def redact(self, signal: Signal, payload: bytes) -> Redacted:
+        """Redact `payload`; items and their order stay.
+
+        Raises:
+            Malformed: It is no request of `signal`.
+        """
+        if self.is_clean(payload):
+            return Redacted(payload)
+        message = parse(signal, payload)
+        message.DiscardUnknownFields()
+        run = _Run(self._rules, self._summary)
+        run.message(message)
+        if not run.removed and not run.masked and not run.told:
+            return Redacted(payload)
+        return Redacted(message.SerializeToString(), run.removed, run.masked)
+
+    def is_clean(self, payload: bytes) -> bool:
+        """Whether nothing can be found, as far as its bytes tell.
+
+        A pattern that asks for no place finds among the bytes whatever it finds in a text there.
+        """
+        if self._suspects is None:
+            return False
+        return not any(one.search(payload) for one in self._suspects)
+
+
+def _suspects(config: RedactionConfig) -> tuple[Pattern, ...] | None:
+    """Patterns without one of which in its bytes a request is clean; None where none can say."""
+    texts = [*config.blocked_key_patterns, *config.blocked_values]
+    counts = config.summary in {"debug", "info"}  # of what was ignored and allowed too
+    if not config.allow_all_keys or config.redact_all_types or counts:
+        return None
+    found = [anywhere(text) for text in texts]
+    known = tuple(one for one in found if one is not None)
+    return known if len(known) == len(found) else None
+
+
+class _Run:
+    """One request being redacted."""
+
+    def __init__(self, rules: Rules, summary: str) -> None:
+        self._rules = rules
+        self._summary = summary
+        self.removed = 0
+        self.masked = 0
+        self.told = False
+
+    def message(self, message: Message) -> None:
+        """Redact a message in place, and all within it."""
+        for field, value in message.ListFields():
+            if field.message_type is None:
+                if field.type == FieldDescriptor.TYPE_STRING:
+                    self._text(message, field.name, value)
+            elif field.message_type is KeyValue.DESCRIPTOR:
+                self._attributes(cast("MutableSequence[KeyValue]", value))
+            elif isinstance(value, Message):
+                if not isinstance(value, AnyValue):  # the body of a log record, below
+                    self.message(value)
+            else:
+                for one in cast("Sequence[Message]", value):
+                    self.message(one)
+        if isinstance(message, LogRecord) and message.HasField("body"):
+            self._body(message)
+
+    def _text(self, message: Message, name: str, value: object) -> None:
+        if isinstance(value, str):
+            changed = self._rules.masked(value)
+            if changed != value:
+                setattr(message, name, changed)
+                self.masked += 1
+            return
+        texts = cast("MutableSequence[str]", value)
+        for index, text in enumerate(list(texts)):
+            changed = self._rules.masked(text)
+            if changed != text:
+                texts[index] = changed
+                self.masked += 1
+
+    def _attributes(self, attributes: MutableSequence[KeyValue]) -> None:
+        tally = Tally()
+        for index in reversed(range(len(attributes))):
+            if self._attribute(attributes[index], tally):
+                del attributes[index]
+        self._tell(attributes, tally, "redaction")
+
+    def _attribute(self, pair: KeyValue, tally: Tally) -> bool:
+        """Redact one attribute; tells whether it must go."""
+        key, value = pair.key, pair.value
+        known = self._rules.judge(key)
+        if known.is_ignored:
+            tally.ignored.append(key)
+            return False
+        if not known.is_allowed:
+            tally.redacted.append(known.name)
+            return True
+        if value.HasField("string_value") and self._rules.is_spared(value.string_value):
+            tally.allowed.append(known.name)
+        elif self._value(key, value, tally) or known.name != key:
+            tally.masked.append(known.name)
+        if known.name != key:
+            pair.key = known.name
+        return False
+
+    def _value(self, key: str, value: AnyValue, tally: Tally, *, in_body: bool = False) -> bool:
+        """Redact the value of `key`; tells whether something in it was masked."""
+        rules = self._rules
+        kind = value.WhichOneof("value")
+        if rules.judge(key).is_blocked:
+            value.string_value = rules.whole(_printed(value))
+            return True
+        if kind == "string_value" or (kind in _PLAIN and rules.takes_all_types):
+            return self._masked(value, _printed(value))
+        if kind == "bytes_value":
+            return self._bytes(value)
+        if kind == "array_value":
+            each = [
+                self._value(f"{key}.[{index}]", one, tally, in_body=in_body)
+                for index, one in enumerate(value.array_value.values)
+            ]
+            return any(each)
+        if kind == "kvlist_value":
+            pairs = cast("MutableSequence[KeyValue]", value.kvlist_value.values)
+            return self._pairs(key, pairs, tally, in_body=in_body)
+        return False
+
+    def _pairs(
+        self, path: str, pairs: MutableSequence[KeyValue], tally: Tally, *, in_body: bool
+    ) -> bool:
+        """Redact a map; in a log's body its keys must be allowed like attributes."""
+        found = False
+        for index in reversed(range(len(pairs))):
+            pair = pairs[index]
+            known = self._rules.judge(pair.key)
+            if known.is_ignored:
+                continue
+            if in_body and not known.is_allowed:
+                tally.redacted.append(f"{path}.{known.name}" if path else known.name)
+                del pairs[index]
+                continue
+            found |= self._value(pair.key, pair.value, tally, in_body=in_body)
+            if known.name != pair.key:
+                pair.key, found = known.name, True
+        return found
+
+    def _masked(self, value: AnyValue, text: str) -> bool:
+        changed = self._rules.masked(text)
+        if changed == text:
+            return False
+        value.string_value = changed
+        return True
+
+    def _bytes(self, value: AnyValue) -> bool:
+        """Bytes that are a text are judged as one."""
+        try:
+            text = value.bytes_value.decode()
+        except UnicodeDecodeError:
+            return False
+        changed = self._rules.masked(text)
+        if changed == text:
+            return False
+        value.bytes_value = changed.encode()
+        return True
+
+    def _body(self, record: LogRecord) -> None:
+        tally = Tally()
+        if record.body.HasField("kvlist_value"):
+            pairs = cast("MutableSequence[KeyValue]", record.body.kvlist_value.values)
+            is_masked = self._pairs("", pairs, tally, in_body=True)
+        else:
+            is_masked = self._value("", record.body, tally, in_body=True)
+        if is_masked:
+            tally.masked.append("body")
+        self._tell(cast("MutableSequence[KeyValue]", record.attributes), tally, "redaction.body")
+
+    def _tell(self, attributes: MutableSequence[KeyValue], tally: Tally, prefix: str) -> None:
+        self.removed += len(tally.redacted)
+        self.masked += len(tally.masked)
+        self.told |= summarize(attributes, tally, prefix, self._summary)
+
+
+def _printed(value: AnyValue) -> str:
+    """A value as the text that it is judged as."""
+    match value.WhichOneof("value"):
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return "true" if value.bool_value else "false"
+        case "int_value":
+            return str(value.int_value)
+        case "double_value":
+            return repr(value.double_value)
+        case _:
+            return ""
