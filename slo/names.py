@@ -16,8 +16,12 @@ OBJECTIVE: Final = "slo:objective:ratio"
 BUDGET_REMAINING: Final = "slo:error_budget_remaining:ratio"
 BURN_RATE: Final = "slo:burn_rate:ratio"
 INFO: Final = "slo_info"
+SEVERITIES: Final = "slo:severities:info"
+"""Says how page and ticket are called, where a project has words of its own."""
 SLI_EVENTS: Final = "fleetslo_sli_events_total"
 SIGNAL_LOST: Final = "SLOSignalLost"
+LOST_SIGNALS: Final = "lost-signals"
+"""Their root cause: a release that renames a metric takes many at once, for one reason."""
 WATCHDOG: Final = "Watchdog"
 
 ALERT_LABELS: Final = (
@@ -58,6 +62,11 @@ def burn_alert(service: str, name: str) -> str:
 def escalated(alert: str) -> str:
     """The name of the generated escalation of `alert`."""
     return f"{alert}Escalated"
+
+
+def is_escalation(alert: str) -> bool:
+    """Whether `alert` is the name of a generated escalation."""
+    return alert.endswith(escalated("")) and alert != escalated("")
 
 
 def error_ratio(window: str) -> str:

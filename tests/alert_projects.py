@@ -178,7 +178,13 @@ def burn_rules(owned: Slo) -> list[AlertRule]:
         for each in owned.alerting.tiers
     ]
     lost = _rule(
-        names.SIGNAL_LOST, Severity.TICKET, owned.owner, base, "vector(1)", owned.by, slo=owned
+        names.SIGNAL_LOST,
+        Severity.TICKET,
+        owned.owner,
+        {**base, "root_cause": names.LOST_SIGNALS},
+        "vector(1)",
+        owned.by,
+        slo=owned,
     )
     return [*rules, lost]
 

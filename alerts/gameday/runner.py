@@ -77,12 +77,30 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How often people are told of one incident.
+
+    Attributes:
+        causes: Root causes that somebody is told of.
+        told: Notifications: distinct pairs of receiver and root cause that are not silent.
+        called: Those of them that call a second team, by an escalation.
+        plain: What routing by severity alone would send: each alert of each service.
+    """
+
+    causes: int
+    told: int
+    called: int
+    plain: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A scenario that was run.
 
     Attributes:
         forbidden: Alerts that came though they must not.
         others: Further pages, `(alert, team)`, in the order of arrival.
+        tally: None where nobody was told.
     """
 
     scenario: Scenario
@@ -90,6 +108,7 @@ class Outcome:
     forbidden: tuple[str, ...]
     others: tuple[tuple[str, str], ...]
     error: str = ""
+    tally: Tally | None = None
 
     @property
     def passed(self) -> bool:

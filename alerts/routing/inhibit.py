@@ -108,14 +108,17 @@ def speed(tier: Tier) -> tuple[bool, int, int]:
 
 
 def _page_over_ticket(compiled: Compiled) -> Iterator[Inhibition]:
-    kinds = {rule.severity for rule in compiled.alert_rules() if rule.slo is not None}
-    if kinds == set(Severity):
+    """Whatever its alert, budget or team: a ticket of a cause that somebody is up for waits."""
+    causes: dict[str, set[Severity]] = {}
+    for rule in compiled.alert_rules():
+        causes.setdefault(rule.labels.get("root_cause", ""), set()).add(rule.severity)
+    if any(cause and kinds == set(Severity) for cause, kinds in causes.items()):
         yield Inhibition(
-            (_PAGE, present("budget_id")),
-            (_TICKET, present("budget_id")),
-            (CLUSTER, "budget_id"),
+            (_PAGE, present("root_cause")),
+            (_TICKET, present("root_cause")),
+            (CLUSTER, "root_cause"),
             "page-over-ticket",
-            "who is paged for a budget needs no ticket for the same budget",
+            "who is paged for a root cause needs no ticket for the same root cause",
         )
 
 

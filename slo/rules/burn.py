@@ -98,7 +98,11 @@ def _signal_lost(terms: Terms, settings: Settings) -> AlertRule:
         expr=checked(f"{seen}\nunless on (slo_id) {total}"),
         hold=_LOST_FOR,
         keep_firing_for=Duration(0),
-        labels={**_labels(slo, Severity.TICKET), "budget_id": slo.slo_id},
+        labels={
+            **_labels(slo, Severity.TICKET),
+            "budget_id": slo.slo_id,
+            "root_cause": names.LOST_SIGNALS,
+        },
         annotations={
             **lost_words(slo),
             **links(settings.urls, names.SIGNAL_LOST, slo.slo_id),

@@ -30,6 +30,7 @@ def judge(
         found,
         tuple(dict.fromkeys(wrong)),
         tuple(pair for pair in others if pair[0] not in wanted),
+        tally=None if told is None else told.tally(),
     )
 
 

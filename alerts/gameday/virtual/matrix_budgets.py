@@ -118,7 +118,7 @@ def _slowly() -> Case:
         POLICY: core,
         CONTENTION: "platform",
         AVAILABILITY: "operations",
-        LLM_BURN: "ai-ml",
+        LLM_BURN: "operations",
         LAG: "platform",
     }
     return case(

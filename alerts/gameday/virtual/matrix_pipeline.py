@@ -31,7 +31,7 @@ _HIDDEN: Final = (
     "fleetslo_ingest_lag",
 )
 _OWNERS: Final = {
-    "agent-fleet-llm-availability": "ai-ml",
+    "agent-fleet-llm-availability": "operations",
     "agent-fleet-resource-contention": PLATFORM,
     "telemetry-ingest-lag": PLATFORM,
 }

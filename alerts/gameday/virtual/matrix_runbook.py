@@ -101,7 +101,7 @@ def _models() -> tuple[Case, ...]:
             page(names.escalated(LLM), "ai-ml", told, escalates=True),
         )
 
-    outage = page(LLM_BURN, "ai-ml", share(0.25, 0.6), slo_tier="outage")
+    outage = page(LLM_BURN, "operations", share(0.25, 0.6), slo_tier="outage")
     return (
         case(
             "R3",
@@ -109,7 +109,7 @@ def _models() -> tuple[Case, ...]:
             f"{FIRST} answers 20 % with 429",
             failing(0.2, "rate_limit"),
             *both(0.2),
-            page(LLM_BURN, "ai-ml", share(0.02, 0.2), slo_tier="page"),
+            page(LLM_BURN, "operations", share(0.02, 0.2), slo_tier="page"),
             lasts=20 * MINUTE,
         ),
         case(

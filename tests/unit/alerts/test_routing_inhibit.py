@@ -51,9 +51,18 @@ def test_a_page_does_not_silence_the_same_budget_in_another_cluster() -> None:
     assert not silent(FLEET, arriving(FLEET, ACTION, "trend"), firing)
 
 
-def test_one_agents_page_does_not_silence_another_agents_ticket() -> None:
+def test_a_page_silences_the_ticket_of_its_root_cause_whatever_the_budget_and_the_team() -> None:
     one = arriving(FLEET, AGENT, "fast", budget_id="agent-success/planner")
-    other = arriving(FLEET, AGENT, "trend", budget_id="agent-success/coder")
+    other = arriving(FLEET, AGENT, "trend", budget_id="agent-success/coder", team="platform")
+    unrelated = {**other, "root_cause": "elsewhere"}
+
+    assert silent(FLEET, other, one)
+    assert not silent(FLEET, unrelated, one)
+
+
+def test_a_page_silences_no_page_of_its_root_cause() -> None:
+    one = arriving(FLEET, AGENT, "fast", budget_id="agent-success/planner")
+    other = arriving(FLEET, AGENT, "slow", budget_id="agent-success/coder")
 
     assert not silent(FLEET, other, one)
 
