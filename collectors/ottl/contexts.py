@@ -1,4 +1,4 @@
-"""What a path means for spans, log records, metrics and data points."""
+"""What a path means for spans, their events, log records, metrics and data points."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from collectors.wire.kernel import Longs, Shorts, Words
 from collectors.wire.scan import (
     Scan,
     attributes,
+    children,
     identifiers,
     numbers,
     points,
@@ -33,6 +34,9 @@ _LARGEST: Final = 2**63 - 1
 _KINDS: Final = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 _SCOPE: Final = 1  # ScopeSpans.scope, likewise in the other two
 _STATUS: Final = 15
+_SPAN_ATTRIBUTES: Final = 9
+_EVENTS: Final = 11  # Span.events
+_EVENT_ATTRIBUTES: Final = 3  # Span.Event.attributes
 _TYPES: Final = {5: 1, 7: 2, 9: 3, 10: 4, 11: 5}
 """Fields of a metric's data, and the numbers of `METRIC_DATA_TYPE_...`."""
 
@@ -108,6 +112,13 @@ def point_rows(scanned: Scan) -> Rows:
     return Rows(scanned, found.at, metrics, found.attributes)
 
 
+def event_rows(scanned: Scan) -> Rows:
+    """The events of the spans of a traces request; `entry` is the span of each."""
+    at = children(scanned, scanned.entries, _EVENTS)
+    spans: NDArray[np.int64] = at[:, 3].copy()
+    return Rows(scanned, at, spans, np.full(len(at), _EVENT_ATTRIBUTES, np.int16))
+
+
 def _number(field: int) -> Reader:
     def read(rows: Rows, key: str) -> Column:
         del key
@@ -167,11 +178,16 @@ def _scope(field: int) -> Reader:
     return read
 
 
-def _of_metric(read_metric: Reader) -> Reader:
-    """A path of the metric that a data point belongs to."""
+def _of_entry(read_entry: Reader, field: int) -> Reader:
+    """A path of the metric that a data point belongs to, or of the span of an event.
+
+    Args:
+        read_entry: Reads it for all entries.
+        field: Number of the attributes field of an entry; 0 where it has none.
+    """
 
     def read(rows: Rows, key: str) -> Column:
-        column = read_metric(_entries(0)(rows.scanned), key)
+        column = read_entry(_entries(field)(rows.scanned), key)
         if isinstance(column, Numbers):
             return Numbers(column.values[rows.entry])
         return Distinct(column.codes[rows.entry], column.values)
@@ -211,7 +227,7 @@ def _whole(values: Words) -> Numbers:
     return Numbers(np.minimum(values, np.uint64(_LARGEST)).astype(np.int64))
 
 
-_KEYED: Final = frozenset({"attributes", "resource.attributes"})
+_KEYED: Final = frozenset({"attributes", "span.attributes", "resource.attributes"})
 _EVERYWHERE: Final[Mapping[str, Reader]] = {
     "resource.attributes": _resource_attributes,
     "instrumentation_scope.name": _scope(1),
@@ -237,23 +253,31 @@ def _context(
     return Context(prefix, paths, _KEYED.intersection({*keyed, "resource.attributes"}), rows)
 
 
-SPAN: Final = _context(
-    "span",
+_SPAN: Final[Mapping[str, Reader]] = {
+    "attributes": _attributes,
+    "name": _word(5),
+    "kind": _number(6),
+    "kind.string": _kind_word,
+    "status.code": _status_code,
+    "status.message": _status_message,
+    "trace_id.string": _hex(1, TRACE_ID_BYTES),
+    "span_id.string": _hex(2, SPAN_ID_BYTES),
+    "parent_span_id.string": _hex(4, SPAN_ID_BYTES),
+    "trace_state": _word(3),
+    "start_time_unix_nano": _number(7),
+    "end_time_unix_nano": _number(8),
+}
+SPAN: Final = _context("span", _SPAN, _entries(_SPAN_ATTRIBUTES))
+SPAN_EVENT: Final = _context(
+    "spanevent",
     {
         "attributes": _attributes,
-        "name": _word(5),
-        "kind": _number(6),
-        "kind.string": _kind_word,
-        "status.code": _status_code,
-        "status.message": _status_message,
-        "trace_id.string": _hex(1, TRACE_ID_BYTES),
-        "span_id.string": _hex(2, SPAN_ID_BYTES),
-        "parent_span_id.string": _hex(4, SPAN_ID_BYTES),
-        "trace_state": _word(3),
-        "start_time_unix_nano": _number(7),
-        "end_time_unix_nano": _number(8),
+        "name": _word(2),
+        "time_unix_nano": _number(1),
+        **{f"span.{name}": _of_entry(read, _SPAN_ATTRIBUTES) for name, read in _SPAN.items()},
     },
-    _entries(9),
+    event_rows,
+    ("attributes", "span.attributes"),
 )
 LOG: Final = _context(
     "log",
@@ -275,10 +299,16 @@ DATAPOINT: Final = _context(
     "datapoint",
     {
         "attributes": _attributes,
-        **{f"metric.{name}": _of_metric(read) for name, read in _METRIC.items()},
+        **{f"metric.{name}": _of_entry(read, 0) for name, read in _METRIC.items()},
     },
     point_rows,
 )
 CONTEXTS: Final[Mapping[str, Context]] = MappingProxyType(
-    {"span": SPAN, "log_record": LOG, "metric": METRIC, "datapoint": DATAPOINT}
+    {
+        "span": SPAN,
+        "spanevent": SPAN_EVENT,
+        "log_record": LOG,
+        "metric": METRIC,
+        "datapoint": DATAPOINT,
+    }
 )

@@ -140,6 +140,11 @@ def points(scanned: Scan) -> Points:
     return Points(at, data, fields, lookup[fields])
 
 
+def children(scanned: Scan, parents: Longs, field: int) -> Longs:
+    """The messages in `field` of those at `parents`: (tag, body, end, row of the parent, field)."""
+    return _children(scanned, parents, _column({field: 1}), len(parents))
+
+
 def numbers(scanned: Scan, at: Longs, fields: Sequence[int]) -> Words:
     """Scalar fields of the messages at rows `at`: shape (fields, rows), 0 where absent."""
     values = np.zeros((len(fields), len(at)), np.uint64)

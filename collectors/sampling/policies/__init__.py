@@ -1,0 +1,6 @@
+"""The policies of tail sampling: their configuration, and the plan that it makes."""
+
+from collectors.sampling.policies.deciding import CompiledPlan
+from collectors.sampling.policies.schema import PolicyConfig
+
+__all__ = ["CompiledPlan", "PolicyConfig"]

@@ -1,0 +1,184 @@
+"""All policies of a sampler, asked together: what they say becomes what is done.
+
+Drop goes first and wins. Then one policy that wants a trace is enough. Where inverted
+decisions are on, one that refuses by `invert_match` vetoes all but drop, and one that
+wants by it counts only where no other refuses.
+
+Source: opentelemetry-collector-contrib, tail sampling processor, README.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from collectors.ottl.columns import Mask
+from collectors.sampling.plan import NOBODY, UNKNOWN, Decisions, Extra, Facts
+from collectors.sampling.policies.build import Builder
+from collectors.sampling.policies.leaves import Leaves
+from collectors.sampling.policies.schema import PolicyConfig
+from collectors.sampling.policies.votes import Asking, Policy, is_open
+from collectors.sampling.thresholds import ALWAYS
+from collectors.wire.kernel import Shorts, Words
+from collectors.wire.scan import Scan
+
+
+class _Round:
+    """What has been said so far about the traces of one round."""
+
+    def __init__(self, traces: int, policies: int) -> None:
+        self.dropped_by = _nobody(traces)
+        self.vetoed_by = _nobody(traces)
+        self.wanted_by = _nobody(traces)
+        self.inverted_by = _nobody(traces)
+        self.is_refused: Mask = np.zeros(traces, np.bool_)
+        self.is_spared: Mask = np.zeros(traces, np.bool_)  # by a policy that drops by chance
+        self.least = np.full(traces, UNKNOWN, np.uint64)
+        self.votes = np.zeros((policies, 2), np.int64)
+
+    def decided(self) -> Decisions:
+        """What that comes to."""
+        is_final = (self.dropped_by != NOBODY) | (self.vetoed_by != NOBODY)
+        is_wanted = self.wanted_by != NOBODY
+        by_inversion = ~is_wanted & (self.inverted_by != NOBODY) & ~self.is_refused
+        keep = ~is_final & (is_wanted | by_inversion)
+        policies = np.where(is_wanted, self.wanted_by, self.inverted_by)
+        policies[~keep] = NOBODY
+        for against in (self.vetoed_by, self.dropped_by):
+            policies = np.where(against != NOBODY, against, policies)
+        thresholds = np.where(by_inversion, np.uint64(ALWAYS), self.least)
+        thresholds[self.is_spared] = UNKNOWN
+        return Decisions(keep, policies.astype(np.int16), thresholds, self.votes)
+
+
+class CompiledPlan:
+    """A `Plan` of configured policies."""
+
+    def __init__(
+        self,
+        policies: Sequence[PolicyConfig],
+        *,
+        sample_on_first_match: bool = False,
+        invert_decisions: bool = False,
+    ) -> None:
+        """Make the policies ready.
+
+        Args:
+            policies: As configured.
+            sample_on_first_match: No policy with a memory is asked about a trace that one
+                before it wants.
+            invert_decisions: `invert_match` gives decisions of a kind of its own.
+        """
+        ordered = sorted(policies, key=lambda policy: policy.type != "drop")
+        self._leaves = Leaves()
+        builder = Builder(self._leaves, invert_decisions=invert_decisions)
+        self._policies: list[Policy] = [builder.build(policy) for policy in ordered]
+        self._drops = [policy.type == "drop" for policy in ordered]
+        self._stops = sample_on_first_match
+        self.names = tuple(policy.name for policy in ordered)
+
+    @property
+    def leaves(self) -> Sequence[str]:
+        """See `Plan.leaves`."""
+        return self._leaves.texts()
+
+    @property
+    def extras(self) -> Sequence[Extra]:
+        """See `Plan.extras`."""
+        return ()
+
+    def flags(self, scanned: Scan) -> Words:
+        """See `Plan.flags`."""
+        return self._leaves.flags(scanned)
+
+    def measure(self, scanned: Scan) -> Words:
+        """See `Plan.measure`."""
+        return np.zeros((0, len(scanned.entries)), np.uint64)
+
+    def arrived(self, flags: Words, steady_ns: int) -> None:
+        """See `Plan.arrived`."""
+
+    def decide(self, facts: Facts, steady_ns: int) -> Decisions:
+        """See `Plan.decide`."""
+        asking = Asking(facts, steady_ns)
+        found = _Round(len(facts), len(self._policies))
+        for place, policy in enumerate(self._policies):
+            if self._drops[place]:
+                self._ask_drop(found, asking, place, policy)
+            else:
+                self._ask(found, asking, place, policy)
+        return found.decided()
+
+    def reconsider(self, facts: Facts) -> Shorts:
+        """See `Plan.reconsider`."""
+        asking = Asking(facts, 0, is_alone=True)
+        found: Shorts = np.full(len(facts), NOBODY, np.int16)
+        dropped: Mask = np.zeros(len(facts), np.bool_)
+        for place, policy in enumerate(self._policies):
+            sampled = policy.ask(asking, ~dropped).sampled
+            if self._drops[place]:
+                dropped |= sampled
+            else:
+                found[sampled & (found == NOBODY)] = place
+        return found
+
+    def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:
+        """See `Plan.totals`."""
+        return iter(())
+
+    def snapshot(self) -> bytes:
+        """See `Plan.snapshot`."""
+        words = {
+            name: policy.words()
+            for name, policy in zip(self.names, self._policies, strict=True)
+            if policy.has_memory
+        }
+        return json.dumps(words, sort_keys=True).encode()
+
+    def restore(self, state: bytes) -> None:
+        """See `Plan.restore`."""
+        words: object = json.loads(state or b"{}")
+        if not isinstance(words, dict):
+            msg = f"a plan's state must be a map, got {type(words).__name__}"
+            raise ValueError(msg)  # noqa: TRY004 - as the seam says
+        for name, policy in zip(self.names, self._policies, strict=True):
+            if name in words:
+                policy.take(words[name])
+
+    def _ask_drop(self, found: _Round, asking: Asking, place: int, policy: Policy) -> None:
+        vote = policy.ask(asking, found.dropped_by == NOBODY)
+        _tell(found.dropped_by, vote.sampled, place)
+        found.is_spared |= is_open(vote.thresholds) & ~vote.sampled
+        found.votes[place] = _tally(asking.facts, vote.sampled)
+
+    def _ask(self, found: _Round, asking: Asking, place: int, policy: Policy) -> None:
+        rows: Mask = found.dropped_by == NOBODY
+        voting: Mask = rows & (found.wanted_by == NOBODY) if self._stops else rows
+        # One without a memory is asked about all, to know how likely it was to keep them.
+        vote = policy.ask(asking, voting if policy.has_memory else rows)
+        sampled = vote.sampled & voting
+        found.votes[place] = _tally(asking.facts, sampled)
+        if vote.is_inverted:
+            _tell(found.inverted_by, sampled, place)
+            _tell(found.vetoed_by, voting & ~sampled, place)
+            return
+        _tell(found.wanted_by, sampled, place)
+        found.is_refused |= voting & ~sampled
+        said = np.where(vote.sampled, vote.thresholds, np.uint64(UNKNOWN))
+        np.minimum(found.least, said, out=found.least)
+
+
+def _nobody(traces: int) -> Shorts:
+    return np.full(traces, NOBODY, np.int16)
+
+
+def _tell(by: Shorts, rows: Mask, place: int) -> None:
+    """Note the first who says so."""
+    by[rows & (by == NOBODY)] = place
+
+
+def _tally(facts: Facts, rows: Mask) -> tuple[int, int]:
+    """Traces, and the spans in them."""
+    return int(np.count_nonzero(rows)), int(facts.spans[rows].sum())
