@@ -12,7 +12,7 @@ from collectors.component import Signal
 from collectors.testing.samples import request
 from tests.collector_daemon import Daemon, running
 
-MASKED = 'fleetslo_redacted_values_total{outcome="masked",processor="redaction"}'
+MASKED = 'fleetslo_redacted_values_total{processor="redaction",outcome="masked"}'
 CANARY = b"jane.doe@example.com"
 CONFIG = """
 receivers:
