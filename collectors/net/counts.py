@@ -25,12 +25,7 @@ class ReceiverCounts:
 
     def refused(self, signal: Signal, items: int) -> None:
         """The sender was told to come again."""
-        self.meter.add(
-            f"otelcol_receiver_refused_{ITEMS[signal]}",
-            items,
-            receiver=self.component_id,
-            transport=self.transport,
-        )
+        self._not_taken(signal, items)
         self.meter.add("fleetslo_items_total", items, signal=signal, outcome="refused")
 
     def rejected(self, signal: Signal, reason: str, items: int = 0) -> None:
@@ -44,4 +39,14 @@ class ReceiverCounts:
             reason=reason,
         )
         if items:
+            self._not_taken(signal, items)
             self.meter.add("fleetslo_items_total", items, signal=signal, outcome="rejected")
+
+    def _not_taken(self, signal: Signal, items: int) -> None:
+        """The Collector's name for both: items that did not get into a pipeline."""
+        self.meter.add(
+            f"otelcol_receiver_refused_{ITEMS[signal]}",
+            items,
+            receiver=self.component_id,
+            transport=self.transport,
+        )

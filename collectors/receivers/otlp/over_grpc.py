@@ -40,6 +40,12 @@ METHODS: Final = {
 }
 _DRAIN_SECONDS: Final = 5.0
 _MEBIBYTE: Final = 1024 * 1024
+_MOST_MARGIN_BYTES: Final = 16 * _MEBIBYTE
+"""How far beyond the limit a message is still read, so that we can say why it is not taken.
+
+What is longer is thrown away by gRPC while it comes in, which answers RESOURCE_EXHAUSTED in its
+own words; a larger margin would be memory for whoever sends what nobody takes.
+"""
 _MILLISECOND: Final = 1_000_000
 _LONGEST_MS: Final = 2**31 - 1  # gRPC's way to say never
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
@@ -133,7 +139,7 @@ class GrpcServer:
         async for message in messages:
             body = message
         if body is None:
-            # gRPC has refused the message before anybody saw it: it is longer than allowed,
+            # gRPC has refused the message before anybody saw it: it is far longer than allowed,
             # compressed or not, and the client was told so. A call that ended early has none
             # either and is counted with them.
             empty = Request(signal, b"", "", is_json=False, context=peer)
@@ -150,6 +156,8 @@ class GrpcServer:
         if not self._in_flight.reserve(count):
             return self._taker.not_taken(request, busy(), "busy", self._counts)
         try:
+            if count > self._max_bytes:
+                return await self._taker.too_large(request, self._max_bytes, self._counts)
             return await self._taker.take(request, self._max_bytes, self._counts)
         finally:
             self._in_flight.release(count)
@@ -200,12 +208,16 @@ def _max_bytes(config: GrpcConfig) -> int:
     return config.max_recv_msg_size_mib * _MEBIBYTE
 
 
+def _margin_bytes(config: GrpcConfig) -> int:
+    return min(_max_bytes(config), _MOST_MARGIN_BYTES)
+
+
 def _options(config: GrpcConfig) -> list[tuple[str, int]]:
     """The configuration in gRPC's own words."""
     server, policy = config.keepalive.server_parameters, config.keepalive.enforcement_policy
     return [
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", _max_bytes(config)),
+        ("grpc.max_receive_message_length", _max_bytes(config) + _margin_bytes(config)),
         ("grpc.max_concurrent_streams", config.max_concurrent_streams),
         ("grpc.max_allowed_incoming_connections", config.max_connections),
         ("grpc.max_connection_idle_ms", _milliseconds(server.max_connection_idle)),

@@ -165,12 +165,33 @@ class Taker:
             return Answer(status.INVALID_ARGUMENT, 400, problem.reason)
         return None
 
+    async def too_large(self, request: Request, max_bytes: int, counts: ReceiverCounts) -> Answer:
+        """Turn away a request in protobuf that was read whole and is longer than allowed."""
+        try:
+            items = (await asyncio.to_thread(inspect, request.signal, request.body)).items
+        except Malformed:
+            items = 0
+        return self.not_taken(request, too_large(max_bytes), "too_large", counts, items)
+
     def not_taken(
-        self, request: Request, answer: Answer, reason: str, counts: ReceiverCounts
+        self,
+        request: Request,
+        answer: Answer,
+        reason: str,
+        counts: ReceiverCounts,
+        items: int = 0,
     ) -> Answer:
-        """Count and tell that `request` got `answer`, and give the answer back."""
+        """Count and tell that `request` got `answer`, and give the answer back.
+
+        Args:
+            request: What was not taken.
+            answer: What its sender is told.
+            reason: The label that it is counted under.
+            counts: Of the protocol.
+            items: Items inside, where they could be counted.
+        """
         if answer.retry_seconds is None:
-            counts.rejected(request.signal, reason)
+            counts.rejected(request.signal, reason, items)
         else:
             counts.refused(request.signal, 0)
         self._tell(request, reason, answer.message)

@@ -411,12 +411,39 @@ def test_a_chunked_body_is_cut_off_at_the_limit() -> None:
 
 
 @pytest.mark.parametrize("compression", [None, grpc.Compression.Gzip])
-def test_a_grpc_message_beyond_the_limit_is_refused_for_good_and_counted(
+def test_a_grpc_message_that_is_too_long_is_told_why_and_its_spans_are_counted(
+    compression: grpc.Compression | None,
+) -> None:
+    async def use(run: Running) -> None:
+        long = traces_request(3).SerializeToString()
+        long += traces_request(16000).SerializeToString()
+        assert MEBIBYTE < len(long) < 2 * MEBIBYTE
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await run.call(long, compression)
+
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        trailers = dict(caught.value.trailing_metadata() or ())
+        assert "google.rpc.retryinfo-bin" not in trailers
+        details = trailers["grpc-status-details-bin"]
+        assert isinstance(details, bytes)
+        status = Status.FromString(details)
+        assert status.code == 8
+        assert not status.details  # nothing that says come again
+        assert f"at most {MEBIBYTE} bytes" in status.message == caught.value.details()
+        assert run.rejected("too_large") == 1
+        assert run.meter.total("otelcol_receiver_refused_spans", transport="grpc") == 16003
+        assert run.meter.total("fleetslo_items_total", outcome="rejected") == 16003
+
+    with_receiver(use, grpc_mib=1)
+
+
+@pytest.mark.parametrize("compression", [None, grpc.Compression.Gzip])
+def test_a_grpc_message_far_beyond_the_limit_is_refused_for_good_and_counted(
     compression: grpc.Compression | None,
 ) -> None:
     async def use(run: Running) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await run.call(b"\0" * (2 * MEBIBYTE), compression)
+            await run.call(b"\0" * (3 * MEBIBYTE), compression)
         assert await run.call(traces_request().SerializeToString()) == b""
 
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
