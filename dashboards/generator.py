@@ -197,11 +197,12 @@ _TRACE: Final = TextVariable(
 
 def _marks(part: Material) -> tuple[Mark, ...]:
     team = part.only_team()
+    words = part.settings.severities
     alert = 'ALERTS{alertstate="firing",severity="%s"%s}'
     return (
         Mark(
             "Pages",
-            alert % ("page", team),
+            alert % (words.page, team),
             palette.BAD,
             "▲ {{alertname}}",
             "{{slo_id}} {{slo_tier}}",
@@ -209,7 +210,7 @@ def _marks(part: Material) -> tuple[Mark, ...]:
         ),
         Mark(
             "Tickets",
-            alert % ("ticket", team),
+            alert % (words.ticket, team),
             palette.WATCH,
             "● {{alertname}}",
             "{{slo_id}} {{slo_tier}}",

@@ -18,7 +18,7 @@ from dashboards.proving.history import Timeline
 from dashboards.proving.judge import locked, problems
 from dashboards.proving.lint import complaints
 from dashboards.proving.reading import Dashboard, read
-from dashboards.proving.recorded import Rule, rules_below
+from dashboards.proving.recorded import Rule, rules_below, severity_words
 from dashboards.proving.replay import ReplayError, replayed
 from dashboards.proving.run import annotation_faults, shown
 from slo.catalog import metrics
@@ -69,6 +69,7 @@ def _data(
     # The last midnight: so that days, tiles of five minutes and steps fall as they always do.
     timeline = Timeline.until(int(time.time()) // _DAY_SECONDS * _DAY_SECONDS)
     severities = {rule.labels.get("severity", "") for rule in rules if rule.alert}
+    words = severity_words(rules)
     lock: Json = {}
     try:
         with replayed(metrics(), rules, timeline, OWN_SERIES) as story:
@@ -76,7 +77,8 @@ def _data(
                 seen = shown(story.url, board, timeline.moments())
                 lock[name] = locked(seen)
                 faults = annotation_faults(story.url, board, timeline.moments(), severities)
-                found = [*problems(_view(board), seen, story.own, severities), *faults]
+                known = {words.meant(severity) for severity in severities}
+                found = [*problems(_view(board), seen, story.own, known), *faults]
                 queries = len({(one.panel.identity, one.ref) for one in seen})
                 said = f"{queries} queries in {len(timeline.moments())} phases"
                 if story.own:

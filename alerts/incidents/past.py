@@ -6,17 +6,20 @@ Every stretch is known to one step of the question; a shorter one may be missed.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from slo import names
 from slo.ask import Prometheus, Series
+from slo.model import SeverityWords
 
 FINEST_SECONDS: Final = 15.0
 _MOST_STEPS: Final = 8_000
 _HIDDEN: Final = frozenset({"__name__", "alertstate"})
 
-_FIRING: Final = 'ALERTS{alertstate="firing",severity=~"page|ticket"}'
+_FIRING: Final = 'ALERTS{alertstate="firing",severity=~"%s"}'
 _HANDED_ON: Final = (
     "group by (mas_source_agent, mas_target_agent) (increase(mas_agent_handoffs_total[%s]) > 0)"
 )
@@ -89,13 +92,29 @@ class Gap:
 
 
 def episodes(prometheus: Prometheus, when: Range) -> list[Episode]:
-    """All alerts that fired in `when`, by their start."""
+    """All alerts that fired in `when`, by their start; severities in our words."""
+    words = _words(prometheus)
+    either = (re.escape(word).replace("\\", "\\\\") for word in (words.page, words.ticket))
+    firing = _FIRING % "|".join(either)
     found = [
-        Episode(_labels(series), starts, None if ends >= when.end - when.step else ends)
-        for series in prometheus.ranged(_FIRING, when.start, when.end, when.step)
+        Episode(_worded(series, words), starts, None if ends >= when.end - when.step else ends)
+        for series in prometheus.ranged(firing, when.start, when.end, when.step)
         for starts, ends in _stretches(series, when.step)
     ]
     return sorted(found, key=lambda each: (each.starts, sorted(each.labels.items())))
+
+
+def _words(prometheus: Prometheus) -> SeverityWords:
+    """What page and ticket are called there."""
+    told = prometheus.instant(names.SEVERITIES)
+    return (
+        SeverityWords(told[0].labels["page"], told[0].labels["ticket"]) if told else SeverityWords()
+    )
+
+
+def _worded(series: Series, words: SeverityWords) -> dict[str, str]:
+    labels = _labels(series)
+    return {**labels, "severity": words.meant(labels.get("severity", ""))}
 
 
 def neighbours(prometheus: Prometheus, when: Range) -> frozenset[frozenset[str]]:

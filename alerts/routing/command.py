@@ -14,10 +14,11 @@ from alerts.routing.count import counts
 from alerts.routing.crew import CREW_PATH, Crew, parse
 from alerts.routing.generator import CONFIG_PATH
 from alerts.routing.insert import read
-from alerts.routing.proof import PROOF, alert_labels
+from alerts.routing.proof import PROOF, RULES, alert_labels
 from alerts.routing.table import called, table
 from alerts.routing.tree import Routing
 from alerts.routing.who import Tree, answer
+from alerts.routing.words import meant, meant_labels, words_of
 from slo.plugin import Verdict
 
 PROBLEMS: Final = 1
@@ -75,7 +76,9 @@ def who(directory: Path, labels: tuple[str, ...], moment: str | None) -> None:
     """
     when = _moment(moment)
     tree = Tree(_read(directory), _crews(directory), tuple(alert_labels(directory)))
-    for stated in _meant(tree, labels):
+    words = words_of(directory / RULES)
+    for found in _meant(tree, labels):
+        stated = meant_labels(found, words)
         if "alertname" in stated:
             click.echo(called(stated))
         for line in answer(tree, stated, when):
@@ -131,7 +134,7 @@ def _read(directory: Path) -> Routing:
         msg = f"{directory} holds no {CONFIG_PATH}: give the DIR of sloctl generate --out"
         raise click.ClickException(msg)
     try:
-        return read(config.read_text("utf-8"))
+        return meant(read(config.read_text("utf-8")), words_of(directory / RULES))
     except ValueError as error:
         msg = f"{config}: {error}"
         raise click.ClickException(msg) from error

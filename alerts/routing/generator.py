@@ -13,6 +13,7 @@ from alerts.routing.crew import CREW_PATH
 from alerts.routing.emit import render
 from alerts.routing.inhibit import alert_labels
 from alerts.routing.insert import clashes, inserted, reaching
+from alerts.routing.words import said
 from slo.diagnostic import Diagnostic, Level
 from slo.model import Compiled, OutputFile
 from slo.plugin import Generator, Output
@@ -34,9 +35,11 @@ class AlertmanagerGenerator:
         """``alertmanager.yml``, the template that it names, and who stands behind its receivers."""
         settings = compiled.project.settings
         base, version = settings.base.alertmanager, settings.alertmanager_version
-        ours = routing(compiled)
+        words = settings.severities
+        ours = said(routing(compiled), words)
         config = render(ours, version) if base is None else inserted(base, ours, version)
         template = files("alerts.routing").joinpath("fleetslo.tmpl").read_text("utf-8")
+        template = template.replace('.severity "page"', f'.severity "{words.page}"')
         names = [receiver.name for receiver in ours.receivers]
         return (
             OutputFile(CONFIG_PATH, config),

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -23,12 +24,15 @@ from alerts.routing.kinds import KINDS
 from alerts.routing.lint import lint
 from alerts.routing.sample import sample_data, stranger_data
 from alerts.routing.simulate import receivers
-from alerts.routing.tree import AUDIT, CATCH_ALL, NOBODY, WATCHDOG, Routing
+from alerts.routing.tree import AUDIT, CATCH_ALL, NOBODY, WATCHDOG, Labels, Routing
+from alerts.routing.words import meant, meant_labels, said_labels, words_of
+from slo.model import SeverityWords
 from slo.names import WATCHDOG as HEARTBEAT
 from slo.plugin import Proof, Result, Verdict
 from slo.servers import MissingToolError, require
 
-_RULES: Final = "prometheus/rules"
+RULES: Final = "prometheus/rules"
+"""Where a generated tree holds the rules that routes are proven against."""
 _TIMEOUT_SECONDS: Final = 60.0
 _FROM_SERIES: Final = re.compile(r"\{\{[^}]*\}\}")
 _STRANGER: Final = "stranger"
@@ -51,7 +55,8 @@ class AmtoolProof:
             # Left out by `--only`; one that is missing, the manifest tells.
             return []
         try:
-            routing = read(config.read_text("utf-8"))
+            words = words_of(directory / RULES)
+            routing = meant(read(config.read_text("utf-8")), words)
         except ValueError as error:
             return [Result("amtool: read", Verdict.FAILED, str(error))]
         results = [_laws(routing)]
@@ -63,7 +68,7 @@ class AmtoolProof:
         # In a configuration of the user's own, alerts of others go the user's own ways.
         alone = wrapped(routing) is None
         alerts = tuple(each for each in alert_labels(directory) if alone or is_ours(each))
-        results.append(_routes(amtool, config, routing, alerts))
+        results.append(_routes(partial(_told_by, amtool, config, words), routing, alerts))
         results.append(_templates(amtool, config.parent, routing))
         return results
 
@@ -71,14 +76,15 @@ class AmtoolProof:
 def alert_labels(directory: Path) -> Iterator[dict[str, str]]:
     """The labels of every alerting rule below `directory`, and of an alert of nobody.
 
-    What only a series knows stands as ``x``.
+    Severities stand in our words, whatever the tree says. What only a series knows stands as ``x``.
     """
-    for path in sorted((directory / _RULES).glob("*.yaml")):
+    words = words_of(directory / RULES)
+    for path in sorted((directory / RULES).glob("*.yaml")):
         loaded: object = yaml.safe_load(path.read_text("utf-8"))
         for rule in _alerting(loaded):
             labels = cast("Mapping[str, object]", rule.get("labels") or {})
             known = {name: _FROM_SERIES.sub("x", str(value)) for name, value in labels.items()}
-            yield {**known, "alertname": str(rule["alert"])}
+            yield {**meant_labels(known, words), "alertname": str(rule["alert"])}
     yield {"alertname": "NobodyOwnsThis", "severity": "page", "team": "nobody-known"}
 
 
@@ -102,7 +108,9 @@ def _laws(routing: Routing) -> Result:
 
 
 def _routes(
-    amtool: Path, config: Path, routing: Routing, alerts: tuple[dict[str, str], ...]
+    ask: Callable[[Labels], tuple[str, ...]],
+    routing: Routing,
+    alerts: tuple[dict[str, str], ...],
 ) -> Result:
     wrong: list[str] = []
     asked: dict[tuple[bool, ...], tuple[str, ...]] = {}
@@ -111,7 +119,7 @@ def _routes(
         # Alerts that fulfil the same matchers go the same way: one of them is asked for.
         kind = tuple(matcher.matches(labels) for matcher in matchers)
         if kind not in asked:
-            asked[kind] = _told_by(amtool, config, labels)
+            asked[kind] = ask(labels)
         want, ours, told = expected(routing, labels), receivers(routing, labels), asked[kind]
         if not want == ours == told:
             wrong.append(
@@ -122,8 +130,10 @@ def _routes(
     return Result(name, Verdict.FAILED if wrong else Verdict.PASSED, "; ".join(wrong))
 
 
-def _told_by(amtool: Path, config: Path, labels: Mapping[str, str]) -> tuple[str, ...]:
-    pairs = [f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items())]
+def _told_by(amtool: Path, config: Path, words: SeverityWords, labels: Labels) -> tuple[str, ...]:
+    """Whom amtool names, asked in the words of the file."""
+    shown = sorted(said_labels(labels, words).items())
+    pairs = [f'{name}="{_escaped(value)}"' for name, value in shown]
     answer = _run(amtool, "config", "routes", "test", f"--config.file={config}", *pairs)
     if answer.returncode != 0:
         return (answer.stderr.strip() or answer.stdout.strip(),)

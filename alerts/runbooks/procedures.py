@@ -46,15 +46,15 @@ class Procedure:
             if step.check:
                 blocks.append(text.command(step.check))
             if step.expr:
-                asked = (
-                    f"Nothing may come back ([ask Prometheus]({links.graph(settings, step.expr)})):"
-                )
-                blocks += [asked, text.query(step.expr)]
+                expr = step.expr.replace(_PAGE, f'severity="{settings.severities.page}"')
+                asked = f"Nothing may come back ([ask Prometheus]({links.graph(settings, expr)})):"
+                blocks += [asked, text.query(expr)]
         blocks.append("[All runbooks](../index.md)")
         return text.document(blocks)
 
 
-_NO_PAGE: Final = 'ALERTS{alertstate="firing",severity="page"}'
+_PAGE: Final = 'severity="page"'
+_NO_PAGE: Final = f'ALERTS{{alertstate="firing",{_PAGE}}}'
 _BUDGET_LOW: Final = f"{names.BUDGET_REMAINING} < 0.1"
 _STALE_POLICY: Final = "mas_policy_stale_agent_count > 0"
 _MISSING: Final = 'mas_agent_count{mas_agent_state="missing"} > 0'

@@ -127,9 +127,10 @@ def by_name(rules: Iterable[AlertRule]) -> dict[str, tuple[AlertRule, ...]]:
 
 def severities(rules: Sequence[AlertRule]) -> str:
     """``page and ticket``, as the label says it."""
-    order = [*(each.value for each in Severity), "none"]
-    have = {rule.labels.get("severity", rule.severity.value) for rule in rules}
-    return text.words(sorted(have, key=lambda each: order.index(each) if each in order else 9))
+    order = list(Severity)
+    have = {rule.labels.get("severity", ""): order.index(rule.severity) for rule in rules}
+    # What goes to nobody (none) stands last.
+    return text.words(sorted(have, key=lambda each: len(order) if each == "none" else have[each]))
 
 
 def _note(register: dict[str, _Reasons], own: AlertRule, why: str, other: AlertRule) -> None:

@@ -28,6 +28,7 @@ class Limits:
         release_seconds: How long all must be quiet before each step back.
         expire_seconds: How long an alert counts that nobody repeats or ends.
         max_classes: Classes of agents that are kept apart; more are refused.
+        page_severity: What the label `severity` of a page says.
     """
 
     outage: float = 0.1
@@ -36,6 +37,7 @@ class Limits:
     release_seconds: float = 600.0
     expire_seconds: float = 10_800.0
     max_classes: int = 1_000
+    page_severity: str = "page"
 
     def __post_init__(self) -> None:
         for name in ("outage", "page", "ticket"):
@@ -48,7 +50,7 @@ class Limits:
 
     def of(self, notice: Notice) -> float:
         """What `notice` allows while it fires."""
-        if notice.severity != "page":
+        if notice.severity != self.page_severity:
             return self.ticket
         return self.outage if notice.tier == "outage" else self.page
 

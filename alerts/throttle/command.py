@@ -56,6 +56,7 @@ def throttle() -> None:
 @click.option("--outage", default=0.1, show_default=True, type=_SHARE, help="Share of the rate.")
 @click.option("--page", default=0.5, show_default=True, type=_SHARE, help="Share of the rate.")
 @click.option("--ticket", default=1.0, show_default=True, type=_SHARE, help="Share of the rate.")
+@click.option("--page-severity", default="page", show_default=True, help="As in Settings.")
 @click.option("--release-after", default="10m", show_default=True, callback=_seconds)
 @click.option("--expire-after", default="3h", show_default=True, callback=_seconds)
 def serve(  # noqa: PLR0913 - one parameter per option of the command
@@ -71,6 +72,7 @@ def serve(  # noqa: PLR0913 - one parameter per option of the command
     outage: float,
     page: float,
     ticket: float,
+    page_severity: str,
     release_after: float,
     expire_after: float,
 ) -> None:
@@ -89,6 +91,7 @@ def serve(  # noqa: PLR0913 - one parameter per option of the command
             ticket=ticket,
             release_seconds=release_after,
             expire_seconds=expire_after,
+            page_severity=page_severity,
         )
         key = read_key(key_file)
         token = b"" if token_file is None else read_key(token_file)

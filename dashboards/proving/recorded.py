@@ -7,7 +7,7 @@ next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ from dashboards.proving.ask import Answer, instant, ranged
 from dashboards.proving.history import COARSE_SECONDS, Timeline
 from dashboards.proving.reading import Node, mapping, nodes, word
 from dashboards.proving.scenario import Labels
-from slo.names import BURN_RATE
+from slo.model import SeverityWords
+from slo.names import BURN_RATE, SEVERITIES
 from slo.promql import parse, selected_metrics, selects
 
 _AT_ONCE: Final = 4
@@ -88,11 +89,12 @@ def alerts(rules: Sequence[Rule], timeline: Timeline, burning: Mapping[str, str]
     some that do: those of the SLO that `burning` names for the phase, else the first.
     """
     families: Families = {"ALERTS": [], "ALERTS_FOR_STATE": []}
+    words = severity_words(rules)
     for phase, start, end in timeline.spans():
         if phase.alerting:
             times = range(start + COARSE_SECONDS, end + 1, COARSE_SECONDS)
             slo_id = burning.get(phase.name, "")
-            chosen = [_first(rules, severity, slo_id) for severity in ("page", "ticket")]
+            chosen = [_first(rules, severity, slo_id) for severity in (words.page, words.ticket)]
             for rule in (rule for rule in chosen if rule is not None):
                 static = {key: text for key, text in rule.labels.items() if "{{" not in text}
                 labels = {"alertname": rule.alert, **static}
@@ -112,6 +114,12 @@ def _joined(families: Families) -> Families:
             points.setdefault(labels, []).extend(values)
         joined[name] = list(points.items())
     return joined
+
+
+def severity_words(rules: Iterable[Rule]) -> SeverityWords:
+    """How the project of `rules` calls page and ticket."""
+    told = next((rule.labels for rule in rules if rule.record == SEVERITIES), None)
+    return SeverityWords(told["page"], told["ticket"]) if told else SeverityWords()
 
 
 def _first(rules: Sequence[Rule], severity: str, slo_id: str) -> Rule | None:

@@ -13,18 +13,19 @@ from dashboards.notation import Json, JsonValue, plain
 from dashboards.panel import Link, State, Viz, Words
 from dashboards.panels import Stat, States, Table, Text
 from dashboards.query import Prom
+from slo.model import Severity
 from slo.names import SIGNAL_LOST, WATCHDOG
 
 _SMALL: Final = Size(8, 4)
 _BY_ALERT: Final = "alertname, severity, team, service, slo_id, root_cause"
-_SEVERITIES: Final = (("page", palette.BAD), ("ticket", palette.WATCH))
+_SEVERITIES: Final = ((Severity.PAGE, palette.BAD), (Severity.TICKET, palette.WATCH))
 
 
 def firing(material: Material) -> Section:
     """Counts, the list, and the runbooks."""
-    team = material.only_team()
+    team, words = material.only_team(), material.settings.severities
     panels = (
-        *(_count(severity, color, team) for severity, color in _SEVERITIES),
+        *(_count(severity, words.said(severity), color, team) for severity, color in _SEVERITIES),
         _signal_lost(),
         _table(material),
         _runbooks(material),
@@ -37,12 +38,12 @@ def incidents(material: Material) -> Section:
     return Section("incidents", "Recent incidents", (_history(material), _fired(material)))
 
 
-def _count(severity: str, color: str, team: str) -> Viz:
+def _count(severity: Severity, word: str, color: str, team: str) -> Viz:
     return Stat(
         key=f"{severity}s",
         title=f"{severity.capitalize()}s firing",
         words=Words(
-            f"Causes for which an alert of severity {severity} fires now; several alerts of one "
+            f"Causes for which an alert of severity {word} fires now; several alerts of one "
             "cause count once.",
             "0 is good.",
             "See the list beside it, and follow the runbook from there.",
@@ -51,7 +52,7 @@ def _count(severity: str, color: str, team: str) -> Viz:
         queries=(
             Prom(
                 expr="count(count by (root_cause) "
-                f'(ALERTS{{alertstate="firing",severity="{severity}",'
+                f'(ALERTS{{alertstate="firing",severity="{word}",'
                 f'alertname!="{WATCHDOG}"{team}}})) or vector(0)',
                 instant=True,
             ),
@@ -112,7 +113,7 @@ def _table(material: Material) -> Viz:
         transformations=(_in_order(),),
         overrides=(
             renamed("alertname", "Alert", ("links", _runbook_links(material))),
-            renamed("severity", "Severity", ("mappings", _severity_words())),
+            renamed("severity", "Severity", ("mappings", _severity_words(material))),
             renamed("team", "Owner"),
             renamed("slo_id", "SLO"),
             renamed("root_cause", "Root cause"),
@@ -141,13 +142,14 @@ def _runbook_links(material: Material) -> list[JsonValue]:
     return [{"title": "Runbook", "url": url, "targetBlank": True}]
 
 
-def _severity_words() -> list[JsonValue]:
+def _severity_words(material: Material) -> list[JsonValue]:
+    words = material.settings.severities
     return [
         {
             "type": "value",
             "options": {
-                "page": {"text": "▲ page", "color": palette.BAD, "index": 0},
-                "ticket": {"text": "● ticket", "color": palette.WATCH, "index": 1},
+                words.page: {"text": f"▲ {words.page}", "color": palette.BAD, "index": 0},
+                words.ticket: {"text": f"● {words.ticket}", "color": palette.WATCH, "index": 1},
             },
         }
     ]
@@ -219,7 +221,7 @@ def _fired(material: Material) -> Viz:
         overrides=(
             hidden("Time"),
             renamed("alertname", "Alert", ("links", _runbook_links(material))),
-            renamed("severity", "Severity", ("mappings", _severity_words())),
+            renamed("severity", "Severity", ("mappings", _severity_words(material))),
             renamed("team", "Owner"),
             renamed("Value", "Minutes"),
         ),

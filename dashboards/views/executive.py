@@ -34,7 +34,9 @@ _REMEDIATION_SLOW_SECONDS: Final = 120.0
 
 def sections(material: Material) -> tuple[Section, ...]:
     """At most nine tiles, without headers."""
-    return (Section("tiles", "", (*_promises(material), *_operations(), *_calendar(material))),)
+    return (
+        Section("tiles", "", (*_promises(material), *_operations(material), *_calendar(material))),
+    )
 
 
 def _promises(material: Material) -> tuple[Viz, ...]:
@@ -114,11 +116,11 @@ def _availability(material: Material) -> Viz:
     )
 
 
-def _operations() -> tuple[Viz, ...]:
-    return (_incidents(), _remediation(), _cost(), _saved())
+def _operations(material: Material) -> tuple[Viz, ...]:
+    return (_incidents(material.settings.severities.page), _remediation(), _cost(), _saved())
 
 
-def _incidents() -> Viz:
+def _incidents(page: str) -> Viz:
     return Stat(
         key="incidents",
         title="Major incidents",
@@ -132,7 +134,7 @@ def _incidents() -> Viz:
         queries=(
             Prom(
                 expr="count(count by (root_cause) (present_over_time("
-                'ALERTS{alertstate="firing",severity="page"}[$__range]))) or vector(0)',
+                f'ALERTS{{alertstate="firing",severity="{page}"}}[$__range]))) or vector(0)',
                 instant=True,
             ),
         ),

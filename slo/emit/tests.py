@@ -21,7 +21,7 @@ from slo.emit.yaml import Value, dump
 from slo.exact import Duration
 from slo.model import AlertRule, Compiled, OutputFile, RuleFile, RuleGroup, Settings, Slo
 from slo.plugin import Output
-from slo.rules import slo_groups
+from slo.rules import slo_groups, worded
 
 COARSE: Final = Duration.parse("5m")
 _FOLDER: Final = "prometheus/tests"
@@ -69,7 +69,7 @@ def _planned_work(
         if not subject.slo.excluded:
             continue
         moved = replace(subject.slo, excluded=(EXCLUDED,))
-        own = slo_groups(settings, moved)
+        own = [worded(group, settings) for group in slo_groups(settings, moved)]
         rules = tuple(rule for group in own for rule in group.rules if isinstance(rule, AlertRule))
         found = list(excluded(replace(subject, slo=moved, rules=rules)))
         if found:

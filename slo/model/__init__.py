@@ -31,6 +31,7 @@ from slo.model.people import (
     DestinationKind,
     Maintenance,
     Severity,
+    SeverityWords,
     Team,
     WorkingHours,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Scope",
     "Settings",
     "Severity",
+    "SeverityWords",
     "Sli",
     "SliKind",
     "Slo",

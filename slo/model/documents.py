@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from slo.diagnostic import Span
 from slo.exact import Duration, Ratio
-from slo.model.people import Maintenance, Severity, Team
+from slo.model.people import Maintenance, Severity, SeverityWords, Team
 
 
 class Scope(StrEnum):
@@ -303,6 +303,7 @@ class Settings:
     default_owner: str = ""
     default_policy: str = "sre-multiwindow"
     default_window: Duration = field(default_factory=lambda: Duration.parse("30d"))
+    severities: SeverityWords = field(default_factory=SeverityWords)
     base: Base = field(default_factory=Base)
 
 

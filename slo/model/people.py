@@ -24,6 +24,27 @@ class Severity(StrEnum):
     TICKET = "ticket"
 
 
+@dataclass(frozen=True, slots=True)
+class SeverityWords:
+    """The values of the label `severity`, where a user's routes and habits have words already.
+
+    Attributes:
+        page: What an alert carries that wakes a person.
+        ticket: What one carries that waits.
+    """
+
+    page: str = "page"
+    ticket: str = "ticket"
+
+    def said(self, value: str) -> str:
+        """The label value for our word `value`; of other words the word itself."""
+        return {"page": self.page, "ticket": self.ticket}.get(value, value)
+
+    def meant(self, value: str) -> str:
+        """Our word for the label value `value`; of other values the value itself."""
+        return {self.page: "page", self.ticket: "ticket"}.get(value, value)
+
+
 class DestinationKind(StrEnum):
     """What a team is reached by (Alertmanager calls it a receiver)."""
 

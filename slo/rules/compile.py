@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from slo.model import AlertRule, Compiled, Project, RuleFile, RuleGroup, Settings, Slo
+from slo import names
+from slo.model import (
+    AlertRule,
+    Compiled,
+    Project,
+    RecordRule,
+    RuleFile,
+    RuleGroup,
+    Settings,
+    SeverityWords,
+    Slo,
+)
 from slo.rules.burn import burn_alerts, is_slow, signal_alerts
 from slo.rules.calendar import calendar_groups
 from slo.rules.operational import alert_rules, watchdog
 from slo.rules.records import fast_records, slow_records
-from slo.rules.terms import Terms
+from slo.rules.terms import Terms, checked
 
 OWN_SERVICE: Final = "fleetslo"
 """The service of rules that belong to no SLO: the watchdog, the calendar."""
@@ -36,13 +48,39 @@ def _file(project: Project, service: str) -> RuleFile:
         if slo.service == service:
             groups.extend(slo_groups(project.settings, slo))
     groups.extend(_alert_groups(project, service))
-    return RuleFile(service, tuple(groups))
+    return RuleFile(service, tuple(worded(group, project.settings) for group in groups))
+
+
+def worded(group: RuleGroup, settings: Settings) -> RuleGroup:
+    """`group` with the user's own words in the label `severity`, if there are any."""
+    words = settings.severities
+    if words == SeverityWords():
+        return group
+    rules = tuple(
+        replace(rule, labels={**rule.labels, "severity": words.said(rule.labels["severity"])})
+        if isinstance(rule, AlertRule)
+        else rule
+        for rule in group.rules
+    )
+    return replace(group, rules=rules)
 
 
 def _own_groups(project: Project) -> tuple[RuleGroup, ...]:
     interval = project.settings.intervals.fast
-    group = RuleGroup("fleetslo:watchdog", interval, (watchdog(project.settings),))
-    return (group, *calendar_groups(project))
+    rules: tuple[RecordRule | AlertRule, ...] = (
+        *_words(project.settings),
+        watchdog(project.settings),
+    )
+    return (RuleGroup("fleetslo:watchdog", interval, rules), *calendar_groups(project))
+
+
+def _words(settings: Settings) -> tuple[RecordRule, ...]:
+    """How severities are called: whoever reads alerts or this tree asks here."""
+    words = settings.severities
+    if words == SeverityWords():
+        return ()
+    told = {"page": words.page, "ticket": words.ticket}
+    return (RecordRule(names.SEVERITIES, checked("vector(1)"), told),)
 
 
 def slo_groups(settings: Settings, slo: Slo) -> tuple[RuleGroup, RuleGroup]:

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from slo.exact import Duration
-from slo.model import Base, Intervals, LogStore, Settings, TraceStore, Urls, UserFile
+from slo.model import Base, Intervals, LogStore, Settings, SeverityWords, TraceStore, Urls, UserFile
 from slo.spec.context import Context, Document
 from slo.spec.fields import Fields
 from slo.spec.windows import rolling_length
@@ -39,6 +39,7 @@ def read_settings(document: Document, context: Context) -> Settings:
         default_owner=defaults.text("owner"),
         default_policy=defaults.text("policy", default.default_policy),
         default_window=rolling_length(defaults, context.problems) or default.default_window,
+        severities=_severities(spec.child("severities"), context),
         base=_base(spec.child("base"), context),
     )
 
@@ -48,6 +49,21 @@ def check_defaults(document: Document, context: Context) -> None:
     defaults = document.spec.child("defaults")
     if defaults.has("owner"):
         context.check_team(defaults.text("owner"), defaults.place("owner"))
+
+
+def _severities(fields: Fields, context: Context) -> SeverityWords:
+    """The user's words, which must tell a page from a ticket, and both from nobody's alerts."""
+    words = SeverityWords(fields.text("page", "page"), fields.text("ticket", "ticket"))
+    for key, word, taken in (
+        ("page", words.page, {words.ticket, "ticket", "none", ""}),
+        ("ticket", words.ticket, {words.page, "page", "none", ""}),
+    ):
+        if word in taken or not word.isprintable() or '"' in word:
+            text = f"severities.{key} must be a word that means nothing else, got {word!r}"
+            hint = "none is for alerts that go to nobody, page and ticket keep their meaning"
+            context.problems.error("SLO016", text, fields.place(key), hint)
+            return SeverityWords()
+    return words
 
 
 def _base(fields: Fields, context: Context) -> Base:

@@ -33,6 +33,17 @@ SETTINGS_SPEC: Final = Shape(
             ),
             "how often things happen",
         ),
+        Key(
+            "severities",
+            Shape(
+                "severities",
+                (
+                    Key("page", Text(), "of alerts that wake a person; default page"),
+                    Key("ticket", Text(), "of alerts that wait; default ticket"),
+                ),
+            ),
+            "your own values of the label severity",
+        ),
         Key("external_labels", MapOf(Text(), Label()), "labels that Prometheus adds outside"),
         Key(
             "targets",
