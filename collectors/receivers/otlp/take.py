@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from collectors.component import Context, Intake, Refused, Rejected, Signal
@@ -166,12 +166,17 @@ class Taker:
         return None
 
     async def too_large(self, request: Request, max_bytes: int, counts: ReceiverCounts) -> Answer:
-        """Turn away a request in protobuf that was read whole and is longer than allowed."""
+        """Turn away a request in protobuf that was read whole and is longer than allowed.
+
+        INVALID_ARGUMENT is never retried; the official Python exporter retries RESOURCE_EXHAUSTED,
+        hint or not.
+        """
         try:
             items = (await asyncio.to_thread(inspect, request.signal, request.body)).items
         except Malformed:
             items = 0
-        return self.not_taken(request, too_large(max_bytes), "too_large", counts, items)
+        answer = replace(too_large(max_bytes), code=status.INVALID_ARGUMENT)
+        return self.not_taken(request, answer, "too_large", counts, items)
 
     def not_taken(
         self,

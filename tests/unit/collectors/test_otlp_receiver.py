@@ -421,13 +421,13 @@ def test_a_grpc_message_that_is_too_long_is_told_why_and_its_spans_are_counted(
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await run.call(long, compression)
 
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         trailers = dict(caught.value.trailing_metadata() or ())
         assert "google.rpc.retryinfo-bin" not in trailers
         details = trailers["grpc-status-details-bin"]
         assert isinstance(details, bytes)
         status = Status.FromString(details)
-        assert status.code == 8
+        assert status.code == 3
         assert not status.details  # nothing that says come again
         assert f"at most {MEBIBYTE} bytes" in status.message == caught.value.details()
         assert run.rejected("too_large") == 1
