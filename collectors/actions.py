@@ -8,7 +8,6 @@ Source: OpenTelemetry Collector, attraction; names and meaning as there.
 from __future__ import annotations
 
 import hashlib
-import re
 import struct
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, Self
@@ -25,6 +24,7 @@ from pydantic import (
 )
 
 from collectors.component import Config, Context
+from collectors.patterns import pattern
 
 Attributes = dict[str, bytes]
 """Serialized `KeyValue` messages by key, in order."""
@@ -35,11 +35,7 @@ _PUTS: Final = frozenset({"insert", "update", "upsert"})
 
 
 def _pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        msg = f"must be a regular expression, got {value!r}: {error}"
-        raise ValueError(msg) from error
+    pattern(value)
     return value
 
 
@@ -90,7 +86,7 @@ class ActionConfig(Config):
 
     def _has_a_target(self) -> Self:
         if self.action == "extract":
-            if self.key is None or not re.compile(self.pattern or "").groupindex:
+            if self.key is None or not pattern(self.pattern or "").groupindex:
                 msg = "extract needs key, and a pattern with named groups (?P<name>...)"
                 raise ValueError(msg)
         elif self.action in {"delete", "hash"}:
@@ -109,7 +105,7 @@ class Actions:
     def __init__(self, configs: Sequence[ActionConfig]) -> None:
         self._configs = tuple(configs)
         self._patterns = {
-            config.pattern: re.compile(config.pattern) for config in configs if config.pattern
+            config.pattern: pattern(config.pattern) for config in configs if config.pattern
         }
 
     def needles(self) -> tuple[bytes, ...] | None:
@@ -141,11 +137,11 @@ class Actions:
 
     def _keys(self, config: ActionConfig, attributes: Attributes) -> list[str]:
         """The keys that a delete or hash is about."""
-        pattern = self._patterns.get(config.pattern or "")
+        meant = self._patterns.get(config.pattern or "")
         return [
             key
             for key in attributes
-            if key == config.key or (pattern is not None and pattern.search(key))
+            if key == config.key or (meant is not None and meant.search(key) is not None)
         ]
 
     def _extract(self, config: ActionConfig, attributes: Attributes) -> None:

@@ -5,7 +5,6 @@ Names and meaning are the OpenTelemetry Collector's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Annotated, Final, Literal, Self
@@ -25,6 +24,7 @@ from collectors.component import Config, Signal
 from collectors.ottl.columns import Column, Distinct, Mask, Numbers, Typed, holds
 from collectors.ottl.contexts import CONTEXTS, Context, Rows
 from collectors.ottl.syntax import ENUMS
+from collectors.patterns import pattern
 from collectors.wire.scan import Scan
 
 Plain = StrictBool | StrictInt | StrictFloat | StrictStr
@@ -41,14 +41,6 @@ _TEXTS: Final = {
 def context_of(signal: Signal) -> Context:
     """The paths of the items of `signal`."""
     return CONTEXTS[_CONTEXT_OF[signal]]
-
-
-def _check_pattern(text: str) -> None:
-    try:
-        re.compile(text)
-    except re.error as error:
-        msg = f"not a pattern: {error}, got {text!r}"
-        raise ValueError(msg) from error
 
 
 class PairConfig(Config):
@@ -104,7 +96,7 @@ class MatchConfig(Config):
             raise ValueError(msg)
         if self.match_type == "regexp":
             for text in self._patterns():
-                _check_pattern(text)
+                pattern(text)
         return self
 
     def given(self) -> tuple[str, ...]:
@@ -246,8 +238,8 @@ class Matcher:
 
     def _test(self, wanted: Typed) -> Callable[[Typed], bool]:
         if self._config.match_type == "regexp" and isinstance(wanted, str):
-            pattern = re.compile(wanted)
-            return lambda value: isinstance(value, str) and bool(pattern.search(value))
+            like = pattern(wanted)
+            return lambda value: isinstance(value, str) and like.search(value) is not None
         return lambda value: holds(value, "==", wanted)
 
 

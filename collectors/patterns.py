@@ -7,7 +7,7 @@ backreferences, as the OpenTelemetry Collector's expressions have none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, Protocol, cast
 
@@ -20,13 +20,27 @@ _ANCHORS: Final = frozenset({"^", "$", r"\b", r"\B", r"\A", r"\z"})
 class Match(Protocol):
     """What was found."""
 
-    def group(self) -> str:
-        """The text that matched."""
+    def group(self, which: int | str = 0) -> str | None:
+        """The text that matched, or that a group matched; IndexError where there is none."""
+        ...
+
+    def groupdict(self) -> dict[str, str | None]:
+        """What the named groups matched."""
         ...
 
 
 class Pattern(Protocol):
-    """A compiled expression."""
+    """A compiled expression.
+
+    Attributes:
+        groupindex: Numbers of the named groups.
+    """
+
+    groupindex: Mapping[str, int]
+
+    def fullmatch(self, text: str) -> Match | None:
+        """The match of all of `text`."""
+        ...
 
     def search(self, text: str | bytes) -> Match | None:
         """The first match in a text, or in the UTF-8 that is among other bytes."""

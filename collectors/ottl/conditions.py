@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import reduce
@@ -37,6 +36,7 @@ from collectors.ottl.syntax import (
     Value,
     parse,
 )
+from collectors.patterns import pattern
 from collectors.wire.scan import Scan
 
 _PARENT: Final = "parent_span_id.string"
@@ -144,10 +144,10 @@ class _Function:
 
 
 def _is_match(asking: _Asking, arguments: tuple[Value, ...]) -> Mask:
-    pattern = re.compile(_text(arguments[1]))
+    like = pattern(_text(arguments[1]))
     return asking.where(
         arguments[0],
-        lambda value: (text := _as_text(value)) is not None and bool(pattern.search(text)),
+        lambda value: (text := _as_text(value)) is not None and like.search(text) is not None,
     )
 
 
@@ -237,9 +237,9 @@ def _check_call(call: Call, context: Context) -> None:
             raise ConditionError(msg)
         if kind == "pattern":
             try:
-                re.compile(_text(argument))
-            except re.error as error:
-                msg = f"{call.name} at column {call.column}: not a pattern: {error}"
+                pattern(_text(argument))
+            except ValueError as error:
+                msg = f"{call.name} at column {call.column}: {error}"
                 raise ConditionError(msg) from error
         elif kind == "text":
             _text(argument)

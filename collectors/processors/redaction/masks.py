@@ -88,7 +88,7 @@ class Rules:
         return text
 
     def _replaced(self, match: Match) -> str:
-        return self._mask(match.group())
+        return self._mask(match.group() or "")
 
 
 def _compiled(texts: Sequence[str]) -> tuple[Pattern, ...]:

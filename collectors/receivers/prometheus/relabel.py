@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from collectors.component import Config
+from collectors.patterns import Match, Pattern, pattern
 
 Labels = dict[str, str]
 
@@ -22,12 +23,13 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        msg = f"must be a regular expression, got {value!r}: {error}"
-        raise ValueError(msg) from error
+    pattern(_over_lines(value))
     return value
+
+
+def _over_lines(value: str) -> str:
+    """`value` with a dot that stands for a line's end too, as Prometheus has it."""
+    return f"(?s:{value})"
 
 
 class RelabelConfig(Config):
@@ -75,7 +77,7 @@ class Relabeller:
     """Steps, applied in order."""
 
     def __init__(self, steps: Sequence[RelabelConfig]) -> None:
-        self._steps = [(step, re.compile(step.regex, re.DOTALL)) for step in steps]
+        self._steps = [(step, pattern(_over_lines(step.regex))) for step in steps]
 
     def __bool__(self) -> bool:
         return bool(self._steps)
@@ -94,7 +96,7 @@ def _joined(step: RelabelConfig, labels: Labels) -> str:
     return step.separator.join(labels.get(name, "") for name in step.source_labels)
 
 
-def _stays(step: RelabelConfig, regex: re.Pattern[str], labels: Labels) -> bool:
+def _stays(step: RelabelConfig, regex: Pattern, labels: Labels) -> bool:
     value = _joined(step, labels)
     match step.action:
         case "keep":
@@ -110,7 +112,7 @@ def _stays(step: RelabelConfig, regex: re.Pattern[str], labels: Labels) -> bool:
 
 
 def _changed(  # noqa: PLR0911 - one line for each action
-    step: RelabelConfig, regex: re.Pattern[str], labels: Labels
+    step: RelabelConfig, regex: Pattern, labels: Labels
 ) -> Labels:
     value = _joined(step, labels)
     match step.action:
@@ -139,7 +141,7 @@ def _changed(  # noqa: PLR0911 - one line for each action
             return labels
 
 
-def _replaced(step: RelabelConfig, match: re.Match[str] | None, labels: Labels) -> Labels:
+def _replaced(step: RelabelConfig, match: Match | None, labels: Labels) -> Labels:
     if match is None:
         return labels
     name = _expanded(step.target_label, match)
@@ -148,7 +150,7 @@ def _replaced(step: RelabelConfig, match: re.Match[str] | None, labels: Labels) 
     return {**labels, name: _expanded(step.replacement, match)}
 
 
-def _expanded(template: str, match: re.Match[str]) -> str:
+def _expanded(template: str, match: Match) -> str:
     """`template` with the groups of `match` in place of ``$1`` and ``${name}``."""
 
     def group(reference: re.Match[str]) -> str:
@@ -156,7 +158,7 @@ def _expanded(template: str, match: re.Match[str]) -> str:
             return "$"
         name = reference[1] or reference[2]
         try:
-            return match[int(name) if name.isdigit() else name] or ""
+            return match.group(int(name) if name.isdigit() else name) or ""
         except IndexError:
             return ""
 

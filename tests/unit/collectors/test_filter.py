@@ -233,7 +233,7 @@ def test_metrics_and_data_points_are_dropped(
         ("span", "true true", "the end, and or or is needed at column 6"),
         ("span", "Drop(name)", "function Drop at column 1 is not supported"),
         ("span", "IsMatch(name)", "IsMatch at column 1 takes (path, pattern)"),
-        ("span", 'IsMatch(name, "(")', "IsMatch at column 1: not a pattern"),
+        ("span", 'IsMatch(name, "(")', "IsMatch at column 1: must be a regular expression"),
         ("span", 'IsMatch("a", "b")', "IsMatch at column 1 takes a path first"),
         ("span", "HasPrefix(name, 1)", "a text in quotes is needed"),
         ("metric", "IsRootSpan()", "IsRootSpan at column 1 is for spans"),

@@ -151,7 +151,7 @@ def test_a_property_that_the_signal_does_not_have_ends_the_start() -> None:
     ("block", "words"),
     [
         ({"match_type": "strict"}, "must name at least one property"),
-        ({"match_type": "regexp", "services": ["("]}, "not a pattern"),
+        ({"match_type": "regexp", "services": ["("]}, "must be a regular expression"),
         ({"services": ["a"]}, "match_type"),
         ({"match_type": "strict", "span_kinds": ["client"]}, "must be a span kind"),
     ],
