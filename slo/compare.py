@@ -100,6 +100,7 @@ def _promise(slo: Slo, settings: Settings) -> dict[str, str]:
         "all events": slo.sli.total,
         "policy": slo.alerting.policy,
         "idle": slo.alerting.idle,
+        "signal lost": slo.alerting.signal_lost,
         "depends on": ", ".join(slo.alerting.depends_on) or _NONE,
         "root cause": slo.root_cause,
         "labels": _pairs(slo.labels),

@@ -50,6 +50,7 @@ def make_slo(
     errors: str = BAD,
     total: str = TOTAL,
     idle: str = "ok",
+    signal_lost: str = "ticket",
     labels: Mapping[str, str] | None = None,
 ) -> Slo:
     """An SLO of the service `fleet`, its tiers from a shipped policy."""
@@ -73,7 +74,7 @@ def make_slo(
         window=span,
         sli=Sli(SliKind.EVENTS, errors, total),
         by=by,
-        alerting=Alerting(str(policy), plan.tiers, idle, ()),
+        alerting=Alerting(str(policy), plan.tiers, idle, (), signal_lost=signal_lost),
         owner="agents-core",
         labels=labels or {},
         events_per_second=events_per_second,

@@ -57,7 +57,11 @@ def described(slo: Slo) -> list[str]:
         lines.append(f"at {decimal(slo.events_per_second)} events/s: {int(events)} bad events")
     else:
         lines.append("traffic unknown: say traffic.events_per_second for the false pages")
-    lines.append(f"owner {slo.owner}, policy {slo.alerting.policy}, idle is {slo.alerting.idle}")
+    alerting = slo.alerting
+    lines.append(
+        f"owner {slo.owner}, policy {alerting.policy}, idle is {alerting.idle}, "
+        f"a lost signal {alerting.signal_lost}"
+    )
     if slo.by:
         lines.append(f"one budget for each {', '.join(slo.by)}")
     if slo.alerting.depends_on:

@@ -135,6 +135,7 @@ class Alerting:
 
     Attributes:
         idle: What it means when traffic falls to zero: ok, ticket or page.
+        signal_lost: What it means when nothing is measured any more: ok, ticket or page.
         changed: What of its policy had to be repaired or left out, a sentence each.
     """
 
@@ -143,6 +144,7 @@ class Alerting:
     idle: str
     depends_on: tuple[str, ...]
     changed: tuple[str, ...] = ()
+    signal_lost: str = "ticket"
 
 
 @dataclass(frozen=True, slots=True)

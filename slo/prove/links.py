@@ -182,7 +182,9 @@ def _undescribed(tree: Tree) -> Iterator[str]:
     watched = {rule.labels.get("slo_id") for rule in tree.rules if rule.name == names.SIGNAL_LOST}
     for slo_id in tree.slo_ids - described:
         yield f"{slo_id} has no {names.INFO}"
-    for slo_id in tree.slo_ids - watched:
+    told = (rule.labels for rule in tree.rules if rule.name == names.INFO)
+    unasked = {labels.get("slo_id") for labels in told if labels.get("signal_lost") == "ok"}
+    for slo_id in tree.slo_ids - watched - unasked:
         yield f"{slo_id} has no {names.SIGNAL_LOST}"
 
 

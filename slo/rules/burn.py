@@ -33,11 +33,14 @@ def is_slow(rule: AlertRule) -> bool:
 
 
 def signal_alerts(terms: Terms, settings: Settings) -> tuple[AlertRule, ...]:
-    """`SLOSignalLost`, and the alert on traffic that stopped where the SLO asks for it."""
-    lost = _signal_lost(terms, settings)
-    if terms.slo.alerting.idle == "ok":
-        return (lost,)
-    return lost, _idle(terms, settings, Severity(terms.slo.alerting.idle))
+    """`SLOSignalLost` and the alert on traffic that stopped, as the SLO asks for them."""
+    found: list[AlertRule] = []
+    alerting = terms.slo.alerting
+    if alerting.signal_lost != "ok":
+        found.append(_signal_lost(terms, settings, Severity(alerting.signal_lost)))
+    if alerting.idle != "ok":
+        found.append(_idle(terms, settings, Severity(alerting.idle)))
+    return tuple(found)
 
 
 def condition(terms: Terms, tier: Tier, settings: Settings) -> str:
@@ -89,7 +92,7 @@ def _burn_alert(terms: Terms, tier: Tier, settings: Settings) -> AlertRule:
     )
 
 
-def _signal_lost(terms: Terms, settings: Settings) -> AlertRule:
+def _signal_lost(terms: Terms, settings: Settings, severity: Severity) -> AlertRule:
     slo = terms.slo
     total = terms.select(f"{names.SLI_TOTAL}:rate5m")
     seen = f"group by (slo_id) (present_over_time({total}[{_REMEMBERED}]))"
@@ -99,7 +102,7 @@ def _signal_lost(terms: Terms, settings: Settings) -> AlertRule:
         hold=_LOST_FOR,
         keep_firing_for=Duration(0),
         labels={
-            **_labels(slo, Severity.TICKET),
+            **_labels(slo, severity),
             "budget_id": slo.slo_id,
             "root_cause": names.LOST_SIGNALS,
         },
@@ -107,7 +110,7 @@ def _signal_lost(terms: Terms, settings: Settings) -> AlertRule:
             **lost_words(slo),
             **links(settings.urls, names.SIGNAL_LOST, slo.slo_id),
         },
-        severity=Severity.TICKET,
+        severity=severity,
         team=slo.owner,
         by=(),
         slo=slo,

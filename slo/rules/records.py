@@ -115,6 +115,8 @@ def _info(slo: Slo) -> RecordRule:
         "title": slo.title,
         "window": window.length.promql() if isinstance(window, Rolling) else window.period,
     }
+    if slo.alerting.signal_lost == "ok":
+        told["signal_lost"] = "ok"
     if slo.catalog_id:
         told["catalog_id"] = slo.catalog_id
     if not isinstance(window, Rolling):

@@ -180,7 +180,14 @@ def _alerting(
         [Diagnostic(note.code, note.level, note.text, place, note.help) for note in plan.notes]
     )
     changed = tuple(note.text for note in plan.notes if note.level is Level.WARNING)
-    return Alerting(policy.name, plan.tiers, fields.text("idle", "ok"), depends_on, changed)
+    return Alerting(
+        policy.name,
+        plan.tiers,
+        fields.text("idle", "ok"),
+        depends_on,
+        changed,
+        fields.text("signal_lost", "ticket"),
+    )
 
 
 def _policy(fields: Fields, context: Context) -> Policy | None:

@@ -106,6 +106,8 @@ def _signal(subject: Subject) -> Value:
         checks.append(expect(alerts(lost, "firing"), quiet_end + 540))
     if lost is not None and not subject.feed.lasting:
         checks.append(fires(lost, quiet_end + gone, subject))
+    if lost is None and not subject.feed.lasting:
+        checks.append(silent(subject, quiet_end + gone))
     inputs = subject.series(phases, errors=False)
     return unit_test(subject, "no errors, no traffic, no signal", inputs, checks)
 

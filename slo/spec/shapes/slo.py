@@ -60,6 +60,7 @@ ALERTING: Final = Shape(
         ),
         Key("min_events", WordOr("auto", Number()), "bad events below which a tier is silent"),
         Key("idle", Choice(IDLE), "what it means when traffic falls to zero"),
+        Key("signal_lost", Choice(IDLE), "what it means when nothing is measured; default ticket"),
         Key("depends_on", CAUSES, "SLOs and Alerts that cause this one"),
     ),
 )

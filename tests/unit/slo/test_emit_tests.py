@@ -69,6 +69,8 @@ CASES = {
         policy=PolicyName.BUDGET_AWARE, objective="99.95", events_per_second=Fraction(500)
     ),
     "groups": make_slo(by=("agent", "pool"), idle="page"),
+    "a lost signal pages": make_slo(signal_lost="page"),
+    "a lost signal is fine": make_slo(signal_lost="ok", idle="ticket"),
     "latency": make_slo(
         errors='sum(rate(d_count[$window])) - sum(rate(d_bucket{le="0.05"}[$window]))',
         total="sum(rate(d_count[$window]))",
@@ -270,6 +272,24 @@ def test_planned_work_is_proven_to_leave_the_budget_alone(name: str, tmp_path: P
     names_of = [test["name"] for test in found["fleet.excluded.test.yaml"]]
     assert names_of == ["fleet-action-success: planned work"]
     assert complaints(tmp_path) == ""
+
+
+@servers
+def test_a_lost_signal_of_another_severity_fails_the_tests(tmp_path: Path) -> None:
+    write_tree(compile_project(make_project(make_slo(signal_lost="ticket"))), tmp_path)
+    for file in GENERATOR.generate(compile_project(make_project(make_slo(signal_lost="page")))):
+        (tmp_path / file.path).write_text(file.text)
+
+    assert 'severity="page"' in complaints(tmp_path)
+
+
+@servers
+def test_an_alert_on_a_signal_that_may_be_lost_fails_the_tests(tmp_path: Path) -> None:
+    write_tree(compile_project(make_project(make_slo(signal_lost="ticket"))), tmp_path)
+    for file in GENERATOR.generate(compile_project(make_project(make_slo(signal_lost="ok")))):
+        (tmp_path / file.path).write_text(file.text)
+
+    assert names.SIGNAL_LOST in complaints(tmp_path)
 
 
 FORGETS = {

@@ -7,10 +7,11 @@ from fractions import Fraction
 import pytest
 
 from slo import names
-from slo.model import AlertRule, Settings, Slo, Urls
+from slo.model import AlertRule, RecordRule, Settings, Slo, Urls
 from slo.policy import PolicyName, PolicyOptions
 from slo.rules import compile_project
 from slo.rules.burn import IDLE
+from tests.front_end import project_of, slo_text
 from tests.rule_projects import make_project, make_slo
 
 ID = '{slo_id="fleet-action-success"}'
@@ -132,3 +133,30 @@ def test_idle_traffic_is_told_only_where_it_is_asked_for(idle: str) -> None:
     (rule,) = [rule for rule in alerts(make_slo(idle=idle)) if rule.name == IDLE]
 
     assert rule.labels["severity"] == idle
+
+
+def test_a_lost_signal_is_as_severe_as_the_slo_says() -> None:
+    found = {
+        wish: [
+            (str(rule.severity), rule.labels["severity"])
+            for rule in compile_project(make_project(make_slo(signal_lost=wish))).alert_rules()
+            if rule.name == names.SIGNAL_LOST
+        ]
+        for wish in ("ok", "ticket", "page")
+    }
+
+    assert found == {"ok": [], "ticket": [("ticket", "ticket")], "page": [("page", "page")]}
+
+
+def test_an_slo_without_that_alert_says_so_to_whoever_looks_for_it() -> None:
+    from_file = project_of(slo_text(more="  alerting: {signal_lost: ok}\n"))
+
+    told = [
+        rule.labels.get("signal_lost")
+        for file in compile_project(from_file).rule_files
+        for group in file.groups
+        for rule in group.rules
+        if isinstance(rule, RecordRule) and rule.record == names.INFO
+    ]
+
+    assert told == ["ok"]
