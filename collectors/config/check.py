@@ -14,6 +14,7 @@ from collectors.component import (
 )
 from collectors.config import tree
 from collectors.config.authenticators import authenticators
+from collectors.config.clashes import clashes
 from collectors.config.counting import counting
 from collectors.config.model import Component, Loaded, Pipeline
 from collectors.config.problems import Code, error, nearest, warning
@@ -49,6 +50,7 @@ def check(
     problems.extend(checker.unused())
     problems.extend(counting(loaded, root))
     problems.extend(authenticators(loaded, root))
+    problems.extend(clashes(loaded, root))
 
 
 class _Checker:

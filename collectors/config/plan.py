@@ -13,7 +13,7 @@ from collectors.component import (
     ReceiverFactory,
 )
 from collectors.config.model import Component, Loaded, Pipeline
-from collectors.config.recipe import factory_of, graph_plan, rebuilt, recipe, used_ids
+from collectors.config.recipe import factory_of, graph_plan, rebuilt, recipe, used
 from collectors.config.registry import Kind
 from collectors.extensions.file_storage import FileStorageConfig
 from collectors.net.fields import SECOND, DestinationConfig
@@ -37,22 +37,19 @@ _ONE_TRY: Final = 0.001
 
 def plan(loaded: Loaded) -> ServicePlan:
     """The plan of a configuration; components that no pipeline mentions are left out."""
-    used = used_ids(loaded)
-    components = [item for item in loaded.components.values() if item.component_id in used]
-    graph = graph_plan(components, {of.name: _pipeline(of) for of in loaded.pipelines})
+    running = used(loaded)
+    graph = graph_plan(running, {of.name: _pipeline(of) for of in loaded.pipelines})
     address = loaded.telemetry.address()
     return ServicePlan(
         receivers={
-            item.component_id: _receiver(item)
-            for item in loaded.of(Kind.RECEIVERS)
-            if item.component_id in used
+            item.component_id: _receiver(item) for item in running if item.kind is Kind.RECEIVERS
         },
         processors=graph.processors,
         connectors=graph.connectors,
         exporters={
             item.component_id: _exporter(item, loaded)
-            for item in loaded.of(Kind.EXPORTERS)
-            if item.component_id in used
+            for item in running
+            if item.kind is Kind.EXPORTERS
         },
         extensions={
             name: _extension(loaded.components[Kind.EXTENSIONS, name]) for name in loaded.extensions

@@ -29,6 +29,7 @@ class Code(StrEnum):
     CYCLE = "COL012"
     ADMISSION = "COL013"
     STORAGE = "COL014"
+    CLASH = "COL015"
 
 
 def error(code: Code, text: str, place: Span | None, way_out: str = "") -> Diagnostic:

@@ -36,12 +36,11 @@ _ROLES: Final = ("receivers", "processors", "exporters")
 def recipe(loaded: Loaded) -> str:
     """The graph of a configuration as text that `rebuilt` reads."""
     sections: dict[str, dict[str, Plain]] = json.loads(loaded.canonical)
-    used = used_ids(loaded)
     words: dict[str, object] = {
         kind.value: {
             item.component_id: [item.type_name, sections[kind.value][item.component_id]]
-            for item in loaded.of(kind)
-            if item.component_id in used
+            for item in used(loaded)
+            if item.kind is kind
         }
         for kind in _KINDS
     }
@@ -92,13 +91,17 @@ def graph_plan(components: Iterable[Component], pipelines: Mapping[str, Pipeline
     )
 
 
-def used_ids(loaded: Loaded) -> frozenset[str]:
-    """Ids of all components that a pipeline mentions."""
-    return frozenset(
-        component_id
-        for pipeline in loaded.pipelines
-        for component_id in (*pipeline.receivers, *pipeline.processors, *pipeline.exporters)
-    )
+def used(loaded: Loaded) -> tuple[Component, ...]:
+    """The components that run: a pipeline, or for extensions the service, mentions them."""
+    named = {(Kind.EXTENSIONS, component_id) for component_id in loaded.extensions}
+    for pipeline in loaded.pipelines:
+        named |= {(Kind.PROCESSORS, component_id) for component_id in pipeline.processors}
+        for kind, ids in (
+            (Kind.RECEIVERS, pipeline.receivers),
+            (Kind.EXPORTERS, pipeline.exporters),
+        ):
+            named |= {(of, component_id) for of in (kind, Kind.CONNECTORS) for component_id in ids}
+    return tuple(item for key, item in loaded.components.items() if key in named)
 
 
 def _component(

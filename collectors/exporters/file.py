@@ -26,7 +26,7 @@ from collectors.component import (
     StartError,
     TryLater,
 )
-from collectors.net.fields import Count, DestinationConfig, Positive, differs
+from collectors.net.fields import Count, DestinationConfig, OutputFile, Positive, differs
 from collectors.net.otlp_json import NotOtlpError, to_json
 
 _MEBIBYTE: Final = 1024 * 1024
@@ -57,7 +57,7 @@ class FileConfig(DestinationConfig):
         rotation: Absent, the file grows without end.
     """
 
-    path: Path
+    path: OutputFile
     format: Literal["json"] = "json"
     append: bool = Field(default=True, json_schema_extra=differs("false"))
     rotation: RotationConfig | None = None

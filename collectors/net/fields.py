@@ -6,6 +6,8 @@ so with `differs`, and `collector print-config` prints it.
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
@@ -22,6 +24,13 @@ MAX_REQUEST_BYTES: Final = 64 * 1024 * 1024
 
 DIFFERS: Final = "fleetslo_differs"
 """Key of a field's extra schema that holds the Collector's own default, for print-config."""
+
+
+class Claim(StrEnum):
+    """What a field wants for its component alone, as metadata of its type."""
+
+    ADDRESS = "address"
+    FILE = "file"
 
 
 def differs(collector_default: str) -> JsonDict:
@@ -81,8 +90,11 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(_address), Claim.ADDRESS]
 """Where a server listens: ``host:port``."""
+
+OutputFile = Annotated[Path, Claim.FILE]
+"""A file that is written by one component alone."""
 
 Url = Annotated[str, AfterValidator(_url)]
 """Where a client goes, without trailing slash."""

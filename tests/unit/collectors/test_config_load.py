@@ -370,6 +370,75 @@ def test_extensions_are_defined_once_and_storage_is_one() -> None:
     assert codes == ["COL014", "COL007"]
 
 
+CLASHING = """\
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:4317"}}}
+  otlp/b:
+    protocols:
+      http: {endpoint: "OTHER"}
+exporters:
+  file: {path: /tmp/a/../out.json}
+  file/b: {path: FILE}
+  file/unused: {path: /tmp/out.json}
+service:
+  pipelines:
+    traces: {receivers: [otlp, otlp/b], exporters: [file, file/b]}
+  telemetry:
+    metrics: {readers: [{pull: {exporter: {prometheus: {host: "::1", port: OWN}}}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "file", "own", "expected"),
+    [
+        ("127.0.0.1:4318", "/tmp/b", "8888", None),
+        ("127.0.0.2:4317", "/tmp/b", "4317", None),
+        ("127.0.0.1:0", "/tmp/b", "0", None),
+        (
+            "0.0.0.0:4317",
+            "/tmp/b",
+            "8888",
+            "5:24 receiver otlp/b (protocols.http.endpoint) listens on",
+        ),
+        (
+            "localhost:4317",
+            "/tmp/b",
+            "8888",
+            "receiver otlp (protocols.grpc.endpoint) at 0.yaml:2:39",
+        ),
+        (
+            ":8888",
+            "/tmp/b",
+            "8888",
+            "14:76 service.telemetry.metrics listens on ::1:8888, and so does",
+        ),
+        (
+            "127.0.0.1:1",
+            "/tmp/out.json",
+            "8888",
+            "8:18 exporter file/b (path) writes /tmp/out.json, and",
+        ),
+    ],
+)
+def test_what_only_one_can_have_is_not_given_to_two(
+    other: str, file: str, own: str, expected: str | None
+) -> None:
+    text = CLASHING.replace("OTHER", other).replace("FILE", file).replace("OWN", own)
+
+    found = errors(text)
+
+    assert len(found) == (expected is not None)
+    if expected is not None:
+        assert found[0].startswith("COL015 ")
+        assert expected in found[0]
+
+
+def test_an_exporter_that_is_named_as_a_used_receiver_is_not_used_for_that() -> None:
+    text = GOOD.replace("exporters:\n", 'exporters:\n  otlp: {endpoint: "127.0.0.1:9"}\n', 1)
+
+    assert set(plan(good(text)).exporters) == {"otlphttp", "debug"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
