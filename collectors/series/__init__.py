@@ -1,18 +1,1 @@
-"""Series that connectors count in: exact, bounded, whole in a snapshot."""
-
-from collectors.series.keys import OVERFLOW, Groups, Key, attributes_of, combined, text_value
-from collectors.series.resources import Resources
-from collectors.series.table import Exemplar, Series, Table
-
-__all__ = [
-    "OVERFLOW",
-    "Exemplar",
-    "Groups",
-    "Key",
-    "Resources",
-    "Series",
-    "Table",
-    "attributes_of",
-    "combined",
-    "text_value",
-]
+"""Series of metrics over time: what the processors that aggregate them have in common."""

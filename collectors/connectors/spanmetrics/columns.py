@@ -16,7 +16,7 @@ from collectors.connectors.spanmetrics.config import (
     STATUS_CODE,
     DimensionConfig,
 )
-from collectors.series import Groups, Key, combined, text_value
+from collectors.counting import Groups, Key, combined, text_value
 from collectors.wire.kernel import Longs, Octets, Words
 from collectors.wire.scan import Coded, Scan
 from collectors.wire.spans import (

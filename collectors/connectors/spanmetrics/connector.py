@@ -17,8 +17,8 @@ from collectors.connectors.spanmetrics.config import (
     SpanMetricsConfig,
 )
 from collectors.connectors.spanmetrics.emit import Emitter, Family
+from collectors.counting import Exemplar, Groups, Resources, Table
 from collectors.graph import ITEMS, pack, unpack
-from collectors.series import Exemplar, Groups, Resources, Table
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import locate
 

@@ -19,7 +19,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from collectors.connectors.spanmetrics.config import CUMULATIVE, UNITS_NS, SpanMetricsConfig
-from collectors.series import Resources, Series, attributes_of
+from collectors.counting import Resources, Series, attributes_of
 
 SCOPE: Final = "spanmetricsconnector"
 

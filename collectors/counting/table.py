@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from collectors.counting.keys import OVERFLOW, Groups, Key
 from collectors.graph import pack, unpack
-from collectors.series.keys import OVERFLOW, Groups, Key
 from collectors.wire.kernel import Longs, Words
 
 Exemplar: TypeAlias = tuple[int, int, bytes, bytes]
