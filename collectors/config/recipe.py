@@ -119,7 +119,8 @@ def _component(
 def _processor(item: Component) -> ProcessorPlan:
     factory = factory_of(item, ProcessorFactory)
     gate = partial(factory.gate, item.config) if factory.gate is not None else None
-    return ProcessorPlan(create=partial(factory.create, item.config), gate=gate)
+    create = partial(factory.create, item.config)
+    return ProcessorPlan(create=create, gate=gate, waits=factory.waits)
 
 
 FactoryT = TypeVar(

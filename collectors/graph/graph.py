@@ -152,9 +152,16 @@ class Graph:
         sizes = {id(processor): processor.waiting_bytes() for _, processor in self._waiting}
         total = max(1, sum(sizes.values()))
         limits = {which: most_bytes * size // total for which, size in sizes.items()}
+        before = [processor.held_items() for _, processor in self._waiting]
         run = _Run(self)
         run.go(partial(_decide_early, limits, steady_ns))
+        for (name, processor), held in zip(self._waiting, before, strict=True):
+            self._pipelines[name].ledger.early += max(0, held - processor.held_items())
         return run.outputs
+
+    def waits_in(self, pipeline: str) -> bool:
+        """Whether items of `pipeline` may wait on disk."""
+        return any(name == pipeline for name, _ in self._waiting)
 
     def waiting(self) -> Sequence[tuple[str, Waiting]]:
         """Pipeline and processor of all whose items wait on disk."""

@@ -31,6 +31,7 @@ class Ledger:
         aggregated: Became part of another item.
         lost: Held by a processor whose state could not be taken over, or on a disk that
             damaged them.
+        early: Of all these, decided on before their time for want of disk.
     """
 
     entered: int = 0
@@ -40,6 +41,7 @@ class Ledger:
     filtered: int = 0
     aggregated: int = 0
     lost: int = 0
+    early: int = 0
 
     def imbalance(self, held: int) -> int:
         """Items that are unaccounted for, 0 by contract: entered and made, less the rest."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from collectors.component import Extension, Host, Receiver
+from collectors.graph import Graph
 from collectors.log import Incomplete, LogFailed
 from collectors.net.serve import PageServer
 from collectors.service.books import Books
@@ -27,9 +28,12 @@ from collectors.service.plan import ServicePlan
 from collectors.service.recall import deaths, known_requests
 from collectors.service.selfmetrics import MetricsPage, SelfMetrics, Watched
 from collectors.service.shares import Shares
+from collectors.service.shelving import Shelving, ShelvingParts
+from collectors.service.state import Bounds
 from collectors.service.stepper import Stepper, StepperParts
 from collectors.service.storage import Storage
 from collectors.service.wakeup import Mailbox
+from collectors.waiting import Pins
 
 _log = logging.getLogger(__name__)
 
@@ -77,15 +81,17 @@ class Assembly:
             OSError: The disk failed.
         """
         self._around = around
-        self._maker = Maker(around.plan, around.meter)
+        self._abandon = threading.Event()
+        around.clock.resume(around.storage.inbox.steady_ns)
+        self._shelving = self._make_shelving()
+        self._shelf = self._shelving.shelf if self._shelving is not None else None
+        self._maker = Maker(around.plan, around.meter, self._shelf)
         self.components = self._maker.make()
         self._empty_views = {n: view.snapshot() for n, view in self.components.views.items()}
-        around.clock.resume(around.storage.inbox.steady_ns)
         around.books.open_inbox(around.storage.inbox.totals)
-        self._abandon = threading.Event()
         self._saved = around.storage.cursors
-        self._keeper = self._make_keeper()
         self._budget = self._make_budget()
+        self._keeper = self._make_keeper()
         self._known = Known()
         self._shares = Shares()
         self._engine: Engine | None = None
@@ -141,6 +147,8 @@ class Assembly:
             await _quietly(self.server.stop())
         for extension in reversed(self._extensions):
             await _quietly(extension.stop())
+        if self._shelf is not None:
+            self._shelf.close()
         await asyncio.to_thread(self._around.storage.close)
 
     async def _finish(self, engine: Engine) -> None:
@@ -184,6 +192,7 @@ class Assembly:
                 retain_seconds=around.plan.storage.retain_seconds,
                 snapshot=storage.snapshot,
                 last=storage.last,
+                shelving=self._shelving,
             )
         )
 
@@ -191,12 +200,35 @@ class Assembly:
         storage = self._around.storage
         return Budget(
             storage.budget_bytes,
-            (storage.inbox, storage.outbox),
+            [log for log in storage.logs if log is not storage.dead],
             self.components.copies,
-            partial(self._keeper.trim_inbox, keep=False),
+            lambda: self._keeper.trim_inbox(keep=False),
             storage.dead,
             storage.spare_bytes,
         )
+
+    def _make_shelving(self) -> Shelving | None:
+        around, storage = self._around, self._around.storage
+        if storage.waiting is None:
+            return None
+        snapshot = storage.snapshot
+        return Shelving(
+            ShelvingParts(
+                graph=self._present_graph,
+                budget=lambda: self._budget,
+                inbox=storage.inbox,
+                logs=storage.waiting,
+                floor=snapshot.shelved.floor if snapshot is not None else Bounds(),
+                clock=around.clock,
+                meter=around.meter,
+                abandon=self._abandon,
+                retain_seconds=around.plan.storage.retain_seconds,
+                decisions_max_age_seconds=around.plan.storage.decisions_max_age_seconds,
+            )
+        )
+
+    def _present_graph(self) -> Graph:
+        return self.components.graph if self._engine is None else self._engine.graph
 
     def _make_stepper(self) -> Stepper:
         around, storage = self._around, self._around.storage
@@ -236,7 +268,7 @@ class Assembly:
             snapshot.fingerprint if snapshot is not None else None,
             present,
             storage.state,
-            partial(rebuild, around.plan, around.version, around.meter),
+            partial(rebuild, around.plan, around.version, around.meter, self._shelf),
         )
 
     def _make_engine(self, stepper: Stepper) -> Engine:
@@ -258,6 +290,7 @@ class Assembly:
                 proven=self._proven,
                 ready=partial(around.ready, self.components),
                 crashed=around.crashed,
+                shelving=self._shelving,
             )
         )
 
@@ -320,8 +353,9 @@ class Assembly:
             budget=self._budget,
             clock=around.clock,
             graph=lambda: engine.graph,
-            logs=(storage.inbox, storage.outbox, storage.dead),
+            logs=storage.logs,
             destinations=courier.destinations,
+            pins=self._shelving.saved_pins if self._shelving is not None else Pins,
         )
         SelfMetrics(around.meter, watched)
 

@@ -21,6 +21,8 @@ from collectors.graph import Graph, Ledger, Pipeline, PipelineMeter, Wiring, rea
 from collectors.service.eras import Kept
 from collectors.service.plan import PipelinePlan, ServicePlan
 from collectors.service.selfmetrics import signals_of
+from collectors.service.shelf import DiskShelf
+from collectors.waiting import Shelf
 
 COMPONENTS = "components"
 
@@ -32,7 +34,7 @@ class Components:
     Attributes:
         gates: By receiver, in the order of their processors.
         meters: Of the pipelines' processors, and of the connectors.
-        copies: Most outbox records that one request can become.
+        copies: Most records of the outbox and the held log that one request can become.
     """
 
     extensions: Mapping[str, Extension]
@@ -47,9 +49,10 @@ class Components:
 class Maker:
     """Makes components with the settings that each is to have."""
 
-    def __init__(self, plan: ServicePlan, meter: Meter) -> None:
+    def __init__(self, plan: ServicePlan, meter: Meter, shelf: DiskShelf | None = None) -> None:
         self._plan = plan
         self._meter = meter
+        self._shelf = shelf
         self._extensions: dict[str, Extension] = {}
 
     def settings(
@@ -58,6 +61,7 @@ class Maker:
         *,
         signals: tuple[Signal, ...] | None = None,
         meter: Meter | None = None,
+        shelf: Shelf | None = None,
     ) -> Settings:
         """What the component `identity` is told beside its configuration."""
         return Settings(
@@ -66,6 +70,7 @@ class Maker:
             meter=meter if meter is not None else self._meter,
             data=self._data(identity),
             extensions=self._extensions,
+            shelf=shelf,
         )
 
     def graph(self) -> tuple[Graph, tuple[PipelineMeter, ...]]:
@@ -90,6 +95,8 @@ class Maker:
         made = {name: of.create(self.settings(name)) for name, of in plan.exporters.items()}
         graph, meters = self.graph()
         wirings = {name: pipeline.wiring for name, pipeline in graph.pipelines.items()}
+        held = sum(plan.waits_in(name) for name in plan.pipelines)
+        copies = max((reach(wirings, plan.connectors, of) for of in plan.receivers), default=0)
         return Components(
             extensions=dict(self._extensions),
             graph=graph,
@@ -97,7 +104,7 @@ class Maker:
             exporters={name: of for name, of in made.items() if _is_exporter(of)},
             views={name: of for name, of in made.items() if _is_view(of)},
             gates=self._gates(),
-            copies=max((reach(wirings, plan.connectors, r) for r in plan.receivers), default=0),
+            copies=copies + held,
         )
 
     def _pipeline(self, plan: PipelinePlan, meters: list[PipelineMeter]) -> Pipeline:
@@ -106,8 +113,10 @@ class Maker:
         meters.append(meter)
         processors: list[tuple[str, Processor]] = []
         for identity in plan.processors:
-            settings = self.settings(identity, signals=(plan.signal,), meter=meter)
-            processors.append((identity, self._plan.processors[identity].create(settings)))
+            made = self._plan.processors[identity]
+            shelf = self._shelf.of(plan.signal) if made.waits and self._shelf else None
+            settings = self.settings(identity, signals=(plan.signal,), meter=meter, shelf=shelf)
+            processors.append((identity, made.create(settings)))
         wiring = Wiring(plan.signal, plan.receivers, plan.exporters)
         return Pipeline(wiring, tuple(processors), ledger)
 
@@ -131,7 +140,7 @@ class Maker:
 
 
 def rebuild(
-    plan: ServicePlan, version: str, meter: Meter, kept: Kept
+    plan: ServicePlan, version: str, meter: Meter, shelf: DiskShelf | None, kept: Kept
 ) -> tuple[Graph, tuple[PipelineMeter, ...]]:
     """The graph of a configuration that was kept; raises whatever makes that impossible."""
     of = kept.fingerprint.rpartition("/")[2]
@@ -153,6 +162,7 @@ def rebuild(
             pipelines=found.pipelines,
         ),
         meter,
+        shelf,
     ).graph()
 
 

@@ -13,12 +13,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collectors.graph import Configured, Control, Graph, Restart, Tick, control_entry
+from collectors.graph import (
+    Configured,
+    Control,
+    DecideEarly,
+    Graph,
+    Restart,
+    Tick,
+    control_entry,
+)
 from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader, Record
 from collectors.service.budget import Budget
 from collectors.service.clock import Clock
 from collectors.service.keeper import Keeper
 from collectors.service.outbox import Abandoned, Press
+from collectors.service.shelving import Shelving
 from collectors.service.stepper import Stepper
 
 _log = logging.getLogger(__name__)
@@ -29,6 +38,9 @@ READ_BYTES = 1 << 20
 SNAPSHOT_SECONDS = 10.0
 PRESSED_SNAPSHOT_SECONDS = 1.0
 """While the disk is more than half used: nothing is trimmed that a snapshot still needs."""
+
+_SAVING_PART = 10
+"""A snapshot that takes long is taken more seldom: for a tenth of the time at most."""
 
 _IDLE_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
@@ -45,6 +57,7 @@ class EngineParts:
         proven: Called once the graph was told so, durably.
         ready: Called once, when the inbox as found at start is through.
         crashed: Called if the engine ends by a bug of ours.
+        shelving: Set where items may wait on disk.
     """
 
     graph: Graph
@@ -62,6 +75,7 @@ class EngineParts:
     proven: Callable[[], None]
     ready: Callable[[], None]
     crashed: Callable[[BaseException], None]
+    shelving: Shelving | None = None
 
 
 class Engine:
@@ -80,7 +94,9 @@ class Engine:
         self._tick_wanted = False
         self._unproven = parts.unproven
         self._restart_wanted = False
-        self._saved_at = 0.0
+        self._saved_at = self._saved_seconds = 0.0
+        self._relocates, self._may_relocate = False, True
+        self._early_until = 0
         self._thread = threading.Thread(target=self._run, name="graph", daemon=True)
 
     def start(self) -> None:
@@ -145,14 +161,7 @@ class Engine:
             return not self._abandon.is_set()
         stepper = self._parts.stepper
         if records:
-            entries: list[Entry] = []
-            for record in records:
-                if record.kind is Kind.CONTROL and record.offset >= self._found_end:
-                    self._tick_wanted = False
-                entries += stepper.step(record)
-            stepper.publish(reader.offset)
-            self._press.put(entries)
-            self._parts.budget.settle(self._promised_bytes(records))
+            self._step_all(records, reader.offset)
         self._announce()
         has_caught_up = self._is_announced and reader.offset >= self._caught_up_at
         if not self._is_ready and has_caught_up:
@@ -161,16 +170,27 @@ class Engine:
             stepper.show_totals()
         self._restart_if_unproven()
         self._tick_if_due()
-        is_pressed = self._parts.budget.is_pressed()
-        patience = PRESSED_SNAPSHOT_SECONDS if is_pressed else SNAPSHOT_SECONDS
-        if time.monotonic() - self._saved_at >= patience:
-            self._press.flush()
-            self._save()
+        if self._relocates:
+            self._relocate()
+        self._save_if_due()
         if not records:
             if self._draining.is_set() and reader.offset >= self._parts.inbox.end:
                 return False
             self._wake.wait(self._patience_seconds())
         return not self._abandon.is_set()
+
+    def _step_all(self, records: list[Record], end: int) -> None:
+        """Pass what was read through the graph, and on to the disk what came out."""
+        stepper, entries = self._parts.stepper, list[Entry]()
+        for record in records:
+            if record.kind is Kind.CONTROL and record.offset >= self._found_end:
+                self._tick_wanted = False
+            entries += stepper.step(record)
+        stepper.publish(end)
+        self._press.put(entries)
+        if self._parts.shelving is not None:
+            self._parts.shelving.round_done()
+        self._parts.budget.settle(self._promised_bytes(records))
 
     def _announce(self) -> None:
         """Tell the graph under what records are taken from here on."""
@@ -241,6 +261,31 @@ class Engine:
         if deadline is not None and deadline <= self._parts.clock.steady_ns():
             self._tick_wanted = self._append_control(Tick())
 
+    def _relocate(self) -> None:
+        """Move some of what pins much, between two steps."""
+        shelving, stepper = self._parts.shelving, self._parts.stepper
+        if shelving is None:
+            return
+        try:
+            self._relocates = shelving.relocate_some(stepper.offset)
+        except Exception:  # noqa: BLE001 - whatever a component raises is told
+            _log.exception("what waits cannot be moved, and keeps its segments")
+            self._relocates = self._may_relocate = False
+            stepper.go_back()
+
+    def _decide_early_if_full(self) -> None:
+        """Have the oldest decided on where the disk is full of what waits."""
+        shelving, offset = self._parts.shelving, self._parts.stepper.offset
+        if shelving is None or not self._is_ready or self._draining.is_set():
+            return
+        self._relocates = self._may_relocate
+        most_bytes = shelving.most_bytes_early()
+        if most_bytes is None or offset < self._early_until:
+            return
+        _log.warning("the disk is full of what waits: the oldest is decided on before its time")
+        if self._append_control(DecideEarly(most_bytes)):
+            self._early_until = self._parts.inbox.end
+
     def _append_control(self, control: Control) -> bool:
         clock = self._parts.clock
         entry = control_entry(control, clock.steady_ns(), clock.wall_ns())
@@ -251,9 +296,19 @@ class Engine:
             return False
         return True
 
+    def _save_if_due(self) -> None:
+        """Save now and then: more often while the disk is pressed, less if it takes long."""
+        is_pressed = self._parts.budget.is_pressed()
+        patience = PRESSED_SNAPSHOT_SECONDS if is_pressed else SNAPSHOT_SECONDS
+        patience = max(patience, _SAVING_PART * self._saved_seconds)
+        if time.monotonic() - self._saved_at >= patience:
+            self._press.flush()
+            self._save()
+            self._decide_early_if_full()
+
     def _save(self) -> None:
         """Save a snapshot, then let go of what no longer needs to be replayed."""
-        self._saved_at = time.monotonic()
+        self._saved_at = began = time.monotonic()
         parts = self._parts
         if not parts.stepper.may_be_saved or not parts.keeper.needs_saving(parts.stepper.offset):
             parts.keeper.trim_inbox()
@@ -264,4 +319,6 @@ class Engine:
         except (OSError, Incomplete, LogFailed) as error:
             _log.warning("the snapshot was not saved, the one before stands: %s", error)
             return
+        finally:
+            self._saved_seconds = time.monotonic() - began
         parts.keeper.trim_inbox()

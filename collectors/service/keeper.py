@@ -18,7 +18,8 @@ from collectors.service.burial import DeadIdentity
 from collectors.service.clock import Clock
 from collectors.service.dead import GRAPH
 from collectors.service.eras import Course, hand_over
-from collectors.service.state import Identity, SavedCursor, Snapshot, StateFiles
+from collectors.service.shelving import Shelving
+from collectors.service.state import Identity, SavedCursor, Shelved, Snapshot, StateFiles
 from collectors.service.stepper import Beginning, Stepper
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class KeeperParts:
     Attributes:
         retain_seconds: How long segments of the inbox stay that nobody needs.
         last: The last output that the outbox holds, as its records say.
+        shelving: Set where items may wait on disk.
     """
 
     graph: Graph
@@ -59,6 +61,7 @@ class KeeperParts:
     retain_seconds: float
     snapshot: Snapshot | None
     last: Identity
+    shelving: Shelving | None = None
 
 
 class Keeper:
@@ -147,12 +150,21 @@ class Keeper:
         )
 
     def needs_saving(self, offset: int) -> bool:
-        """Whether the graph has moved since."""
-        return offset != self._saved_offset
+        """Whether the graph has moved since, or a snapshot would free something."""
+        shelving = self._parts.shelving
+        return offset != self._saved_offset or (
+            shelving is not None and shelving.wants_saving(offset)
+        )
 
     def save(self, stepper: Stepper, outbox: Log, dead: Log) -> None:
-        """Save all state; what was pressed into the outbox is on disk. Raises OSError."""
+        """Save all state; what was pressed into the outbox is on disk.
+
+        Raises:
+            OSError: The snapshot before stands.
+            Abandoned: The disk takes nothing and the daemon must end.
+        """
         parts = self._parts
+        shelved = Shelved() if parts.shelving is None else parts.shelving.shelved(stepper.offset)
         state = {GRAPH_STATE + name: data for name, data in stepper.graph.snapshot().items()}
         state |= {VIEW_STATE + name: view.snapshot() for name, view in parts.views.items()}
         if stepper.offset > stepper.repeats_until:
@@ -170,13 +182,21 @@ class Keeper:
             queued=stepper.queued,
             fingerprint=stepper.fingerprint,
             state=state,
+            shelved=shelved,
         )
         parts.files.save_snapshot(snapshot)
         self._saved_offset = snapshot.inbox.end
         stepper.keep_base()
+        if parts.shelving is not None:
+            parts.shelving.saved(shelved)
 
     def trim_inbox(self, *, keep: bool = True) -> int:
-        """Delete what is neither needed nor, if `keep`, to be retained; returns bytes freed."""
+        """Delete what is neither needed nor, if `keep`, to be retained; returns bytes freed.
+
+        Where items wait, only what the snapshot let go: a replay must read the same again.
+        """
+        if self._parts.shelving is not None:
+            return self._parts.shelving.trim()
         retain_ns = int(self._parts.retain_seconds * 1e9) if keep else 0
         begun_before_ns = self._parts.clock.wall_ns() - retain_ns
         return self._parts.inbox.trim(self.saved_offset, begun_before_ns)

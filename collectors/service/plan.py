@@ -101,6 +101,9 @@ class StorageSettings:
         retain_seconds: How long finished segments of the inbox stay, budget permitting.
         segment_bytes: Size of a segment; None derives it from the budget and the disk.
         dead_max_age_seconds: After how long dead letters are let go; 0 is never.
+        decisions_max_bytes: Of the decision log; None is the lesser of 256 MiB and a part of
+            the budget.
+        decisions_max_age_seconds: After how long decisions are let go; 0 is never.
     """
 
     directory: Path
@@ -109,6 +112,8 @@ class StorageSettings:
     retain_seconds: float = 3600.0
     segment_bytes: int | None = None
     dead_max_age_seconds: float = 0.0
+    decisions_max_bytes: int | None = None
+    decisions_max_age_seconds: float = 86400.0
 
     def __post_init__(self) -> None:
         if self.max_size_bytes is not None:
@@ -143,10 +148,12 @@ class ProcessorPlan:
     Attributes:
         gate: Set if it acts at admission (`memory_limiter`, `redaction`): made once, asked
             for every request of the receivers whose pipelines it leads.
+        waits: Its items wait on disk; it is given a shelf.
     """
 
     create: Callable[[Settings], Processor]
     gate: Callable[[Settings], Gate] | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +225,10 @@ class ServicePlan:
     recipe: str = ""
     rebuild: Callable[[str], GraphPlan] | None = None
     grace_seconds: float = 5.0
+
+    def waits_in(self, pipeline: str) -> bool:
+        """Whether items of `pipeline` wait on disk."""
+        return any(self.processors[of].waits for of in self.pipelines[pipeline].processors)
 
 
 def _at_least(name: str, value: float, least: float) -> None:

@@ -86,8 +86,10 @@ class Service:
             StartError: Something could not be started; everything else was stopped.
         """
         begin_at_zero(self.meter, self._plan)
+        plan = self._plan
+        waits = any(plan.waits_in(name) for name in plan.pipelines)
         storage = await asyncio.to_thread(
-            open_storage, self._plan.storage, self._files, self._hooks, self._boot
+            open_storage, plan.storage, self._files, self._hooks, self._boot, waits=waits
         )
         try:
             assembly = self._assemble(storage)

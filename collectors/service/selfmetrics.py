@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,8 @@ from collectors.service.clock import Clock
 from collectors.service.delivery import Destination
 from collectors.service.meter import CONTENT_TYPE, SelfMeter, exposition
 from collectors.service.plan import ServicePlan
+from collectors.service.storage import HELD, INBOX, LOGS, OUTBOX, WAITING_LOGS
+from collectors.waiting import Pins
 
 INTAKE_OUTCOMES = ("accepted", "duplicate", "refused", "rejected", "lost")
 DELIVERY_OUTCOMES = ("delivered", "dead_lettered", "lost")
@@ -30,7 +33,8 @@ class Watched:
     """What is looked at for each scrape.
 
     Attributes:
-        low: Inbox, outbox and dead-letter offsets below which nobody needs a record.
+        logs: Inbox, outbox, dead letters, and what else there is.
+        pins: The oldest of what waits on disk.
     """
 
     books: Books
@@ -39,6 +43,7 @@ class Watched:
     graph: Callable[[], Graph]
     logs: Sequence[Log]
     destinations: Sequence[Destination]
+    pins: Callable[[], Pins] = Pins
 
 
 class SelfMetrics:
@@ -69,22 +74,25 @@ class SelfMetrics:
     def _logs(self) -> None:
         watched = self._watched
         self._meter.set(names.DISK_BUDGET, watched.budget.limit_bytes)
-        for log, low in zip(watched.logs, self._lows(), strict=True):
+        needed = self._needed()
+        for log in watched.logs:
             self._meter.set(names.LOG_BYTES, log.size_bytes, log=log.name)
-            oldest = log.oldest_wall_ns(low)
+            oldest = log.oldest_wall_ns(needed.get(log.name, log.first_offset))
             age = 0.0 if oldest is None else (watched.clock.wall_ns() - oldest) / 1e9
             self._meter.set(names.LOG_AGE, max(0.0, age), log=log.name)
             for signal in SIGNALS:
                 missing = log.missing_items(signal)
                 self._meter.set(names.MISSING, missing, log=log.name, signal=signal)
 
-    def _lows(self) -> tuple[int, int, int]:
-        """Below which offset nobody needs a record: of inbox, outbox and dead letters."""
-        watched = self._watched
-        inbox, outbox, dead = watched.logs
-        del inbox
-        low = min((d.cursor.low for d in watched.destinations), default=outbox.end)
-        return watched.books.progress().offset, low, dead.first_offset
+    def _needed(self) -> Mapping[str, int]:
+        """From which offset on somebody needs the records of a log, if not all of them."""
+        watched, pins = self._watched, self._watched.pins()
+        unread, end = watched.books.progress().offset, sys.maxsize
+        return {
+            INBOX: unread if pins.inbox is None else min(unread, pins.inbox),
+            OUTBOX: min((d.cursor.low for d in watched.destinations), default=end),
+            HELD: end if pins.held is None else pins.held,
+        }
 
     def _queues(self) -> None:
         for destination in self._watched.destinations:
@@ -96,12 +104,14 @@ class SelfMetrics:
             self._meter.set(names.IN_FLIGHT, destination.in_flight, exporter=name)
 
     def _pipelines(self) -> None:
-        for name, pipeline in self._watched.graph().pipelines.items():
+        graph = self._watched.graph()
+        for name, pipeline in graph.pipelines.items():
             ledger = pipeline.ledger
             for outcome, items in (
                 ("sampled_out", ledger.sampled_out),
                 ("filtered", ledger.filtered),
                 ("aggregated", ledger.aggregated),
+                ("lost", ledger.lost),
             ):
                 self._meter.set(
                     names.ITEMS,
@@ -112,13 +122,18 @@ class SelfMetrics:
                 )
             ratio = 1.0 - ledger.sampled_out / ledger.entered if ledger.entered else 1.0
             self._meter.set(names.SAMPLING, ratio, pipeline=name)
+            if graph.waits_in(name):
+                self._meter.set(names.DECIDED_EARLY, ledger.early, pipeline=name)
 
     def _connectors(self) -> None:
         graph = self._watched.graph()
         for node in graph.nodes():
             if node.is_connector:
-                for outcome, items in asdict(graph.ledger(node.name)).items():
-                    self._meter.set(names.CONNECTED, items, connector=node.name, outcome=outcome)
+                ledger = asdict(graph.ledger(node.name))
+                for outcome in ("entered", "out", *COUNTED):
+                    self._meter.set(
+                        names.CONNECTED, ledger[outcome], connector=node.name, outcome=outcome
+                    )
 
     def _machine(self) -> None:
         times = self._process.cpu_times()
@@ -148,8 +163,7 @@ def begin_at_zero(meter: SelfMeter, plan: ServicePlan) -> None:
             meter.add(names.ITEMS, 0, signal=signal, outcome=outcome)
         meter.observe(names.LAG, 0.0, 0, signal=signal)
         meter.add(names.AHEAD, 0, signal=signal)
-    for log in ("inbox", "outbox", "dead_letters"):
-        meter.observe(names.LOG_SYNC, 0.0, 0, log=log)
+    _logs_at_zero(meter, plan)
     for identity, signals in _signals(plan).items():
         for signal in sorted(signals):
             _component_at_zero(meter, plan, identity, signal)
@@ -165,6 +179,14 @@ def begin_at_zero(meter: SelfMeter, plan: ServicePlan) -> None:
                         exporter=exporter,
                         outcome=outcome,
                     )
+
+
+def _logs_at_zero(meter: SelfMeter, plan: ServicePlan) -> None:
+    waits = any(plan.waits_in(name) for name in plan.pipelines)
+    if waits:
+        meter.add(names.DECISIONS_LEFT_OUT, 0)
+    for log in (*LOGS, *(WAITING_LOGS if waits else ())):
+        meter.observe(names.LOG_SYNC, 0.0, 0, log=log)
 
 
 def _component_at_zero(meter: SelfMeter, plan: ServicePlan, identity: str, signal: Signal) -> None:

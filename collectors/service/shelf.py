@@ -17,6 +17,7 @@ from collectors.component import Batch, Signal
 from collectors.log import Damaged, Entry, Kind, Log, Lookup, Record
 from collectors.service.clock import Clock
 from collectors.service.outbox import Abandoned, Press
+from collectors.service.state import Bounds
 from collectors.waiting import Gone, Place
 
 _log = logging.getLogger(__name__)
@@ -28,14 +29,6 @@ GROUP_BYTES = 1 << 20
 """Held bytes that gather before they are written and synced together."""
 
 _RETRY_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Offsets in the inbox and in the held log below which nothing is read any more."""
-
-    inbox: int = 0
-    held: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -38,6 +38,27 @@ Identity = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Offsets in the inbox and in the held log below which nothing is read any more."""
+
+    inbox: int = 0
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """What a snapshot relies on of what waits on disk.
+
+    Attributes:
+        held: The held log up to here.
+        floor: Nothing below is read by what follows.
+    """
+
+    held: Mark = field(default_factory=Mark)
+    floor: Bounds = field(default_factory=Bounds)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All state of the graph and the views at one place in the inbox.
 
@@ -52,6 +73,7 @@ class Snapshot:
         queued: Items given to each destination.
         fingerprint: Under which configuration and software.
         state: Of components, ledgers and views, by name.
+        shelved: What it relies on of the logs in which items wait.
     """
 
     inbox: Mark
@@ -64,6 +86,7 @@ class Snapshot:
     queued: dict[str, Counts]
     fingerprint: str
     state: dict[str, bytes]
+    shelved: Shelved = field(default_factory=Shelved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +149,8 @@ class StateFiles:
             "last": snapshot.last,
             "queued": snapshot.queued,
             "fingerprint": snapshot.fingerprint,
+            "held": _mark_words(snapshot.shelved.held),
+            "floor": [snapshot.shelved.floor.inbox, snapshot.shelved.floor.held],
         }
         parts = {_WORDS: json.dumps(words).encode()}
         parts |= {_STATE + name: state for name, state in snapshot.state.items()}
@@ -154,6 +179,7 @@ class StateFiles:
                     for name, state in parts.items()
                     if name.startswith(_STATE)
                 },
+                shelved=_shelved(words) if "held" in words else Shelved(),
             )
         except (Unreadable, KeyError, TypeError, ValueError):
             _log.exception("the snapshot cannot be read; everything in the inbox is replayed")
@@ -264,6 +290,11 @@ def _mark(words: dict[str, object]) -> Mark:
         msg = "a mark without numbers"
         raise TypeError(msg)
     return Mark(end, _totals(words["totals"]), steady_ns)
+
+
+def _shelved(words: dict[str, dict[str, object]]) -> Shelved:
+    inbox, held = cast("tuple[int, int]", words["floor"])
+    return Shelved(_mark(words["held"]), Bounds(int(inbox), int(held)))
 
 
 def _totals(words: object) -> Totals:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from collectors.component import Batch, Meter, Signal, View
 from collectors.graph import (
     Configured,
+    DecideEarly,
     Graph,
     InboxWords,
     OutboxWords,
@@ -149,6 +150,11 @@ class Stepper:
         """Make the present state the one that a failure goes back to."""
         self._base = (self.offset, self.graph.snapshot())
 
+    def go_back(self) -> None:
+        """Make up for a component that failed between two steps."""
+        self._undo(self.offset)
+        self.keep_base()
+
     @property
     def graph(self) -> Graph:
         """The graph that the next record passes through."""
@@ -265,6 +271,8 @@ class Stepper:
         match read_control(record.meta):
             case Tick() if record.offset not in self._beginning.skips:
                 return self.graph.tick(record.steady_ns)
+            case DecideEarly(most_bytes) if record.offset not in self._beginning.skips:
+                return self.graph.decide_early(most_bytes, record.steady_ns)
             case Configured() as said:
                 self._enter_era(record.offset, name_of(said))
             case Restart():

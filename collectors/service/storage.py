@@ -28,13 +28,23 @@ from collectors.log.disk import Owned
 from collectors.service.budget import budget_bytes, segment_bytes
 from collectors.service.keeper import last_identity
 from collectors.service.marker import Marker
-from collectors.service.plan import Durability, StorageSettings
+from collectors.service.plan import KIBI, MEBI, Durability, StorageSettings
+from collectors.service.shelving import WaitingLogs
 from collectors.service.state import Boot, Identity, SavedCursor, Snapshot, StateFiles
 
 _log = logging.getLogger(__name__)
 
 INBOX, OUTBOX, DEAD, STATE = "inbox", "outbox", "dead_letters", "state"
+HELD, DECISIONS = "held", "decisions"
 LOGS = (INBOX, OUTBOX, DEAD)
+WAITING_LOGS = (HELD, DECISIONS)
+"""Those that there are only where items wait on disk, or have waited."""
+
+_DECISIONS_SHARE = 1 / 32
+_MOST_DECISIONS_BYTES = 256 * MEBI
+_LEAST_SEGMENT_BYTES = 16 * KIBI
+_DECISIONS_SEGMENTS = 8  # one of them is let go at a time
+_HELD_CACHE_BYTES = 8 * MEBI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +52,7 @@ class Storage:
     """The open data directory.
 
     Attributes:
+        waiting: None where nothing waits on disk.
         cursors: Where each destination stood when that was saved last.
         budget_bytes: What the logs may take together.
         last: The last output that the outbox holds.
@@ -62,10 +73,23 @@ class Storage:
     boot: str
     is_synced: bool
     lost_tail: bool
+    waiting: WaitingLogs | None = None
+
+    @property
+    def logs(self) -> tuple[Log, ...]:
+        """All logs: inbox, outbox, dead letters, and those of what waits."""
+        waiting = self.waiting
+        more = () if waiting is None else (waiting.held, waiting.decisions)
+        return (self.inbox, self.outbox, self.dead, *more)
 
     def spare_bytes(self) -> int:
-        """Bytes free on the disk beyond the next segments of two logs."""
-        return _free_bytes(self.state.directory) - 2 * self.segment_bytes
+        """Bytes free on the disk beyond the next segments of inbox, outbox and held log."""
+        return _free_bytes(self.state.directory) - self.kept_free_bytes
+
+    @property
+    def kept_free_bytes(self) -> int:
+        """Room for the next segments of the logs that grow with what is taken."""
+        return (2 if self.waiting is None else 3) * self.segment_bytes
 
     def save_boot(self, *, is_clean: bool) -> None:
         """Save under which boot the logs are written; a failure is told at the next start."""
@@ -76,7 +100,7 @@ class Storage:
         """Close everything; what was appended is on disk. Safe twice."""
         saved = self.state.load_boot()
         is_clean = saved is not None and saved.boot == self.boot  # else a loss is yet to be told
-        for log in (self.inbox, self.outbox, self.dead):
+        for log in self.logs:
             is_clean = log.close() and is_clean
         if is_clean:
             self.save_boot(is_clean=True)
@@ -100,7 +124,7 @@ def _tell_of_a_full_disk(storage: Storage, directory: Path, free: int) -> None:
             "requests are refused until there is more",
             directory,
             free,
-            2 * storage.segment_bytes,
+            storage.kept_free_bytes,
         )
 
 
@@ -109,6 +133,8 @@ def open_storage(
     files: FileSystem,
     hooks: Callable[[str], LogHooks],
     boot: Callable[[], str],
+    *,
+    waits: bool = False,
 ) -> Storage:
     """Own and recover the data directory.
 
@@ -117,6 +143,7 @@ def open_storage(
         files: The disk.
         hooks: Who is told of what the log of a name does.
         boot: Tells under which boot of the machine this is.
+        waits: Items will wait on disk; if they only did once, what is left is opened as well.
 
     Raises:
         StartError: It is in use, not writable, or of a later version.
@@ -143,6 +170,9 @@ def open_storage(
         last = last_identity(outbox)
         inbox = opening(INBOX, _inbox_floor(snapshot, last))
         dead = opening(DEAD, None, sync=True)
+        waiting = None
+        if waits or (directory / HELD).is_dir():
+            waiting = _open_waiting(settings, store, budget, files, hooks, snapshot, opened)
         storage = Storage(
             owned=owned,
             inbox=inbox,
@@ -158,6 +188,7 @@ def open_storage(
             boot=boot(),
             is_synced=store.sync,
             lost_tail=before is not None and before.may_have_lost(boot()),
+            waiting=waiting,
         )
         if not storage.lost_tail:  # else once the graph was told
             storage.save_boot(is_clean=False)
@@ -170,6 +201,43 @@ def open_storage(
             owned.close()
         msg = f"data directory {directory}: {_words(error)}"
         raise StartError(msg) from error
+
+
+def _open_waiting(
+    settings: StorageSettings,
+    like: StoreSettings,
+    budget: int,
+    files: FileSystem,
+    hooks: Callable[[str], LogHooks],
+    snapshot: Snapshot | None,
+    opened: list[Log],
+) -> WaitingLogs:
+    """Open the logs of what waits, without what no snapshot relies on: replay holds it again."""
+    most = settings.decisions_max_bytes
+    if most is None:
+        most = min(_MOST_DECISIONS_BYTES, int(budget * _DECISIONS_SHARE))
+    relied_on = snapshot.shelved.held if snapshot is not None else Mark()
+    store = Store(
+        files,
+        settings.directory / HELD,
+        StoreSettings(segment_bytes=like.segment_bytes),
+        floor=relied_on,
+    )
+    try:
+        store.cut(relied_on)
+    except OSError:
+        store.close()
+        raise
+    held = Log(store, cache_bytes=_HELD_CACHE_BYTES, hooks=hooks(HELD))
+    opened.append(held)
+    pieces = StoreSettings(
+        segment_bytes=max(_LEAST_SEGMENT_BYTES, most // _DECISIONS_SEGMENTS), sync=False
+    )
+    decisions = Log(
+        Store(files, settings.directory / DECISIONS, pieces), cache_bytes=0, hooks=hooks(DECISIONS)
+    )
+    opened.append(decisions)
+    return WaitingLogs(held, decisions, most)
 
 
 def boot_identity() -> str:
@@ -207,4 +275,8 @@ def _free_bytes(directory: Path) -> int:
 
 def _held(directory: Path) -> int:
     """Bytes that the logs take already."""
-    return sum(path.stat().st_size for name in LOGS for path in (directory / name).glob("*.seg"))
+    return sum(
+        path.stat().st_size
+        for name in (*LOGS, *WAITING_LOGS)
+        for path in (directory / name).glob("*.seg")
+    )

@@ -14,7 +14,8 @@ import pytest
 from collectors.component import Batch, Context, Signal
 from collectors.log import Damaged, Entry, Kind, Log, Lookup, Mark, Store, StoreSettings
 from collectors.log.record import HEADER_BYTES
-from collectors.service.shelf import GROUP_BYTES, Bounds, DiskShelf, ShelfParts
+from collectors.service.shelf import GROUP_BYTES, DiskShelf, ShelfParts
+from collectors.service.state import Bounds
 from collectors.waiting import Gone, Place
 from tests.collector_disk import SimDisk, disk_error
 from tests.collector_parts import ManualClock
