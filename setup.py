@@ -1,13 +1,17 @@
-"""The one thing that pyproject.toml cannot say: the compiled scanner is optional.
+"""The one thing that pyproject.toml cannot say: the compiled parts are optional.
 
-Without a C compiler the project installs all the same, and the scanner's twin in Python
-runs instead.
+Without a C compiler the project installs all the same, and their twins in Python run
+instead.
 """
 
 from setuptools import Extension, setup
 
 setup(
     ext_modules=[
-        Extension("collectors.wire._kernel", ["collectors/wire/_kernel.pyx"], optional=True)
+        Extension(path.replace("/", "."), [f"{path}.pyx"], optional=True)
+        for path in (
+            "collectors/wire/_kernel",
+            "collectors/sampling/_index",
+        )
     ]
 )

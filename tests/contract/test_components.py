@@ -49,6 +49,7 @@ from collectors.receivers.otlp import OtlpReceiver
 from collectors.testing import (
     Door,
     MemoryIntake,
+    MemoryShelf,
     check_books,
     check_exporter,
     check_extension,
@@ -182,12 +183,9 @@ def processor(kind: Kind, name: str, raw: dict[str, object], *, conserves: bool 
             if isinstance(factory, ProcessorFactory)
             else sorted({into for into, _ in factory.routes})
         )
-        check_processor(
-            lambda: factory.create(config, settings(data)), signals, conserves=conserves
-        )
-        check_books(
-            lambda meter: factory.create(config, replace(settings(data), meter=meter)), signals
-        )
+        around = settings(data, shelf=MemoryShelf())
+        check_processor(lambda: factory.create(config, around), signals, conserves=conserves)
+        check_books(lambda meter: factory.create(config, replace(around, meter=meter)), signals)
 
     return check
 
@@ -434,6 +432,9 @@ EDITS = [
     {"key": "copy", "action": "insert", "from_attribute": "service.name"},
 ]
 
+HALF = {"sampling_percentage": 50}
+TWO = {"spans_per_second": 2}
+
 SLOS = {
     "sample-steps": {"spans": {"service": "sample", "bad": {"above": "1s"}}},
     "sample-first": {"spans": {"service": "sample", "span_name": "step 0"}},
@@ -459,6 +460,22 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
     (Kind.PROCESSORS, "redaction"): [
         processor(Kind.PROCESSORS, "redaction", {"allowed_keys": ["item.id"]})
     ],
+    (Kind.PROCESSORS, "cumulativetodelta"): [
+        processor(Kind.PROCESSORS, "cumulativetodelta", raw, conserves=False)
+        for raw in (
+            {},
+            {"initial_value": "keep", "max_staleness": "1ms", "max_streams": 2},
+            {"include": {"metrics": ["things"], "match_type": "regexp"}},
+        )
+    ],
+    (Kind.PROCESSORS, "deltatocumulative"): [
+        processor(Kind.PROCESSORS, "deltatocumulative", raw, conserves=False)
+        for raw in ({}, {"max_stale": "1ms", "max_streams": 2})
+    ],
+    (Kind.PROCESSORS, "interval"): [
+        processor(Kind.PROCESSORS, "interval", raw, conserves=False)
+        for raw in ({}, {"interval": "1500ms", "max_stale": "1s"}, {"max_streams": 2})
+    ],
     (Kind.PROCESSORS, "filter"): [
         processor(Kind.PROCESSORS, "filter", raw, conserves=False)
         for raw in (
@@ -478,6 +495,28 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
     ],
     (Kind.PROCESSORS, "resource"): [processor(Kind.PROCESSORS, "resource", {"attributes": EDITS})],
     (Kind.PROCESSORS, "sli"): [processor(Kind.PROCESSORS, "sli", {"slos": SLOS})],
+    (Kind.PROCESSORS, "tail_sampling"): [
+        processor(
+            Kind.PROCESSORS,
+            "tail_sampling",
+            {"policies": [{"name": "all", "type": "always_sample"}]},
+        ),
+        processor(
+            Kind.PROCESSORS,
+            "tail_sampling",
+            {
+                "decision_wait": "2s",
+                "decision_wait_after_root_received": "1s",
+                "num_traces": 5,
+                "decision_cache": {"sampled_cache_size": 10, "non_sampled_cache_size": 10},
+                "policies": [
+                    {"name": "half", "type": "probabilistic", "probabilistic": HALF},
+                    {"name": "rate", "type": "rate_limiting", "rate_limiting": TWO},
+                ],
+            },
+            conserves=False,
+        ),
+    ],
     (Kind.CONNECTORS, "forward"): [processor(Kind.CONNECTORS, "forward", {})],
     (Kind.CONNECTORS, "sli"): [
         processor(

@@ -1,0 +1,95 @@
+"""Configuration of `tail_sampling`, with the Collector's names; what differs is marked.
+
+Source: opentelemetry-collector-contrib, tail sampling processor, README and `config.go`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from collectors.component import Config
+from collectors.net.fields import SECOND, Count, Nanoseconds, differs
+from collectors.sampling.policies import CompiledPlan, PolicyConfig
+from collectors.sampling.policies.schema import allow
+
+_LONGEST_WAIT_NS = 24 * 3600 * SECOND
+
+
+def _waits(value: int) -> int:
+    if not 0 < value <= _LONGEST_WAIT_NS:
+        msg = "must be above 0 and at most 24h: what waits takes disk"
+        raise ValueError(msg)
+    return value
+
+
+def _nothing_is_dropped(value: bool) -> bool:
+    if value:
+        msg = "must be false: what waits is on disk, and is decided on after the next start"
+        raise ValueError(msg)
+    return value
+
+
+class DecisionCacheConfig(Config):
+    """How many decisions are remembered, so that a late span follows its trace.
+
+    Attributes:
+        sampled_cache_size: Traces that were kept, 31 bytes each.
+        non_sampled_cache_size: Traces that were dropped, 8 bytes each.
+    """
+
+    sampled_cache_size: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        default=500_000, json_schema_extra=differs("0")
+    )
+    non_sampled_cache_size: Annotated[int, Field(ge=0, le=1_000_000_000)] = Field(
+        default=2_000_000, json_schema_extra=differs("0")
+    )
+
+
+class TailSamplingConfig(Config):
+    """Configuration of `tail_sampling`.
+
+    Attributes:
+        decision_wait: From a trace's first span to the decision.
+        decision_wait_after_root_received: From its root span, if that is sooner; 0 for never.
+        sampling_strategy: Decide when the time is up, on all that has come until then.
+        num_traces: Traces that may wait; beyond it the oldest are decided on early, by their
+            policies, and not dropped. 0 for as many as the disk holds.
+        expected_new_traces_per_sec: Taken, and without effect: the index grows as it must.
+        block_on_overflow: Taken, and without effect: nothing is dropped by overflow.
+        maximum_trace_size_bytes: A trace that grows longer is dropped at once; 0 for any.
+        sample_on_first_match: A policy with a budget is not asked once another has spoken.
+        drop_pending_traces_on_shutdown: Must be false: a shutdown decides nothing.
+        decision_cache: What is remembered of decisions.
+        reconsider_spans: Dropped spans, the last ones, that a late span of their trace can
+            still bring back: one that a policy would keep by itself. 0 for none.
+        policies: Any that wants a trace keeps it, unless one of type `drop` drops it.
+    """
+
+    decision_wait: Annotated[Nanoseconds, AfterValidator(_waits)] = 30 * SECOND
+    decision_wait_after_root_received: Nanoseconds = 0
+    sampling_strategy: Literal["trace-complete"] = "trace-complete"
+    num_traces: Count = Field(default=0, json_schema_extra=differs("50000"))
+    expected_new_traces_per_sec: Count = 0
+    block_on_overflow: bool = False
+    maximum_trace_size_bytes: Count = 0
+    sample_on_first_match: bool = False
+    drop_pending_traces_on_shutdown: Annotated[bool, AfterValidator(_nothing_is_dropped)] = False
+    decision_cache: DecisionCacheConfig = DecisionCacheConfig()
+    reconsider_spans: Annotated[int, Field(ge=0, le=100_000_000)] = 1_000_000
+    policies: Annotated[list[PolicyConfig], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        allow("policies", self.policies, set())
+        self.plan()
+        return self
+
+    def plan(self) -> CompiledPlan:
+        """The policies, ready.
+
+        Raises:
+            ValueError: They ask more about spans than there are bits.
+        """
+        return CompiledPlan(self.policies, sample_on_first_match=self.sample_on_first_match)

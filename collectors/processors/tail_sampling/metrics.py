@@ -1,0 +1,91 @@
+"""What the sampler counts, under the Collector's names where it has one.
+
+What takes time there is not measured here: a processor knows no clock. No policy can fail,
+and no trace is dropped too early, so these two counters do not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from collectors.component import Meter
+from collectors.graph import ITEMS
+from collectors.sampling.notes import Cause
+from collectors.sampling.plan import NOBODY, Decisions, Facts
+from collectors.wire.kernel import Longs
+
+_PREFIX: Final = "otelcol_processor_tail_sampling_"
+TRACES_BY_POLICY: Final = _PREFIX + "count_traces_sampled"
+SPANS_BY_POLICY: Final = _PREFIX + "count_spans_sampled"
+TRACES: Final = _PREFIX + "global_count_traces_sampled"
+RELEASES: Final = _PREFIX + "early_releases_from_cache_decision"
+NEW: Final = _PREFIX + "new_trace_id_received"
+WAITING: Final = _PREFIX + "sampling_traces_on_memory"
+LATE_AGE: Final = _PREFIX + "sampling_late_span_age"
+DECIDED_EARLY: Final = "fleetslo_sampling_early_decisions_total"
+BROUGHT_BACK: Final = "fleetslo_sampling_brought_back_spans_total"
+WITHOUT_ID: Final = "fleetslo_sampling_spans_without_trace_id_total"
+DOUBTFUL: Final = "fleetslo_sampling_doubtful_times_total"
+GONE: Final = "fleetslo_sampling_unreadable_spans_total"
+INDEX_BYTES: Final = "fleetslo_sampling_waiting_bytes"
+
+_SAMPLED: Final = {"sampled": "true", "decision": "sampled"}
+_NOT_SAMPLED: Final = {"sampled": "false", "decision": "not_sampled"}
+_DROPPED: Final = {"sampled": "false", "decision": "dropped"}
+
+
+class Counts:
+    """Counts for one sampler."""
+
+    def __init__(self, meter: Meter, component_id: str, drops: frozenset[str]) -> None:
+        """Count into `meter`; `drops` are the policies whose yes is a no."""
+        self._meter = meter
+        self._id = component_id
+        self._drops = drops
+
+    def add(self, name: str, value: int, **labels: str) -> None:
+        """Count, unless it is nothing."""
+        if value:
+            self._meter.add(name, value, processor=self._id, **labels)
+
+    def level(self, name: str, value: float) -> None:
+        """Set a gauge."""
+        self._meter.set(name, value, processor=self._id)
+
+    def total(self, name: str, labels: Mapping[str, str], value: int) -> None:
+        """Set a counter whose total is the plan's state."""
+        self._meter.set(name, value, processor=self._id, **labels)
+
+    def booked(self, outcome: str, items: int) -> None:
+        """Tell the books what became of items."""
+        if items:
+            self._meter.add(ITEMS, items, outcome=outcome)
+
+    def followed(self, ages_seconds: Longs, kept: int, dropped: int) -> None:
+        """Late spans that followed their trace, and how long after it was kept."""
+        for age, spans in zip(*np.unique(ages_seconds, return_counts=True), strict=True):
+            self._meter.observe(LATE_AGE, float(age), int(spans), processor=self._id)
+        self.add(RELEASES, kept, sampled="true")
+        self.add(RELEASES, dropped, sampled="false")
+
+    def decided(
+        self, facts: Facts, decisions: Decisions, policies: Sequence[str], cause: Cause
+    ) -> None:
+        """Traces that were decided on."""
+        kept = int(np.count_nonzero(decisions.keep))
+        for_good = int(np.count_nonzero(~decisions.keep & (decisions.policies != NOBODY)))
+        self.add(TRACES, kept, **_SAMPLED)
+        self.add(TRACES, for_good, **_DROPPED)
+        self.add(TRACES, len(facts) - kept - for_good, **_NOT_SAMPLED)
+        spans = int(facts.spans.sum())
+        for policy, (traces, of_them) in zip(policies, decisions.votes.tolist(), strict=True):
+            yes = _DROPPED if policy in self._drops else _SAMPLED
+            self.add(TRACES_BY_POLICY, traces, policy=policy, **yes)
+            self.add(TRACES_BY_POLICY, len(facts) - traces, policy=policy, **_NOT_SAMPLED)
+            self.add(SPANS_BY_POLICY, of_them, policy=policy, **yes)
+            self.add(SPANS_BY_POLICY, spans - of_them, policy=policy, **_NOT_SAMPLED)
+        if cause is not Cause.WAITED:
+            self.add(DECIDED_EARLY, len(facts), reason=cause.value)

@@ -1,0 +1,157 @@
+"""Notes of decisions: what was decided about each trace, on what facts, for those who ask.
+
+A note holds many traces: one line of JSON with what they have in common, then a row of 70
+bytes for each. It is written once and read by whoever looks for a trace id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from collectors.sampling.index_kernel import Rows
+from collectors.sampling.plan import NOBODY, Decisions, Facts
+
+MOST_TRACES: Final = 4096
+"""Traces in one note, so that a note stays below 300 KiB."""
+
+_ROW: Final = np.dtype(
+    [
+        ("id", "V16"),
+        ("keep", "u1"),
+        ("root", "u1"),
+        ("policy", "i2"),
+        ("spans", "i8"),
+        ("size", "i8"),
+        ("start", "u8"),
+        ("end", "u8"),
+        ("bits", "u8"),
+        ("threshold", "u8"),
+    ]
+)
+_VERSION: Final = 1
+
+
+class Cause(StrEnum):
+    """Why a trace was decided on when it was.
+
+    WAITED: Its time was up.
+    EARLY: What waits was too much for the disk, or too many traces.
+    TOO_LARGE: It was longer than `maximum_trace_size_bytes`.
+    BROUGHT_BACK: It was dropped, and then a span came that is kept by itself.
+    """
+
+    WAITED = "waited"
+    EARLY = "early"
+    TOO_LARGE = "too_large"
+    BROUGHT_BACK = "brought_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was decided about one trace.
+
+    Attributes:
+        sampler: Id of the component.
+        steady_ns: When.
+        policy: The policy that decided; None where none wanted it.
+        leaves: What was true of one span at least, in words.
+        threshold: 56 bits; 0 where it was kept for sure.
+    """
+
+    sampler: str
+    trace_id: bytes
+    steady_ns: int
+    cause: Cause
+    is_kept: bool
+    policy: str | None
+    has_root: bool
+    spans: int
+    size_bytes: int
+    start_ns: int
+    end_ns: int
+    leaves: tuple[str, ...]
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the traces of a note have in common."""
+
+    sampler: str
+    steady_ns: int
+    cause: Cause
+    policies: Sequence[str]
+    leaves: Sequence[str]
+
+
+def encode(header: Header, facts: Facts, decisions: Decisions) -> Iterator[bytes]:
+    """Notes of decisions, as few as there can be."""
+    rows = np.zeros(len(facts), _ROW)
+    rows["id"] = np.ascontiguousarray(facts.ids).view("V16").ravel()
+    rows["keep"], rows["root"] = decisions.keep, facts.has_root
+    rows["policy"] = decisions.policies
+    rows["spans"], rows["size"] = facts.spans, facts.sizes
+    rows["start"], rows["end"] = facts.starts_ns, facts.ends_ns
+    rows["bits"], rows["threshold"] = facts.bits, decisions.thresholds
+    words = {
+        "v": _VERSION,
+        "sampler": header.sampler,
+        "steady_ns": header.steady_ns,
+        "cause": header.cause,
+        "policies": list(header.policies),
+        "leaves": list(header.leaves),
+    }
+    line = json.dumps(words, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    for at in range(0, len(rows), MOST_TRACES):
+        yield line + rows[at : at + MOST_TRACES].tobytes()
+
+
+def decode(note: bytes, trace_id: bytes | None = None) -> Iterator[Note]:
+    """What a note says, of one trace or of all.
+
+    Raises:
+        ValueError: It is no note, or one of a later version.
+    """
+    line, _, body = note.partition(b"\n")
+    words = json.loads(line)
+    if words.get("v") != _VERSION or len(body) % _ROW.itemsize:
+        msg = f"a note of version {_VERSION} is wanted, got {line[:40]!r}"
+        raise ValueError(msg)
+    rows = np.frombuffer(body, _ROW)
+    for row in rows if trace_id is None else rows[_of(rows, trace_id)]:
+        yield _note(words, row)
+
+
+def _of(rows: Rows, trace_id: bytes) -> Rows:
+    ids = np.ascontiguousarray(rows["id"]).view(np.uint8).reshape(-1, 16)
+    return np.flatnonzero((ids == np.frombuffer(trace_id, np.uint8)).all(axis=1))
+
+
+def _note(words: dict[str, object], row: Rows) -> Note:
+    policies, leaves = _texts(words["policies"]), _texts(words["leaves"])
+    policy, bits = int(row["policy"]), int(row["bits"])
+    return Note(
+        sampler=str(words["sampler"]),
+        trace_id=bytes(row["id"]),
+        steady_ns=int(str(words["steady_ns"])),
+        cause=Cause(str(words["cause"])),
+        is_kept=bool(row["keep"]),
+        policy=None if policy == NOBODY else policies[policy],
+        has_root=bool(row["root"]),
+        spans=int(row["spans"]),
+        size_bytes=int(row["size"]),
+        start_ns=int(row["start"]),
+        end_ns=int(row["end"]),
+        leaves=tuple(leaf for number, leaf in enumerate(leaves) if bits >> number & 1),
+        threshold=int(row["threshold"]),
+    )
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
