@@ -43,6 +43,7 @@ NOUNS = {Signal.TRACES: "spans", Signal.METRICS: "metric_points", Signal.LOGS: "
 """What the Collector calls an item of each signal, in the names of its metrics."""
 
 LAG_EDGES_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+LATE_EDGES_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0)
 SYNC_EDGES_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 ITEMS = "fleetslo_items_total"
@@ -162,6 +163,79 @@ _OURS = [
     _counter(SLI_EVENTS, "Events of an indicator, counted before sampling.", "slo_id", "outcome"),
 ]
 
+_TAIL_SAMPLING = [
+    _counter(
+        "otelcol_processor_tail_sampling_count_traces_sampled",
+        "Traces by what a policy said of them.",
+        "processor",
+        "policy",
+        "sampled",
+        "decision",
+    ),
+    _counter(
+        "otelcol_processor_tail_sampling_count_spans_sampled",
+        "Spans by what a policy said of their traces.",
+        "processor",
+        "policy",
+        "sampled",
+        "decision",
+    ),
+    _counter(
+        "otelcol_processor_tail_sampling_global_count_traces_sampled",
+        "Traces by what became of them.",
+        "processor",
+        "sampled",
+        "decision",
+    ),
+    _counter(
+        "otelcol_processor_tail_sampling_early_releases_from_cache_decision",
+        "Spans that came after the decision on their trace and followed it.",
+        "processor",
+        "sampled",
+    ),
+    _counter(
+        "otelcol_processor_tail_sampling_new_trace_id_received", "Traces that began.", "processor"
+    ),
+    _gauge(
+        "otelcol_processor_tail_sampling_sampling_traces_on_memory",
+        "Traces that wait for their decision; their spans are on disk.",
+        "processor",
+    ),
+    MetricSpec(
+        "otelcol_processor_tail_sampling_sampling_late_span_age",
+        MetricKind.HISTOGRAM,
+        "Seconds from the decision to keep a trace to a late span of it.",
+        ("processor",),
+        LATE_EDGES_SECONDS,
+    ),
+    _counter(
+        "fleetslo_sampling_early_decisions_total",
+        "Traces decided on before their time.",
+        "processor",
+        "reason",
+    ),
+    _counter(
+        "fleetslo_sampling_brought_back_spans_total",
+        "Spans dropped and kept after all, for a late span of their trace.",
+        "processor",
+    ),
+    _counter(
+        "fleetslo_sampling_spans_without_trace_id_total",
+        "Spans that belong to no trace and were kept.",
+        "processor",
+    ),
+    _counter(
+        "fleetslo_sampling_doubtful_times_total",
+        "Spans whose times cannot be true and count for nothing.",
+        "processor",
+    ),
+    _counter(
+        "fleetslo_sampling_unreadable_spans_total",
+        "Spans that were to be kept and could not be read again.",
+        "processor",
+    ),
+]
+
 _COLLECTORS = [
     *_per_signal(
         "receiver",
@@ -200,5 +274,5 @@ _COLLECTORS = [
     _gauge(MEMORY, "Resident memory in bytes."),
 ]
 
-METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*_OURS, *_COLLECTORS)}
+METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*_OURS, *_TAIL_SAMPLING, *_COLLECTORS)}
 RESERVED_PREFIXES = ("otelcol_", "fleetslo_")
