@@ -120,7 +120,8 @@ class SelfMetrics:
                     pipeline=name,
                     outcome=outcome,
                 )
-            ratio = 1.0 - ledger.sampled_out / ledger.entered if ledger.entered else 1.0
+            decided = ledger.entered - graph.held_items(name)
+            ratio = 1.0 - ledger.sampled_out / decided if decided else 1.0
             self._meter.set(names.SAMPLING, ratio, pipeline=name)
             if graph.waits_in(name):
                 self._meter.set(names.DECIDED_EARLY, ledger.early, pipeline=name)
