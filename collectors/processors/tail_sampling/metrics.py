@@ -1,8 +1,4 @@
-"""What the sampler counts, under the Collector's names where it has one.
-
-What takes time there is not measured here: a processor knows no clock. No policy can fail,
-and no trace is dropped too early, so these two counters do not exist.
-"""
+"""What the sampler counts."""
 
 from __future__ import annotations
 
@@ -13,24 +9,17 @@ import numpy as np
 
 from collectors.component import Meter
 from collectors.graph import ITEMS
+from collectors.sampling.counted import (
+    DECIDED_EARLY,
+    LATE_AGE,
+    RELEASES,
+    SPANS_BY_POLICY,
+    TRACES,
+    TRACES_BY_POLICY,
+)
 from collectors.sampling.notes import Cause
 from collectors.sampling.plan import NOBODY, Decisions, Facts
 from collectors.wire.kernel import Longs
-
-_PREFIX: Final = "otelcol_processor_tail_sampling_"
-TRACES_BY_POLICY: Final = _PREFIX + "count_traces_sampled"
-SPANS_BY_POLICY: Final = _PREFIX + "count_spans_sampled"
-TRACES: Final = _PREFIX + "global_count_traces_sampled"
-RELEASES: Final = _PREFIX + "early_releases_from_cache_decision"
-NEW: Final = _PREFIX + "new_trace_id_received"
-WAITING: Final = _PREFIX + "sampling_traces_on_memory"
-LATE_AGE: Final = _PREFIX + "sampling_late_span_age"
-DECIDED_EARLY: Final = "fleetslo_sampling_early_decisions_total"
-BROUGHT_BACK: Final = "fleetslo_sampling_brought_back_spans_total"
-WITHOUT_ID: Final = "fleetslo_sampling_spans_without_trace_id_total"
-DOUBTFUL: Final = "fleetslo_sampling_doubtful_times_total"
-GONE: Final = "fleetslo_sampling_unreadable_spans_total"
-INDEX_BYTES: Final = "fleetslo_sampling_waiting_bytes"
 
 _SAMPLED: Final = {"sampled": "true", "decision": "sampled"}
 _NOT_SAMPLED: Final = {"sampled": "false", "decision": "not_sampled"}

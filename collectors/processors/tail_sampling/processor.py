@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 
 from collectors.component import Batch, Context, Emit, ProcessorFactory, Settings, Signal
-from collectors.processors.tail_sampling import metrics
 from collectors.processors.tail_sampling.arrival import Arrived, arrived
 from collectors.processors.tail_sampling.config import TailSamplingConfig
 from collectors.processors.tail_sampling.holding import Holding
@@ -22,6 +21,7 @@ from collectors.processors.tail_sampling.metrics import Counts
 from collectors.processors.tail_sampling.past import Past
 from collectors.processors.tail_sampling.release import Release
 from collectors.processors.tail_sampling.sorting import Ways, sort
+from collectors.sampling import counted
 from collectors.sampling.index import Spans
 from collectors.sampling.index_kernel import FREE
 from collectors.sampling.notes import Cause, Header, encode
@@ -84,14 +84,14 @@ class TailSampler:
             self._due(steady_ns + wait),
             self._due(steady_ns + after_root) if after_root else FREE,
         )
-        self._counts.add(metrics.NEW, began)
+        self._counts.add(counted.NEW, began)
         if most := self._config.maximum_trace_size_bytes:
             large = np.unique(slots[self._held.index.sizes(slots) > most])
             self._settle(self._held.index.in_order(large), steady_ns, out, Cause.TOO_LARGE)
         if (most := self._config.num_traces) and self._held.index.traces > most:
             excess = self._held.index.traces - most
             self._settle(self._held.index.oldest()[:excess], steady_ns, out, Cause.EARLY)
-        self._counts.level(metrics.WAITING, self._held.index.traces)
+        self._counts.level(counted.WAITING, self._held.index.traces)
 
     def _due(self, steady_ns: int) -> int:
         """The tick at or after that time."""
@@ -111,8 +111,8 @@ class TailSampler:
         ages = self._past.ages_seconds(ways.places[ways.follows], steady_ns)
         self._counts.followed(ages, len(ages), dropped)
         self._counts.booked("sampled_out", dropped)
-        self._counts.add(metrics.WITHOUT_ID, int(np.count_nonzero(ways.passes)))
-        self._counts.add(metrics.DOUBTFUL, found.doubtful)
+        self._counts.add(counted.WITHOUT_ID, int(np.count_nonzero(ways.passes)))
+        self._counts.add(counted.DOUBTFUL, found.doubtful)
 
     def _bring_back(
         self, found: Arrived, ways: Ways, rows: Longs, steady_ns: int, out: Emit
@@ -128,7 +128,7 @@ class TailSampler:
         self._held.forget(indexed, spans)
         self._past.keep(found.rows["digest"][rows], sure, steady_ns)
         self._counts.booked("made", len(spans.nodes) - gone)
-        self._counts.add(metrics.BROUGHT_BACK, len(spans.nodes) - gone)
+        self._counts.add(counted.BROUGHT_BACK, len(spans.nodes) - gone)
         facts = found.alone(rows)
         votes = np.zeros((len(self._plan.names), 2), np.int64)
         kept = Decisions(np.ones(len(rows), np.bool_), ways.policies[rows], sure, votes)
@@ -177,7 +177,7 @@ class TailSampler:
         self._past.keep(digests[kept], decisions.thresholds[kept], steady_ns)
         self._past.drop(digests[dropped], is_final[dropped])
         self._counts.decided(facts, decisions, self._plan.names, cause)
-        self._counts.level(metrics.WAITING, index.traces)
+        self._counts.level(counted.WAITING, index.traces)
         self._note(facts, decisions, steady_ns, cause)
 
     def _refused(self, facts: Facts) -> Decisions:
@@ -192,7 +192,7 @@ class TailSampler:
     def _release(self, spans: Spans, thresholds: Words, steady_ns: int, out: Emit) -> int:
         release = Release(self._shelf, self._held.payloads, out, steady_ns)
         gone = release.put(spans, thresholds)
-        self._counts.add(metrics.GONE, gone)
+        self._counts.add(counted.GONE, gone)
         return gone
 
     def _note(self, facts: Facts, decisions: Decisions, steady_ns: int, cause: Cause) -> None:
