@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collectors.component import Signal
+from collectors.sampling import counted
 
 
 class MetricKind(StrEnum):
@@ -165,7 +166,7 @@ _OURS = [
 
 _TAIL_SAMPLING = [
     _counter(
-        "otelcol_processor_tail_sampling_count_traces_sampled",
+        counted.TRACES_BY_POLICY,
         "Traces by what a policy said of them.",
         "processor",
         "policy",
@@ -173,7 +174,7 @@ _TAIL_SAMPLING = [
         "decision",
     ),
     _counter(
-        "otelcol_processor_tail_sampling_count_spans_sampled",
+        counted.SPANS_BY_POLICY,
         "Spans by what a policy said of their traces.",
         "processor",
         "policy",
@@ -181,56 +182,54 @@ _TAIL_SAMPLING = [
         "decision",
     ),
     _counter(
-        "otelcol_processor_tail_sampling_global_count_traces_sampled",
+        counted.TRACES,
         "Traces by what became of them.",
         "processor",
         "sampled",
         "decision",
     ),
     _counter(
-        "otelcol_processor_tail_sampling_early_releases_from_cache_decision",
+        counted.RELEASES,
         "Spans that came after the decision on their trace and followed it.",
         "processor",
         "sampled",
     ),
-    _counter(
-        "otelcol_processor_tail_sampling_new_trace_id_received", "Traces that began.", "processor"
-    ),
+    _counter(counted.NEW, "Traces that began.", "processor"),
     _gauge(
-        "otelcol_processor_tail_sampling_sampling_traces_on_memory",
+        counted.WAITING,
         "Traces that wait for their decision; their spans are on disk.",
         "processor",
     ),
     MetricSpec(
-        "otelcol_processor_tail_sampling_sampling_late_span_age",
+        counted.LATE_AGE,
         MetricKind.HISTOGRAM,
         "Seconds from the decision to keep a trace to a late span of it.",
         ("processor",),
         LATE_EDGES_SECONDS,
     ),
     _counter(
-        "fleetslo_sampling_early_decisions_total",
+        counted.DECIDED_EARLY,
         "Traces decided on before their time.",
         "processor",
         "reason",
     ),
     _counter(
-        "fleetslo_sampling_brought_back_spans_total",
+        counted.BROUGHT_BACK,
         "Spans dropped and kept after all, for a late span of their trace.",
         "processor",
     ),
     _counter(
-        "fleetslo_sampling_spans_without_trace_id_total",
+        counted.WITHOUT_ID,
         "Spans that belong to no trace and were kept.",
         "processor",
     ),
     _counter(
-        "fleetslo_sampling_doubtful_times_total",
+        counted.DOUBTFUL,
         "Spans whose times cannot be true and count for nothing.",
         "processor",
     ),
     _counter(
-        "fleetslo_sampling_unreadable_spans_total",
+        counted.GONE,
         "Spans that were to be kept and could not be read again.",
         "processor",
     ),
@@ -274,5 +273,7 @@ _COLLECTORS = [
     _gauge(MEMORY, "Resident memory in bytes."),
 ]
 
-METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in (*_OURS, *_TAIL_SAMPLING, *_COLLECTORS)}
+METRICS: dict[str, MetricSpec] = {
+    spec.name: spec for spec in (*_OURS, *_TAIL_SAMPLING, *_COLLECTORS)
+}
 RESERVED_PREFIXES = ("otelcol_", "fleetslo_")
