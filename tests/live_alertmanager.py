@@ -62,7 +62,7 @@ class Live:
 
 
 # Seconds instead of minutes; the catch-all inherits the root's, twice that of the others.
-WAITS = {"0s": "0s", "10s": "1s", "5m": "1s", "30s": "2s"}
+WAITS = {"0s": "0s", "10s": "1s", "15m": "1s", "30s": "2s"}
 
 
 def quick(route: Route) -> Route:

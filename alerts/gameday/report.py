@@ -11,8 +11,8 @@ from alerts.gameday.runner import FINE, Found, Outcome
 from slo.model import Severity
 
 HEAD = (
-    "| scenario | what was done | expected alert | team | due | took | verdict |",
-    "|---|---|---|---|---:|---:|---|",
+    "| scenario | what was done | expected alert | team | due | took | verdict | told | plain |",
+    "|---|---|---|---|---:|---:|---|---:|---:|",
 )
 BEGIN: Final = "<!-- gameday: begin -->"
 END: Final = "<!-- gameday: end -->"
@@ -123,6 +123,15 @@ def _summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
     if silent:
         kept = sum(outcome.passed for outcome in silent)
         yield f"Of {len(silent)} things that must wake nobody, {kept} woke nobody."
+    tallies = [each.tally for each in outcomes if each.tally and each.tally.told]
+    if tallies:
+        told, called = sum(each.told for each in tallies), sum(each.called for each in tallies)
+        yield (
+            f"*Told* are the notifications that the scenario opens as time passes: {told} for "
+            f"{sum(each.causes for each in tallies)} root causes, {called} of them because an "
+            "escalation called a second team. *Plain* is what routing by severity alone "
+            f"would have sent: {sum(each.plain for each in tallies)}."
+        )
     yield from (f"- **{each.scenario.id}**: {reason(each)}" for each in outcomes if not each.passed)
 
 
@@ -140,8 +149,9 @@ def _rows(outcome: Outcome) -> Iterator[str]:
     fault = outcome.scenario.fault
     if not outcome.found:
         verdict = outcome.error or ("silent" if outcome.passed else "not silent")
-        yield f"| {outcome.scenario.id} | {fault.injection} | none | nobody | | | {verdict} |"
-    for found in outcome.found:
+        cells = (outcome.scenario.id, fault.injection, "none", "nobody", "", "", verdict)
+        yield f"| {' | '.join((*cells, *_told(outcome)))} |"
+    for place, found in enumerate(outcome.found):
         took = "-" if found.took_seconds is None else f"{found.took_seconds:.0f} s"
         cells = (
             outcome.scenario.id,
@@ -151,8 +161,18 @@ def _rows(outcome: Outcome) -> Iterator[str]:
             f"{found.due_seconds:.0f} s",
             took,
             found.verdict.value,
+            *(("", "") if place else _told(outcome)),
         )
         yield f"| {' | '.join(cells)} |"
+
+
+def _told(outcome: Outcome) -> tuple[str, str]:
+    """How often people are told, on the first row of a scenario."""
+    tally = outcome.tally
+    if tally is None:
+        return "-", "-"
+    escalated = f" ({tally.called} called)" if tally.called else ""
+    return f"{tally.told}{escalated}", str(tally.plain)
 
 
 def _notes(outcome: Outcome) -> list[str]:

@@ -48,8 +48,9 @@ _AT_ONCE: Final = {"group_wait": "0s", "group_interval": "1m", "repeat_interval"
 _PAGE: Final = {"group_wait": "10s", "repeat_interval": "1h"}
 # What a window held back is looked at again every group_interval: soon after its end.
 _MUTED_PAGE: Final = {**_PAGE, "group_interval": "1m"}
-# A ticket already sent cannot be taken back when the page follows: it waits longer.
-_TICKET: Final = {"group_wait": "5m", "group_interval": "30m", "repeat_interval": "3d"}
+# A ticket already sent cannot be taken back when the page follows: it waits until what grows
+# slowly has become one. Nobody looks at it within minutes.
+_TICKET: Final = {"group_wait": "15m", "group_interval": "30m", "repeat_interval": "3d"}
 
 
 def routing(compiled: Compiled) -> Routing:

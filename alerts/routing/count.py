@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,9 @@ from alerts.routing.simulate import Delivery, deliveries, inhibitors, silences
 from alerts.routing.tree import AUDIT, NOBODY, WATCHDOG, Labels, Routing
 from slo.exact import Duration
 
-_NOT_PEOPLE: Final = frozenset({AUDIT, NOBODY, WATCHDOG})
+NOT_PEOPLE: Final = frozenset({AUDIT, NOBODY, WATCHDOG})
+"""Receivers that disturb nobody."""
+
 _PLAIN_GROUP: Final = ("severity", "alertname", "cluster", "service")
 """A route for each severity, grouped as Alertmanager's own example configuration does."""
 
@@ -65,27 +67,43 @@ def counts(routing: Routing, alerts: Sequence[Labels]) -> tuple[Count, ...]:
 def opened(routing: Routing, stretches: Sequence[Stretch]) -> tuple[Opened, ...]:
     """The notifications to people that `stretches` open, as time passes, by their times.
 
-    An alert leaves when it has waited, unless one that fires then silences it; so a ticket
-    whose page comes later than its wait is told before. Silent ones are looked at again
-    every `group_interval`. Working hours and maintenance are not looked at.
-
-    Source: Alertmanager, dispatch/dispatch.go (`aggrGroup.run`), notify/notify.go (`MuteStage`).
+    Working hours and maintenance are not looked at: see `leaves`.
     """
-    found: dict[tuple[str, str], list[tuple[float, str, str]]] = {}
-    for each in stretches:
-        if each.labels.get("severity") not in {"page", "ticket"}:
-            continue
-        for way in deliveries(routing, each.labels):
-            at = None if way.receiver in _NOT_PEOPLE else _leaves(routing, way, each, stretches)
-            if at is not None:
-                key = (way.receiver, way.group_key)
-                told = (at, each.labels["alertname"], each.labels.get("root_cause", ""))
-                found.setdefault(key, []).append(told)
-    notifications = (
-        Opened(receiver, min(told)[2], min(told)[0], tuple(sorted({name for _, name, _ in told})))
-        for (receiver, _), told in found.items()
+    told = [
+        Told(way, each.labels, at)
+        for each in stretches
+        if each.labels.get("severity") in {"page", "ticket"}
+        for way in deliveries(routing, each.labels)
+        if way.receiver not in NOT_PEOPLE
+        and (at := leaves(routing, way, each, stretches)) is not None
+    ]
+    return gathered(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One alert that left by one way, for the first time."""
+
+    way: Delivery
+    labels: Labels
+    at: float
+
+
+def gathered(told: Sequence[Told]) -> tuple[Opened, ...]:
+    """`told` by the notifications that they are in, by their times."""
+    groups: dict[tuple[str, str], list[Told]] = {}
+    for each in told:
+        groups.setdefault((each.way.receiver, each.way.group_key), []).append(each)
+    found = (
+        Opened(
+            receiver,
+            group[0].labels.get("root_cause", ""),
+            min(each.at for each in group),
+            tuple(sorted({each.labels.get("alertname", "") for each in group})),
+        )
+        for (receiver, _), group in groups.items()
     )
-    return tuple(sorted(notifications, key=lambda each: (each.at, each.receiver, each.cause)))
+    return tuple(sorted(found, key=lambda each: (each.at, each.receiver, each.cause)))
 
 
 def plain(alerts: Sequence[Labels]) -> int:
@@ -93,18 +111,38 @@ def plain(alerts: Sequence[Labels]) -> int:
     return len({tuple(labels.get(name, "") for name in _PLAIN_GROUP) for labels in alerts})
 
 
-def _leaves(
-    routing: Routing, way: Delivery, each: Stretch, stretches: Sequence[Stretch]
+def leaves(
+    routing: Routing,
+    way: Delivery,
+    each: Stretch,
+    stretches: Sequence[Stretch],
+    held: Callable[[float], bool] | None = None,
+    until: float = -math.inf,
 ) -> float | None:
-    """When `each` is first told by `way`; None where it ends before, or stays silent."""
+    """When `each` is first told by `way`; None where it ends before, or stays silent.
+
+    An alert leaves when it has waited, unless one that fires then silences it; so a ticket
+    whose page comes later than its wait is told before. A silent one is looked at again
+    every `group_interval`.
+
+    Args:
+        routing: Who inhibits whom.
+        way: One of the deliveries of `each`.
+        each: One of `stretches`.
+        stretches: All that fires meanwhile.
+        held: Whether something else keeps it silent at a time: a silence, its hours.
+        until: When `held` may change for the last time.
+
+    Source: Alertmanager, dispatch/dispatch.go (`aggrGroup.run`), notify/notify.go (`MuteStage`).
+    """
     # After the last change an alert that is silent stays so.
-    last = max(max(one.start, one.end or one.start) for one in stretches)
+    last = max((until, *(max(one.start, one.end or one.start) for one in stretches)))
     end = math.inf if each.end is None else each.end
     every = _seconds(way.waits["group_interval"])
     at = each.start + _seconds(way.waits["group_wait"])
     while at < end:
-        firing = [one.labels for one in stretches if one is not each and _fires(one, at)]
-        if not inhibitors(routing, each.labels, firing):
+        firing = [one.labels for one in stretches if one is not each and fires(one, at)]
+        if not inhibitors(routing, each.labels, firing) and not (held and held(at)):
             return at
         if at > last:
             return None
@@ -112,7 +150,8 @@ def _leaves(
     return None
 
 
-def _fires(one: Stretch, at: float) -> bool:
+def fires(one: Stretch, at: float) -> bool:
+    """Whether `one` fires at `at`."""
     return one.start <= at and (one.end is None or at < one.end)
 
 
@@ -128,6 +167,6 @@ def _count(cause: str, routing: Routing, alerts: Sequence[Labels]) -> Count:
         for place, labels in enumerate(alerts)
         if place not in silent
         for way in deliveries(routing, labels)
-        if way.receiver not in _NOT_PEOPLE
+        if way.receiver not in NOT_PEOPLE
     }
     return Count(cause, len(alerts), len(silent), len(groups), plain(alerts))

@@ -285,14 +285,14 @@ def test_rules_are_read_back_with_their_waits_and_tests_are_left_out(tmp_path: P
 def test_a_table_is_renewed_between_its_marks_and_nowhere_else() -> None:
     case = split_brain()
     outcome = judge(case, GROUPS, [firing(case, 60.0)], None)
-    document = f"# Mine\n{report.BEGIN}\nold\n{report.END}\nrest\n"
+    document = f"# Mine\n{report.BEGIN}\nbefore\n{report.END}\nrest\n"
 
     renewed = report.inserted(document, [outcome], ["AgentLooping"])
 
     assert renewed.startswith("# Mine\n")
     assert renewed.endswith(f"{report.END}\nrest\n")
-    assert "old" not in renewed
-    assert "| SplitBrain | core-engineering | 68 s | 60 s | met |" in renewed
+    assert "before" not in renewed
+    assert "| SplitBrain | core-engineering | 68 s | 60 s | met | - | - |" in renewed
     assert "AgentLooping" in renewed
     assert report.inserted(renewed, [outcome], ["AgentLooping"]) == renewed
     with pytest.raises(ValueError, match="must have a line"):

@@ -54,7 +54,7 @@ def test_who_is_told_at_night_depends_on_severity(tree: Path) -> None:
     ticket = sloctl("who", tree, "severity=ticket", "team=platform", *at)
     page = sloctl("who", tree, "severity=page", "team=platform", *at)
 
-    assert "fleetslo-platform-ticket after 5m, but not at this time" in ticket.output
+    assert "fleetslo-platform-ticket after 15m, but not at this time" in ticket.output
     assert "fleetslo-platform-page after 10s\n" in page.output
 
 
@@ -68,7 +68,7 @@ def test_who_names_the_team_its_destinations_its_hours_and_whom_it_calls_next(tr
         "  who    Audit (ada)",
         "  by     webhook http://127.0.0.1:9/audit",
         "  when   at any hour; again every 4d",
-        "fleetslo-platform-ticket after 5m, but not at this time: it waits for working hours",
+        "fleetslo-platform-ticket after 15m, but not at this time: it waits for working hours",
         "  who    Platform (ada)",
         "  by     webhook http://127.0.0.1:9/platform-ticket",
         "  when   monday to friday 09:00 to 17:00 Europe/Berlin; again every 3d",

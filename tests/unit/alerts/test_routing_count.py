@@ -25,24 +25,24 @@ def told(*stretches: Stretch) -> list[tuple[str, float]]:
 
 def test_a_ticket_whose_page_follows_within_its_wait_is_never_told() -> None:
     ticket = firing(ACTION, 0.0, slo_tier="trend")
-    page = firing(ACTION, 4 * MINUTE, slo_tier="fast")
+    page = firing(ACTION, 14 * MINUTE, slo_tier="fast")
 
-    assert told(ticket, page) == [("platform-page", 4 * MINUTE + 10)]
+    assert told(ticket, page) == [("platform-page", 14 * MINUTE + 10)]
 
 
 def test_a_ticket_that_left_before_its_page_came_is_counted_too() -> None:
     ticket = firing(ACTION, 0.0, slo_tier="trend")
-    page = firing(ACTION, 6 * MINUTE, slo_tier="fast")
+    page = firing(ACTION, 16 * MINUTE, slo_tier="fast")
 
-    assert told(ticket, page) == [("platform-ticket", 300.0), ("platform-page", 370.0)]
+    assert told(ticket, page) == [("platform-ticket", 900.0), ("platform-page", 970.0)]
 
 
 def test_a_ticket_that_outlasts_its_page_is_told_when_that_is_over() -> None:
     ticket = firing(ACTION, 0.0, slo_tier="trend")
-    page = firing(ACTION, 0.0, 40 * MINUTE, slo_tier="fast")
+    page = firing(ACTION, 0.0, 50 * MINUTE, slo_tier="fast")
 
-    # Looked at after five minutes, and every thirty from then on.
-    assert told(ticket, page) == [("platform-page", 10.0), ("platform-ticket", 65 * MINUTE)]
+    # Looked at after fifteen minutes, and every thirty from then on.
+    assert told(ticket, page) == [("platform-page", 10.0), ("platform-ticket", 75 * MINUTE)]
 
 
 def test_an_alert_that_ends_before_it_leaves_tells_nobody() -> None:
