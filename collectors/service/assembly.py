@@ -25,7 +25,7 @@ from collectors.service.intake import Admission, Door, ReceiverIntake
 from collectors.service.keeper import Keeper, KeeperParts
 from collectors.service.meter import SelfMeter
 from collectors.service.plan import ServicePlan
-from collectors.service.recall import deaths, known_requests
+from collectors.service.recall import Deaths, deaths, forgive_ticks, known_requests
 from collectors.service.selfmetrics import MetricsPage, SelfMetrics, Watched
 from collectors.service.shares import Shares
 from collectors.service.shelving import Shelving, ShelvingParts
@@ -98,6 +98,7 @@ class Assembly:
         self._courier: Courier | None = None
         self._door: Door | None = None
         self._course = Course()
+        self._tick_pause_seconds = 0.0
         self._receivers: list[Receiver] = []
         self._extensions: list[Extension] = []
         self.server: PageServer | None = None
@@ -232,9 +233,10 @@ class Assembly:
 
     def _make_stepper(self) -> Stepper:
         around, storage = self._around, self._around.storage
-        skips = deaths(storage, around.clock)
+        died = deaths(storage, around.clock)
         course = self._course = self._chart()
-        beginning = self._keeper.begin(skips, self._saved, course)
+        self._pause_ticks(died)
+        beginning = self._keeper.begin(died.skips, self._saved, course)
         parts = StepperParts(
             graph=self.components.graph,
             views=self.components.views,
@@ -256,6 +258,18 @@ class Assembly:
         stepper = Stepper(parts, beginning)
         stepper.publish(beginning.offset)
         return stepper
+
+    def _pause_ticks(self, died: Deaths) -> None:
+        """Give a component that ends the process when it is told the time some rest."""
+        if not self._course.is_announced:
+            forgive_ticks(self._around.storage)
+        elif died.ticks:
+            self._tick_pause_seconds = died.tick_pause_seconds
+            _log.error(
+                "ticks ended the process, %d are left out: no tick for %.0f s",
+                died.ticks,
+                died.tick_pause_seconds,
+            )
 
     def _chart(self) -> Course:
         """Under what the records are replayed that are found in the inbox."""
@@ -286,6 +300,7 @@ class Assembly:
                 fingerprint=around.plan.fingerprint,
                 version=around.version,
                 is_announced=self._course.is_announced,
+                tick_pause_seconds=self._tick_pause_seconds,
                 unproven=self._unproven(),
                 proven=self._proven,
                 ready=partial(around.ready, self.components),

@@ -53,6 +53,7 @@ class EngineParts:
 
     Attributes:
         is_announced: Whether the inbox says already under what it is processed from its end on.
+        tick_pause_seconds: No tick is appended for so long.
         unproven: Why the counters' past cannot be proven, as far as is known at start.
         proven: Called once the graph was told so, durably.
         ready: Called once, when the inbox as found at start is through.
@@ -71,6 +72,7 @@ class EngineParts:
     fingerprint: str
     version: str
     is_announced: bool
+    tick_pause_seconds: float
     unproven: str
     proven: Callable[[], None]
     ready: Callable[[], None]
@@ -97,6 +99,7 @@ class Engine:
         self._saved_at = self._saved_seconds = 0.0
         self._relocates, self._may_relocate = False, True
         self._early_until = 0
+        self._ticks_from = time.monotonic() + parts.tick_pause_seconds
         self._thread = threading.Thread(target=self._run, name="graph", daemon=True)
 
     def start(self) -> None:
@@ -255,7 +258,8 @@ class Engine:
     def _tick_if_due(self) -> None:
         if self._tick_wanted or not self._is_ready or self._draining.is_set():
             return
-        if time.monotonic() < self._parts.stepper.tick_failed_at + _TICK_RETRY_SECONDS:
+        failed_at = self._parts.stepper.tick_failed_at
+        if time.monotonic() < max(self._ticks_from, failed_at + _TICK_RETRY_SECONDS):
             return
         deadline = self._parts.graph.next_deadline()
         if deadline is not None and deadline <= self._parts.clock.steady_ns():

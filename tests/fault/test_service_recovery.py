@@ -105,7 +105,7 @@ def test_a_request_that_ends_the_process_three_times_is_listed_and_the_rest_goes
     tmp_path: Path,
 ) -> None:
     def start(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tests.deadly_daemon", str(tmp_path), *more]
+        command = [sys.executable, "-m", "tests.deadly_daemon", str(tmp_path), "step", *more]
         return subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
         )
@@ -123,6 +123,30 @@ def test_a_request_that_ends_the_process_three_times_is_listed_and_the_rest_goes
     assert items == 1
     assert start().stdout.strip() == "0"  # and it is listed once
     assert len(dead_letters(tmp_path / "data")) == 1
+
+
+@pytest.mark.slow
+def test_a_tick_that_ends_the_process_three_times_is_left_out_and_the_rest_goes_on(
+    tmp_path: Path,
+) -> None:
+    def start(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tests.deadly_daemon", str(tmp_path), "tick", *more]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    assert start("send").returncode == -signal.SIGKILL
+    assert start().returncode == -signal.SIGKILL
+    assert start().returncode == -signal.SIGKILL
+    survived = start()
+
+    assert survived.returncode == 0, survived.stderr
+    assert survived.stdout.strip() == "0"
+    assert "no tick for 60 s" in survived.stderr
+    delivered = (tmp_path / "delivered").read_text().split()
+    assert set(delivered) == {"before", "deadly", "after", "last"}
+    assert dead_letters(tmp_path / "data") == []
+    assert start().returncode == 0  # it is not tried again at once after a restart
 
 
 def test_a_tail_that_the_machine_lost_lets_all_counters_begin_at_zero(tmp_path: Path) -> None:
