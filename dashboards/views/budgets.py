@@ -187,7 +187,7 @@ def _tier_windows(slo: Slo) -> frozenset[tuple[int, str]]:
     """Recorded windows of the SLO's alerts, 5 minutes always among them: milliseconds, text."""
     windows, recorded = _FIVE_MINUTES, windows_of(slo)
     for tier in slo.alerting.tiers:
-        if tier.form is TierForm.WINDOWS:
+        if tier.form in {TierForm.WINDOWS, TierForm.WINDOW}:
             both = {tier.long, tier.short or tier.long}
             windows |= {(each.ms, each.promql()) for each in both if each in recorded}
     return windows

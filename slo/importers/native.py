@@ -161,6 +161,30 @@ def alerting(at: Span, kept: frozenset[str], policy: PolicyName, form: str = "")
     )
 
 
+def policy(at: Span, name: str, about: str, tiers: Iterable[Pairs[str, str]]) -> Mapping:
+    """A document of kind Policy with one form; each tier as the format says it."""
+    listed_tiers = tuple(
+        mapping(at, {key: scalar(text, at) for key, text in tier.items()}) for tier in tiers
+    )
+    forms = mapping(at, {"windowed": Sequence(listed_tiers, at)})
+    return mapping(
+        at,
+        {
+            "apiVersion": scalar(API_VERSION, at),
+            "kind": scalar("Policy", at),
+            "metadata": mapping(at, {"name": scalar(name, at)}),
+            "spec": mapping(at, {"description": scalar(about, at), "forms": forms}),
+        },
+    )
+
+
+def named_by(policy: Mapping) -> Mapping:
+    """What an SLO says under `alerting` to be alerted by `policy`, at the first bad event."""
+    metadata = policy.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return mapping(policy.span, {"policy": name, "min_events": scalar("1", policy.span)})
+
+
 def _single(node: Node) -> Scalar | None:
     if isinstance(node, Sequence) and len(node.items) == 1:
         node = node.items[0]

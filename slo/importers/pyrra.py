@@ -16,11 +16,12 @@ from slo.importers.native import (
     labels,
     mapping,
     named,
+    named_by,
     percent,
     scalar,
 )
 from slo.importers.part import Part
-from slo.importers.pyrra_alerts import named_by, off, policy
+from slo.importers.pyrra_alerts import off, policy
 from slo.importers.queries import selector
 from slo.promql import compact
 from slo.source import Entry, Mapping, Scalar

@@ -1,66 +1,70 @@
-"""Pyrra's burn alerts: a policy of one SLO where they are exact, else a line in the report.
+"""Pyrra's burn alerts as a policy of one SLO; what pyrra itself could not evaluate is named.
 
-Source: pyrra, `slo.Windows`: windows and waits are shares of those of 28 days.
+Source: pyrra, `slo.Windows`: windows and waits are shares of those of 28 days, rounded to
+minutes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from slo.exact import Duration
-from slo.importers.native import API_VERSION, alerting, mapping, scalar
+from slo.importers.native import alerting
+from slo.importers.native import policy as document
 from slo.importers.part import Part
 from slo.policy import PolicyName
-from slo.source import Mapping, Scalar, Sequence
+from slo.source import Mapping, Scalar
 
-_LOST: Final = (
-    "pyrra's burn rates, 14x, 7x, 2x and 1x over windows that grow with that of the SLO, are "
-    "kept for 28d only; the policy of the settings is taken instead"
-)
 _FOUR_WEEKS: Final = Duration.parse("28d")
+_MINUTE_MS: Final = 60_000
 _TIERS: Final = (
-    ("fast", "windows", "page", "14", "1h", "5m", "2m"),
-    ("slow", "windows", "page", "7", "6h", "30m", "15m"),
-    ("trend", "windows", "ticket", "2", "1d", "2h", "1h"),
-    ("drift", "windows", "ticket", "1", "4d", "6h", "3h"),
+    ("fast", "page", "14", "1h", "5m", "2m"),
+    ("slow", "page", "7", "6h", "30m", "15m"),
+    ("trend", "ticket", "2", "1d", "2h", "1h"),
+    ("drift", "ticket", "1", "4d", "6h", "3h"),
 )
-"""Name, form, severity (critical pages, warning is a ticket), burn, windows, `for` at 28d."""
+"""Name, severity (critical pages, warning is a ticket), burn, windows, `for`; all at 28d."""
 _LONGEST: Final = 63
 
 
 def policy(name: str, window: Scalar, spec: Part) -> Mapping | None:
-    """Pyrra's four alerts as a policy of one SLO; None where they are not to be had."""
+    """Pyrra's four alerts as a policy of one SLO; None where none is to be had."""
     try:
-        fits = Duration.parse(window.text) == _FOUR_WEEKS and len(name) <= _LONGEST
+        length = Duration.parse(window.text)
     except ValueError:
         return None
-    if not fits:
-        spec.report.lost(_LOST, window.span, "write its tiers as a Policy, and name that")
+    if len(name) > _LONGEST:
+        text = "pyrra's burn rates are not kept: the name of their policy would be too long"
+        spec.report.lost(text, window.span, "shorten the name of the SLO")
         return None
-    at = spec.span
-    keys = ("name", "form", "severity", "burn", "long", "short", "hold")
-    tiers = [
-        mapping(at, {key: scalar(text, at) for key, text in zip(keys, tier, strict=True)})
-        for tier in _TIERS
-    ]
-    forms = mapping(at, {"windowed": Sequence(tuple(tiers), at)})
-    about = scalar("The burn rates of pyrra over a window of 28 days.", at)
-    return mapping(
-        at,
-        {
-            "apiVersion": scalar(API_VERSION, at),
-            "kind": scalar("Policy", at),
-            "metadata": mapping(at, {"name": scalar(name, at)}),
-            "spec": mapping(at, {"description": about, "forms": forms}),
-        },
-    )
+    tiers = list(_tiers(length))
+    if len(tiers) < len(_TIERS):
+        text = (
+            f"over {length.promql()} pyrra's short windows become zero, which Prometheus refuses: "
+            f"{len(_TIERS) - len(tiers)} of its 4 alerts are left out"
+        )
+        spec.report.lost(text, window.span, "write the tiers that you want as a Policy")
+    about = f"The burn rates of pyrra over a window of {length.promql()}."
+    return document(spec.span, name, about, tiers) if tiers else None
 
 
-def named_by(policy: Mapping) -> Mapping:
-    """What an SLO says under `alerting` to be alerted by `policy`, at the first bad event."""
-    metadata = policy.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    return mapping(policy.span, {"policy": name, "min_events": scalar("1", policy.span)})
+def _tiers(length: Duration) -> Iterator[dict[str, str]]:
+    """The tiers at a window of `length`; without those whose short window would be zero."""
+    for name, severity, burn, *spans in _TIERS:
+        long, short, hold = (_scaled(Duration.parse(span), length) for span in spans)
+        if not short.ms or short >= long:
+            continue
+        tier = {"name": name, "form": "windows", "severity": severity, "burn": burn}
+        tier |= {"long": long.promql(), "short": short.promql()}
+        yield tier | ({"hold": hold.promql()} if hold.ms else {})
+
+
+def _scaled(span: Duration, length: Duration) -> Duration:
+    """The share of `length` that `span` is of 28 days, in whole minutes, halves upwards."""
+    exact = span.ms * length.ms
+    step = _FOUR_WEEKS.ms * _MINUTE_MS
+    return Duration((2 * exact + step) // (2 * step) * _MINUTE_MS)
 
 
 def off(spec: Part) -> Mapping | None:

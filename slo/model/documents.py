@@ -39,11 +39,13 @@ class TierForm(StrEnum):
     """How a tier decides.
 
     WINDOWS: the burn over the long and the short window are both above the threshold.
+    WINDOW: the burn over the one long window is above the threshold; it ends when that is over.
     SUSTAINED: the burn over 5 minutes has been above the threshold for all of `hold`.
     OUTAGE: the error ratio over 5 minutes is above the threshold.
     """
 
     WINDOWS = "windows"
+    WINDOW = "window"
     SUSTAINED = "sustained"
     OUTAGE = "outage"
 

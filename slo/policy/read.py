@@ -129,11 +129,14 @@ class _Reader:
             self._say(place, f"burn must be above 0, got {template.burn}")
         if template.form is TierForm.WINDOWS and template.short is None:
             self._say(place, "a tier of form windows needs long and short")
+        if template.form is not TierForm.WINDOWS and template.short is not None:
+            self._say(place, f"a tier of form {template.form} has no short window")
         if template.short is not None and template.short >= template.long:
             self._say(place, "short must be below long")
         if template.form is TierForm.SUSTAINED and template.hold.ms == 0:
             self._say(place, "a tier of form sustained needs hold")
-        if template.form is not TierForm.WINDOWS and template.long != _FIVE_MINUTES:
+        wide = template.form in {TierForm.WINDOWS, TierForm.WINDOW}
+        if not wide and template.long != _FIVE_MINUTES:
             self._say(place, f"a tier of form {template.form} looks at 5m, got another long")
 
     def _mapping(

@@ -10,7 +10,7 @@ import pytest
 from slo.cli.app import run
 from slo.importers import Format
 from slo.servers import find
-from tests.foreign import EVENTS, SETTINGS, SUITE, Foreign, sloth
+from tests.foreign import EVENTS, SETTINGS, SUITE, V2ALPHA, Foreign, sloth
 from tests.front_end import TEAM
 
 
@@ -62,6 +62,44 @@ def test_every_conversion_is_accepted_and_proven_by_promtool(tmp_path: Path) -> 
     assert run(["-q", "verify", str(out), "--allow-skipped"]) == 0
     written = (out / "prometheus" / "rules" / "shop.yaml").read_text("utf-8")
     assert all(f"slo_id: shop-api-{number}\n" in written for number in range(len(SUITE)))
+
+
+CONDITIONS = """\
+  alertPolicies:
+    - kind: AlertPolicy
+      metadata: {name: own}
+      spec:
+        conditions:
+          - kind: AlertCondition
+            metadata: {name: own}
+            spec:
+              severity: page
+              condition: {op: gt, threshold: 4, lookbackWindow: 2h, alertAfter: 10m}
+"""
+
+
+@pytest.mark.servers
+def test_alerts_that_are_no_shipped_tier_are_kept_and_proven(tmp_path: Path) -> None:
+    if find("promtool") is None:
+        pytest.skip("promtool is not to be had, run `make servers`")
+    by_name = {case.name: case.text for case in SUITE}
+    pyrra = next(text for name, text in by_name.items() if name.startswith("pyrra"))
+    month = write(tmp_path, "pyrra.yaml", pyrra.replace("4w", "30d"))
+    alone = write(
+        tmp_path, "openslo.yaml", f"{V2ALPHA.replace('name: api', 'name: own')}{CONDITIONS}"
+    )
+    ours = write(tmp_path, "ours.yaml", f"{SETTINGS}---\n{TEAM}")
+    specs, out = tmp_path / "specs", tmp_path / "out"
+
+    for form, file in (("pyrra", month), ("openslo", alone)):
+        assert run(["-q", "convert", "--from", form, str(file), "--out", str(specs / form)]) == 0
+    wanted = ["--out", str(out), "--only", "rules,tests,runbooks"]
+    assert run(["-q", "generate", str(specs), str(ours), *wanted]) == 0
+
+    assert run(["-q", "verify", str(out), "--allow-skipped"]) == 0
+    written = (out / "prometheus" / "rules" / "shop.yaml").read_text("utf-8")
+    assert "slo_tier: '4x-2h-10m'" in written
+    assert "slo:sli_error:ratio_rate1h4m" in written
 
 
 def test_nothing_is_written_when_something_cannot_be_converted(

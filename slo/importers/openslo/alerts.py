@@ -1,7 +1,7 @@
-"""Alert policies of OpenSLO, where a shipped policy has tiers that say the same.
+"""Alert policies of OpenSLO: tiers of a shipped policy that say the same, else a policy of its own.
 
-A condition is one window and one threshold. It is kept where a tier has that burn over that
-window with that wait; everything else is named, and the policy of the settings alerts.
+A condition is one window and one threshold. Where a shipped tier has that burn over that
+window with that wait it is taken; else the conditions become tiers over one window each.
 """
 
 from __future__ import annotations
@@ -12,16 +12,25 @@ from typing import Final
 
 from slo.diagnostic import Span
 from slo.exact import Duration, decimal
-from slo.importers.native import alerting, share
+from slo.importers.native import alerting, named_by, share
+from slo.importers.native import policy as document
 from slo.importers.openslo.windows import length_of
 from slo.importers.openslo.world import World
 from slo.importers.part import Part
-from slo.model import TierForm
+from slo.model import Severity, TierForm
 from slo.policy import PolicyName, builtin
 from slo.policy.model import TierTemplate
 from slo.source import Mapping
 
 _FIVE_MINUTES: Final = Duration.parse("5m")
+_LONGEST: Final = 63
+_SEVERITIES: Final = {
+    "page": Severity.PAGE,
+    "critical": Severity.PAGE,
+    "ticket": Severity.TICKET,
+    "warning": Severity.TICKET,
+}
+"""What people call a page and a ticket; anything else pages, and is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +42,17 @@ class _Condition:
     place: Span
 
 
-def alerts(spec: Part, world: World) -> Mapping | None:
-    """What an SLO of ours says under `alerting`; None leaves it to the settings."""
+def alerts(spec: Part, world: World, name: str) -> tuple[Mapping | None, Mapping | None]:
+    """What an SLO of ours says under `alerting`, and a policy of its own if it names one.
+
+    Args:
+        spec: Of the SLO.
+        world: What it refers to.
+        name: What a policy of its own is called.
+
+    Returns:
+        Twice None leaves the alerts to the settings.
+    """
     policies = spec.children("alertPolicies")
     found: list[_Condition] = []
     for item in policies:
@@ -42,23 +60,45 @@ def alerts(spec: Part, world: World) -> Mapping | None:
         if resolved is not None:
             found.extend(_policy(*resolved, world))
     if not found:
-        return None
+        return None, None
     for policy in PolicyName:
         for form, tiers in builtin(policy).forms.items():
             matched = [_tier(condition, tiers) for condition in found]
             if all(matched):
                 kept = frozenset(tier.name for tier in matched if tier is not None)
                 _told(found, matched, policy, world)
-                return alerting(spec.place("alertPolicies"), kept, policy, form)
-    for condition in found:
-        text = (
-            f"no shipped policy alerts at {decimal(condition.burn)}x over "
-            f"{condition.lookback.promql()} for {condition.after.promql()}; "
-            "the policy of the settings is taken instead"
-        )
-        hint = "write it as a tier of a Policy, and name that under alerting"
-        world.report.lost(text, condition.place, hint)
-    return None
+                return alerting(spec.place("alertPolicies"), kept, policy, form), None
+    own = _own(spec.place("alertPolicies"), name, found, world)
+    return (named_by(own), own) if own is not None else (None, None)
+
+
+def _own(at: Span, name: str, found: list[_Condition], world: World) -> Mapping | None:
+    """A policy that has each condition as a tier over one window, the shortest first."""
+    if len(name) > _LONGEST:
+        text = "its alerts are not kept: the name of their policy would be too long"
+        world.report.lost(text, at, "shorten the name of the SLO")
+        return None
+    tiers: dict[str, dict[str, str]] = {}
+    for condition in sorted(found, key=lambda each: (each.lookback, -each.burn)):
+        if condition.burn <= 0:
+            text = f"a threshold must be above 0, got {decimal(condition.burn)}"
+            world.report.malformed(text, condition.place)
+            continue
+        severity = _SEVERITIES.get(condition.severity.lower())
+        if severity is None:
+            severity = Severity.PAGE
+            text = f"severity {condition.severity!r} becomes {severity.value!r}"
+            world.report.lost(text, condition.place, "write page or ticket")
+        burn, window = decimal(condition.burn), condition.lookback.promql()
+        tier = {"form": "window", "severity": severity.value, "burn": burn, "long": window}
+        if condition.after.ms:
+            tier["hold"] = condition.after.promql()
+        called = "-".join((f"{burn}x", window, *([tier["hold"]] if "hold" in tier else ())))
+        text = f"the condition is tier {called} of the policy {name}"
+        world.report.changed(text, condition.place)
+        tiers[called] = {"name": called, **tier}
+    about = "The alert conditions of an OpenSLO document."
+    return document(at, name, about, tiers.values()) if tiers else None
 
 
 def _policy(policy: Part, place: Span, world: World) -> list[_Condition]:

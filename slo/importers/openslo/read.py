@@ -36,6 +36,7 @@ class _Common:
     window: Node | None
     method: str
     alerting: Mapping | None
+    policy: Mapping | None
 
 
 def read(documents: Sequence[Part], report: Report) -> Iterator[Draft]:
@@ -68,7 +69,11 @@ def _slo(document: Part, world: World) -> Iterator[Draft]:
         sli = _indicator(spec, objective, world)
         draft = None if common is None else _draft(common, called, objective, sli, world)
         if draft is not None:
-            drafts.append((objective, draft if alone else _titled(draft, objective, number)))
+            # The policy of all objectives stands beside the first of them.
+            policy = None if common is None or drafts else common.policy
+            titled = draft if alone else _titled(draft, objective, number)
+            draft = replace(titled, policy=policy)
+            drafts.append((objective, draft))
             yield drafts[-1][1]
     if common is not None and len(objectives) > 1 and len(drafts) == len(objectives):
         yield from _composite(common, drafts, world)
@@ -86,22 +91,25 @@ def _common(
 ) -> _Common | None:
     name, title, description, own = who
     service, method = spec.needed("service"), spec.scalar("budgetingMethod")
-    length, alerting = window(spec, world.report), alerts(spec, world)
+    length = window(spec, world.report)
     if method is not None and method.text not in METHODS:
         text = f"budgetingMethod must be one of {', '.join(METHODS)}, got {method.text!r}"
         world.report.malformed(text, method.span)
         return None
     if service is None:
         return None
+    called, of = named(name, world.report), named(service, world.report, "service")
+    alerting, policy = alerts(spec, world, f"openslo-{of.text}-{called.text}")
     return _Common(
-        name=named(name, world.report),
-        service=named(service, world.report, "service"),
+        name=called,
+        service=of,
         title=title,
         description=description,
         labels=own,
         window=length,
         method=METHODS[0] if method is None else method.text,
         alerting=alerting,
+        policy=policy,
     )
 
 

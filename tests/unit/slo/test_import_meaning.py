@@ -139,11 +139,48 @@ def test_pyrras_burn_rates_over_28_days_are_kept_with_their_waits() -> None:
     assert told(problems, "SLO070") == []
 
 
-def test_pyrras_burn_rates_over_another_window_are_named() -> None:
-    project, problems = read_foreign(pyrra(GAUGE).replace("4w", "30d"))
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        (
+            "30d",
+            [
+                ("1h4m", "5m", "2m"),
+                ("6h26m", "32m", "16m"),
+                ("1d1h43m", "2h9m", "1h4m"),
+                ("4d6h51m", "6h26m", "3h13m"),
+            ],
+        ),
+        (
+            "1w",
+            [
+                ("15m", "1m", "1m"),
+                ("1h30m", "8m", "4m"),
+                ("6h", "30m", "15m"),
+                ("1d", "1h30m", "45m"),
+            ],
+        ),
+    ],
+)
+def test_pyrras_burn_rates_grow_with_the_window_as_pyrra_lets_them(
+    window: str, expected: list[tuple[str, str, str]]
+) -> None:
+    project, problems = read_foreign(pyrra(GAUGE).replace("4w", window))
 
     assert project is not None
-    assert project.slos[0].alerting.policy == "sre-multiwindow"
+    found = project.slos[0].alerting.tiers
+    assert [
+        (tier.long.promql(), tier.short and tier.short.promql(), tier.hold.promql())
+        for tier in found
+    ] == expected
+    assert told(problems, "SLO070") == []
+
+
+def test_what_pyrra_itself_could_not_evaluate_is_named() -> None:
+    project, problems = read_foreign(pyrra(GAUGE).replace("4w", "2d"))
+
+    assert project is not None
+    assert [tier.name for tier in project.slos[0].alerting.tiers] == ["slow", "trend", "drift"]
     assert told(problems, "SLO070") == [("SLO070", 6)]
 
 
@@ -230,12 +267,36 @@ def test_a_condition_that_a_tier_says_too_is_that_tier_alone() -> None:
     assert told(problems, "SLO070", "SLO075") == []
 
 
-def test_a_condition_that_no_tier_says_is_named() -> None:
+def test_a_condition_that_no_tier_says_is_kept_in_a_policy_of_its_own() -> None:
     project, problems = read_foreign(policy("7h"))
 
     assert project is not None
-    assert len(project.slos[0].alerting.tiers) == 5
+    alerting = project.slos[0].alerting
+    assert alerting.policy == "openslo-shop-api"
+    assert [
+        (str(tier.form), str(tier.severity), tier.burn, tier.long.promql(), tier.short)
+        for tier in alerting.tiers
+    ] == [("window", "page", 6, "7h", None)]
+    assert told(problems, "SLO070") == []
+
+
+def test_a_severity_that_nobody_knows_pages_and_is_told() -> None:
+    project, problems = read_foreign(policy("7h").replace("severity: page", "severity: sev2"))
+
+    assert project is not None
+    assert [str(tier.severity) for tier in project.slos[0].alerting.tiers] == ["page"]
     assert told(problems, "SLO070") == [("SLO070", 9)]
+
+
+def test_objectives_of_one_document_share_its_policy() -> None:
+    several = policy("7h").replace(
+        "objectives: [{target: 0.999}]", "objectives: [{target: 0.999}, {target: 0.99}]"
+    )
+
+    project, _ = read_foreign(several)
+
+    assert project is not None
+    assert {slo.alerting.policy for slo in project.slos} == {"openslo-shop-api"}
 
 
 def test_an_inverted_condition_is_told() -> None:
