@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from collectors.sampling.dynamic.keys import Fields
+from collectors.sampling.dynamic.policy import ema_dynamic, ema_throughput, windowed
+from collectors.sampling.limits import Bucket, Second
 from collectors.sampling.policies.combined import All, Allocated, Composite, Not
 from collectors.sampling.policies.config import LatencyConfig, SpanCountConfig
 from collectors.sampling.policies.leaves import (
@@ -18,7 +21,6 @@ from collectors.sampling.policies.leaves import (
     Leaf,
     Leaves,
 )
-from collectors.sampling.policies.limits import Bucket, Second
 from collectors.sampling.policies.schema import PolicyConfig
 from collectors.sampling.policies.single import (
     Always,
@@ -30,7 +32,7 @@ from collectors.sampling.policies.single import (
     counted,
     longer,
 )
-from collectors.sampling.policies.votes import Policy
+from collectors.sampling.votes import Policy
 
 STATUSES: Final = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
@@ -38,9 +40,9 @@ BlockT = TypeVar("BlockT")
 
 
 class Builder:
-    """Makes policies, whose questions about spans are gathered in `leaves`."""
+    """Makes policies; what they ask about spans is gathered in `leaves` and `fields`."""
 
-    def __init__(self, leaves: Leaves, *, invert_decisions: bool) -> None:
+    def __init__(self, leaves: Leaves, fields: Fields, *, invert_decisions: bool) -> None:
         self._leaves = leaves
         self._invert_decisions = invert_decisions
         self._makers: dict[str, Callable[[PolicyConfig], Policy]] = {
@@ -61,6 +63,9 @@ class Builder:
             "not": lambda config: Not([self.build(part) for part in config.parts()]),
             "drop": lambda config: All([self.build(part) for part in config.parts()]),
             "composite": self._composite,
+            "ema_dynamic": lambda of: ema_dynamic(given(of.ema_dynamic), fields),
+            "ema_throughput": lambda of: ema_throughput(given(of.ema_throughput), fields),
+            "windowed_throughput": lambda of: windowed(given(of.windowed_throughput), fields),
         }
 
     def build(self, config: PolicyConfig) -> Policy:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from collectors.ottl.columns import Mask
-from collectors.sampling.policies.limits import Second, admitted
-from collectors.sampling.policies.votes import (
+from collectors.sampling.limits import Second, admitted
+from collectors.sampling.votes import (
     Asking,
     Policy,
     Vote,

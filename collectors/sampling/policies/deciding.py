@@ -15,12 +15,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from collectors.ottl.columns import Mask
+from collectors.sampling.dynamic.keys import Fields
 from collectors.sampling.plan import NOBODY, UNKNOWN, Decisions, Extra, Facts
 from collectors.sampling.policies.build import Builder
 from collectors.sampling.policies.leaves import Leaves
 from collectors.sampling.policies.schema import PolicyConfig
-from collectors.sampling.policies.votes import Asking, Policy, is_open
 from collectors.sampling.thresholds import ALWAYS
+from collectors.sampling.votes import Asking, Policy, is_open
 from collectors.wire.kernel import Shorts, Words
 from collectors.wire.scan import Scan
 
@@ -73,7 +74,8 @@ class CompiledPlan:
         """
         ordered = sorted(policies, key=lambda policy: policy.type != "drop")
         self._leaves = Leaves()
-        builder = Builder(self._leaves, invert_decisions=invert_decisions)
+        self._fields = Fields()
+        builder = Builder(self._leaves, self._fields, invert_decisions=invert_decisions)
         self._policies: list[Policy] = [builder.build(policy) for policy in ordered]
         self._drops = [policy.type == "drop" for policy in ordered]
         self._stops = sample_on_first_match
@@ -87,7 +89,7 @@ class CompiledPlan:
     @property
     def extras(self) -> Sequence[Extra]:
         """See `Plan.extras`."""
-        return ()
+        return self._fields.extras()
 
     def flags(self, scanned: Scan) -> Words:
         """See `Plan.flags`."""
@@ -95,7 +97,7 @@ class CompiledPlan:
 
     def measure(self, scanned: Scan) -> Words:
         """See `Plan.measure`."""
-        return np.zeros((0, len(scanned.entries)), np.uint64)
+        return self._fields.measure(scanned)
 
     def arrived(self, flags: Words, steady_ns: int) -> None:
         """See `Plan.arrived`."""

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import InitErrorDetails
 
+from collectors.sampling.dynamic.keys import Fields
 from collectors.sampling.policies.build import Builder
 from collectors.sampling.policies.leaves import Leaves, TooManyLeaves
 from collectors.sampling.policies.schema import PolicyConfig
@@ -75,7 +76,7 @@ def _wants_all(policy: PolicyConfig) -> bool:
 
 
 def _too_many(policies: list[PolicyConfig]) -> list[InitErrorDetails]:
-    builder = Builder(Leaves(), invert_decisions=False)
+    builder = Builder(Leaves(), Fields(), invert_decisions=False)
     for place, policy in enumerate(policies):
         try:
             builder.build(policy)

@@ -17,6 +17,11 @@ from pydantic import (
 )
 
 from collectors.component import Config
+from collectors.sampling.dynamic.config import (
+    EmaDynamicConfig,
+    EmaThroughputConfig,
+    WindowedThroughputConfig,
+)
 from collectors.sampling.policies.config import (
     BooleanConfig,
     BytesLimitingConfig,
@@ -51,7 +56,13 @@ Type = Literal[
     "not",
     "drop",
     "composite",
+    "ema_dynamic",
+    "ema_throughput",
+    "windowed_throughput",
 ]
+
+OURS: Final = frozenset({"ema_dynamic", "ema_throughput", "windowed_throughput"})
+"""Types that the OpenTelemetry Collector does not have."""
 
 WITHOUT_BLOCK: Final = frozenset({"always_sample", "trace_flags"})
 OPTIONAL_BLOCK: Final = frozenset({"latency", "span_count"})
@@ -182,6 +193,9 @@ class PolicyConfig(Config):
     not_: Annotated[NotConfig | None, Field(alias="not")] = None
     drop: DropConfig | None = None
     composite: CompositeConfig | None = None
+    ema_dynamic: EmaDynamicConfig | None = None
+    ema_throughput: EmaThroughputConfig | None = None
+    windowed_throughput: WindowedThroughputConfig | None = None
 
     @model_validator(mode="after")
     def _has_its_block(self) -> Self:

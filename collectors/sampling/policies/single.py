@@ -9,10 +9,11 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from collectors.ottl.columns import Mask
+from collectors.sampling.limits import Bucket, admitted
 from collectors.sampling.plan import Facts
 from collectors.sampling.policies.config import ProbabilisticConfig
-from collectors.sampling.policies.limits import Bucket, admitted
-from collectors.sampling.policies.votes import (
+from collectors.sampling.thresholds import threshold
+from collectors.sampling.votes import (
     Asking,
     Vote,
     by_chance,
@@ -21,7 +22,6 @@ from collectors.sampling.policies.votes import (
     composed,
     nothing,
 )
-from collectors.sampling.thresholds import threshold
 from collectors.wire.kernel import Octets, Words
 
 _MILLISECOND_NS: Final = np.uint64(1_000_000)

@@ -10,14 +10,17 @@ Source: OpenTelemetry specification, "TraceState: Probability Sampling".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collectors.ottl.columns import Mask
 from collectors.sampling.plan import UNKNOWN, Facts
 from collectors.sampling.thresholds import ALWAYS, NEVER
 from collectors.wire.kernel import Words
+
+Reals: TypeAlias = NDArray[np.float64]
 
 _ALWAYS: Final = np.uint64(ALWAYS)
 _NEVER: Final = np.uint64(NEVER)
@@ -102,20 +105,21 @@ def by_chance(facts: Facts, rows: Mask, thresholds: Words) -> Vote:
     return Vote(rows & (facts.randomness >= thresholds), np.where(rows, thresholds, _NEVER))
 
 
-def composed(share: float, exact: int, before: Words) -> Words:
+def composed(share: Reals | float, exact: Words | int, before: Words) -> Words:
     """Thresholds that keep `share` of what was sampled at `before`.
 
     Args:
-        share: From 0 to 1.
-        exact: The threshold for `share` of what was not sampled before.
+        share: From 0 to 1, of all traces or of each.
+        exact: The thresholds for `share` of what was not sampled before.
         before: 0 where it was not.
     """
+    fresh = np.where(before == 0, np.uint64(exact) if isinstance(exact, int) else exact, _NEVER)
     if not before.any():
-        return np.full(len(before), exact, np.uint64)
+        return fresh
     left = np.rint((_NEVER - np.minimum(before, _NEVER)).astype(np.float64) * share)
     # Rounding may not bring back what was dropped before.
     wanted = np.maximum(_NEVER - left.astype(np.uint64), before)
-    return np.where(before == 0, np.uint64(exact), wanted)
+    return np.where(before == 0, fresh, wanted)
 
 
 def opposite(vote: Vote, rows: Mask) -> Vote:

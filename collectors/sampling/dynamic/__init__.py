@@ -1,0 +1,1 @@
+"""Sample rates that follow the traffic: frequent keys are thinned more, rare ones are kept."""
