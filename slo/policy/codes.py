@@ -17,7 +17,8 @@ CODES: Final = {
     MALFORMED: (
         "A policy says something that no alert can be made of.\n\n"
         "A tier has a name, a form (windows, window, sustained or outage), a severity, a burn "
-        "above 0 and the windows that its form needs. Durations are written as Prometheus writes them."
+        "above 0 and the windows that its form needs. Durations are written as Prometheus writes "
+        "them."
     ),
     REPAIRED: (
         "A tier could never fire at this objective, and got a lower burn.\n\n"
