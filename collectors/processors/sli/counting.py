@@ -1,32 +1,17 @@
-"""Counts the events of a request, column by column; no span is looked at by itself."""
+"""Counts the events of a request by SLO."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import reduce
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collectors.component import Signal
-from collectors.processors.sli.config import SloConfig, SpansConfig
-from collectors.wire.scan import Coded, Scan, locate
-from collectors.wire.spans import (
-    ERROR,
-    durations_ns,
-    resource_attributes,
-    resource_rows,
-    span_attributes,
-    span_names,
-    statuses,
-)
-from collectors.wire.values import as_text, equal, named
+from collectors.indicators import Matcher, SloConfig
+from collectors.wire.scan import locate
 
-_SERVICE: Final = "service.name"
-
-Mask: TypeAlias = NDArray[np.bool_]
 Counts: TypeAlias = NDArray[np.int64]
 
 
@@ -34,10 +19,8 @@ class Counter:
     """Knows which spans are events of which SLO, and which of them are bad."""
 
     def __init__(self, slos: Mapping[str, SloConfig]) -> None:
-        self._events = tuple(slo.spans for slo in slos.values())
-        self._of_service: dict[str, list[int]] = {}
-        for index, spans in enumerate(self._events):
-            self._of_service.setdefault(spans.service, []).append(index)
+        self._slos = len(slos)
+        self._matcher = Matcher(slos)
 
     def count(self, payload: bytes, items: int) -> Counts:
         """Good and bad events in a traces request: shape (SLOs, 2), in the order of the SLOs.
@@ -46,79 +29,8 @@ class Counter:
             payload: The request, which was validated before.
             items: Its spans.
         """
-        found = np.zeros((len(self._events), 2), np.int64)
-        scanned = locate(Signal.TRACES, payload, items)
-        candidates = self._candidates(scanned)
-        if not candidates:
-            return found
-        # Whatever else is asked is asked of spans only that have a service and name for it.
-        rows = np.flatnonzero(reduce(np.logical_or, (mask for _, mask in candidates)))
-        wanted = [self._events[index] for index, _ in candidates]
-        columns = _Columns(replace(scanned, entries=scanned.entries[rows]), wanted)
-        for index, mask in candidates:
-            events = columns.events(self._events[index], mask[rows])
-            bad = int(np.count_nonzero(columns.bad(self._events[index], events)))
-            found[index] += (int(np.count_nonzero(events)) - bad, bad)
+        found = np.zeros((self._slos, 2), np.int64)
+        for matched in self._matcher.match(locate(Signal.TRACES, payload, items)):
+            bad = int(np.count_nonzero(matched.bad))
+            found[matched.slo] += (int(np.count_nonzero(matched.events)) - bad, bad)
         return found
-
-    def _candidates(self, scanned: Scan) -> list[tuple[int, Mask]]:
-        """SLOs, and the spans of their service and name; those without any are left out."""
-        services = resource_attributes(scanned, (_SERVICE,))[_SERVICE]
-        concerned = [self._of_service.get(as_text(value), []) for value in services.values]
-        if not any(concerned):
-            return []
-        code_of_span = services.codes[resource_rows(scanned)]
-        indexes = {index for of_code in concerned for index in of_code}
-        is_named = any(self._events[index].span_name is not None for index in indexes)
-        names = span_names(scanned) if is_named else None
-        found: list[tuple[int, Mask]] = []
-        for code, of_code in enumerate(concerned):
-            of_service: Mask = code_of_span == code
-            for index in of_code:
-                name = self._events[index].span_name
-                mask = of_service
-                if name is not None and names is not None:
-                    mask = of_service & named(names, name)
-                if mask.any():
-                    found.append((index, mask))
-        return found
-
-
-class _Columns:
-    """The columns of one request that its SLOs ask for, each read and compared once."""
-
-    def __init__(self, scanned: Scan, wanted: Sequence[SpansConfig]) -> None:
-        self._scanned = scanned
-        keys = {key for spans in wanted for key in (*spans.attributes, *spans.bad.attributes)}
-        self._attributes: Mapping[str, Coded] = span_attributes(scanned, sorted(keys))
-        self._masks: dict[tuple[str, str | int], Mask] = {}
-
-    def events(self, spans: SpansConfig, candidates: Mask) -> Mask:
-        """Which of `candidates`, spans of the right service and name, are events."""
-        events = candidates
-        for key, text in spans.attributes.items():
-            events = events & self._equal(key, text)
-        return events
-
-    def bad(self, spans: SpansConfig, events: Mask) -> Mask:
-        """Which of `events` are bad."""
-        bad: Mask = np.zeros(len(events), np.bool_)
-        if spans.bad.status:
-            bad |= self._once(("status", ""), lambda: statuses(self._scanned) == ERROR)
-        if spans.bad.above:
-            above = spans.bad.above
-            bad |= self._once(
-                ("above", above), lambda: durations_ns(self._scanned) > np.uint64(above)
-            )
-        for key, text in spans.bad.attributes.items():
-            bad |= self._equal(key, text)
-        return bad & events
-
-    def _equal(self, key: str, text: str) -> Mask:
-        return self._once((f"attribute {key}", text), lambda: equal(self._attributes[key], text))
-
-    def _once(self, key: tuple[str, str | int], make: Callable[[], Mask]) -> Mask:
-        mask = self._masks.get(key)
-        if mask is None:
-            mask = self._masks[key] = make()
-        return mask

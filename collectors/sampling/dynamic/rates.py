@@ -206,29 +206,33 @@ class WindowedRates:
         covered = min(back, self._index - began) * self._config.update_frequency / SECOND_NS
         goal = self._config.goal_throughput_per_sec * covered
         for_each = max(1.0, goal / max(1, len(totals)))
-        self._rates = {key: max(KEEP_ALL, count / for_each) for key, count in totals.items()}
+        self._rates = _filled(totals, dict.fromkeys(totals, for_each))
 
 
 def shared_rates(averages: Mapping[int, float], goal: float) -> dict[int, float]:
     """The rate of each key, such that together they give `goal` spans.
 
-    A key's part of the goal goes by the logarithm of its traffic, and is at least one span;
-    what a rare key does not need goes to those that come after it.
+    A key's part of the goal goes by the logarithm of its traffic, and is at least one span.
 
     Source: dynsampler-go, `keyCalculation.go`.
     """
     logs = sum(math.log10(max(1.0, averages[key])) for key in sorted(averages))
     ratio = goal / logs if logs else 0.0
+    parts = {key: max(1.0, math.log10(max(1.0, of)) * ratio) for key, of in averages.items()}
+    return _filled(averages, parts)
+
+
+def _filled(counts: Mapping[int, float], parts: Mapping[int, float]) -> dict[int, float]:
+    """Rates by what each key is given; what rare keys do not need goes to the others."""
     found: dict[int, float] = {}
-    extra, left = 0.0, len(averages)
-    for key in sorted(averages):
-        count = max(1.0, averages[key])
-        mine = max(1.0, math.log10(count) * ratio) + extra / left
+    extra, left = 0.0, len(counts)
+    for key in sorted(counts, key=lambda of: (counts[of], of)):
+        count = max(1.0, counts[key])
+        given = parts[key] + extra / left
         extra -= extra / left
         left -= 1
-        rate = KEEP_ALL if count <= mine else float(math.ceil(count / mine))
-        found[key] = rate
-        extra += mine - count / rate
+        found[key] = max(KEEP_ALL, count / given)
+        extra += given - count / found[key]
     return found
 
 
