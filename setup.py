@@ -11,6 +11,7 @@ setup(
         Extension(path.replace("/", "."), [f"{path}.pyx"], optional=True)
         for path in (
             "collectors/wire/_kernel",
+            "collectors/wire/_points",
             "collectors/sampling/_index",
         )
     ]

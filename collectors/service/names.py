@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from collectors.component import Signal
 from collectors.sampling import counted
+from collectors.series.counts import POINTS_TREATED
 
 
 class MetricKind(StrEnum):
@@ -161,6 +162,12 @@ _OURS = [
         "reason",
     ),
     _gauge("fleetslo_prometheus_series", "Series that a scrape endpoint holds.", "exporter"),
+    _counter(
+        POINTS_TREATED,
+        "Data points that an aggregating processor met and that were not simply the next one.",
+        "processor",
+        "reason",
+    ),
     _counter(SLI_EVENTS, "Events of an indicator, counted before sampling.", "slo_id", "outcome"),
 ]
 

@@ -84,7 +84,7 @@ def _skip(data: bytes, at: int, end: int, field: int, wire: int, depth: int) -> 
         at = _skip(data, at, end, inner, inner_wire, depth + 1)
 
 
-def _fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
+def fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
     """(tag offset, field, wire type, value start, value end); ends quietly at unsound bytes."""
     at = start
     while at < end:
@@ -165,7 +165,7 @@ def locate(
     rows: tuple[list[tuple[int, int, int, int]], ...] = ([], [], [])
 
     def descend(start: int, end: int, level: int, parent: int) -> None:
-        for tag, field, wire, begin, stop in _fields(payload, start, end):
+        for tag, field, wire, begin, stop in fields(payload, start, end):
             if wire == 2 and field == (1 if level == 0 else 2):
                 rows[level].append((tag, begin, stop, parent))
                 if level < 2:
@@ -185,7 +185,7 @@ def children(payload: bytes, parent_at: Longs, wanted: Shorts, child_at: Longs) 
     """See `Kernel.children`."""
     found = 0
     for row, (_, body, end, *_) in enumerate(parent_at.tolist()):
-        for tag, field, wire, begin, stop in _fields(payload, body, end):
+        for tag, field, wire, begin, stop in fields(payload, body, end):
             if wire == 2 and field < _FIELDS and wanted[field]:
                 if found < len(child_at):
                     child_at[found] = (tag, begin, stop, row, field)
@@ -196,7 +196,7 @@ def children(payload: bytes, parent_at: Longs, wanted: Shorts, child_at: Longs) 
 def numbers(payload: bytes, at: Longs, column: Shorts, values: Words) -> None:
     """See `Kernel.numbers`."""
     for row, (_, body, end, *_) in enumerate(at.tolist()):
-        for _, field, wire, begin, stop in _fields(payload, body, end):
+        for _, field, wire, begin, stop in fields(payload, body, end):
             if field >= _FIELDS or not column[field]:
                 continue
             if wire == 0:
@@ -210,7 +210,7 @@ def numbers(payload: bytes, at: Longs, column: Shorts, values: Words) -> None:
 def slices(payload: bytes, at: Longs, column: Shorts, spots: Longs) -> None:
     """See `Kernel.slices`."""
     for row, (_, body, end, *_) in enumerate(at.tolist()):
-        for _, field, wire, begin, stop in _fields(payload, body, end):
+        for _, field, wire, begin, stop in fields(payload, body, end):
             if wire == 2 and field < _FIELDS and column[field]:
                 spots[column[field] - 1, row] = (begin, stop)
 
@@ -227,12 +227,12 @@ def attributes(
 ) -> None:
     """See `Kernel.attributes`."""
     for row, (_, body, end, *_) in enumerate(at.tolist()):
-        for _, field, wire, begin, stop in _fields(payload, body, end):
+        for _, field, wire, begin, stop in fields(payload, body, end):
             if wire != 2 or field != field_of[row]:
                 continue
             parts = {
                 inner: (first, last)
-                for _, inner, inner_wire, first, last in _fields(payload, begin, stop)
+                for _, inner, inner_wire, first, last in fields(payload, begin, stop)
                 if inner_wire == 2 and inner <= 2
             }
             if 1 not in parts:

@@ -1,0 +1,38 @@
+"""How processors of metrics say what they did with points that are not simply the next one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from collectors.component import Meter
+from collectors.graph import ITEMS
+from collectors.wire.kernel import Octets
+from collectors.wire.points_kernel import LATE, RESET, TWICE
+
+POINTS_TREATED: Final = "fleetslo_metric_points_treated_total"
+"""Data points by processor and what was the matter with them."""
+
+_REASONS: Final = {RESET: "reset", LATE: "late", TWICE: "same_time"}
+
+
+class Counts:
+    """Counts what is dropped for the books, and why for whoever looks."""
+
+    def __init__(self, meter: Meter, processor: str) -> None:
+        self._meter = meter
+        self._processor = processor
+
+    def of(self, verdict: Octets) -> None:
+        """Count verdicts that are worth telling."""
+        for code, reason in _REASONS.items():
+            self.treated(reason, int((verdict == code).sum()))
+
+    def treated(self, reason: str, points: int) -> None:
+        """Say what was the matter with some points."""
+        if points:
+            self._meter.add(POINTS_TREATED, points, processor=self._processor, reason=reason)
+
+    def book(self, outcome: str, points: int) -> None:
+        """Book points as ``made``, ``aggregated`` or ``filtered``."""
+        if points:
+            self._meter.add(ITEMS, points, outcome=outcome)

@@ -1,0 +1,384 @@
+"""Histograms that are added and subtracted, in whole numbers: buckets never lose an event.
+
+A point's count, buckets, sum, least and greatest value are taken out, changed, and written
+back; attributes, times and exemplars are the caller's.
+
+Source: OpenTelemetry metrics data model, "ExponentialHistogram": perfect subsetting when a scale
+is reduced, and the zero threshold when histograms are merged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
+
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+)
+
+from collectors.wire.points_kernel import HISTOGRAM
+
+HistogramPoint: TypeAlias = HistogramDataPoint | ExponentialHistogramDataPoint
+
+MAX_BUCKETS: Final = 160
+"""Buckets of each sign that a merged exponential histogram has at most, as SDKs have it; more
+only where one that came had more."""
+
+_SCALES: Final = range(-64, 65)
+"""Scales that make sense; doubles need -11 to 20."""
+
+_MOST: Final = 2**64 - 1
+
+
+class Distribution(Protocol):
+    """What a histogram counted.
+
+    Attributes:
+        width: Buckets that it may have; only exponential ones have a choice.
+    """
+
+    width: int
+
+    def copy(self) -> Distribution:
+        """One that can be changed without changing this."""
+        ...
+
+    def fits(self, other: Distribution) -> bool:
+        """Whether the two can be added and subtracted."""
+        ...
+
+    def join(self, other: Distribution) -> bool:
+        """Add `other`, which may be changed; False, and nothing done, where they do not fit."""
+        ...
+
+    def take_out(self, earlier: Distribution) -> bool:
+        """Leave what came since `earlier`; False, and nothing done, if that cannot be earlier."""
+        ...
+
+    def write(self, point: HistogramPoint) -> None:
+        """Let `point` have counted this."""
+        ...
+
+
+def distribution(point: HistogramPoint) -> Distribution | None:
+    """What `point` counted; None where its scale makes no sense."""
+    if isinstance(point, HistogramDataPoint):
+        return Explicit.of(point)
+    return Exponential.of(point) if point.scale in _SCALES else None
+
+
+def blank(kind: int) -> HistogramPoint:
+    """A point of a metric of `kind` that says nothing."""
+    return HistogramDataPoint() if kind == HISTOGRAM else ExponentialHistogramDataPoint()
+
+
+def read_point(kind: int, message: bytes) -> HistogramPoint:
+    """A data point of a metric of `kind`, `HISTOGRAM` or `EXPONENTIAL`."""
+    if kind == HISTOGRAM:
+        return HistogramDataPoint.FromString(message)
+    return ExponentialHistogramDataPoint.FromString(message)
+
+
+@dataclass(slots=True)
+class _Edges:
+    """Sum, least and greatest value; None where unknown."""
+
+    total: float | None
+    least: float | None
+    most: float | None
+
+    @classmethod
+    def of(cls, point: HistogramPoint) -> _Edges:
+        return cls(
+            point.sum if point.HasField("sum") else None,
+            point.min if point.HasField("min") else None,
+            point.max if point.HasField("max") else None,
+        )
+
+    def copy(self) -> _Edges:
+        return _Edges(self.total, self.least, self.most)
+
+    def add(self, other: _Edges) -> None:
+        self.total = _both(self.total, other.total, lambda one, two: one + two)
+        self.least = _both(self.least, other.least, min)
+        self.most = _both(self.most, other.most, max)
+
+    def take_out(self, earlier: _Edges) -> None:
+        self.total = _both(self.total, earlier.total, lambda one, two: one - two)
+        self.least = self.most = None  # of the time since, nobody knows
+
+    def write(self, point: HistogramPoint) -> None:
+        for name, value in (("sum", self.total), ("min", self.least), ("max", self.most)):
+            if value is None:
+                point.ClearField(name)  # type: ignore[arg-type]  # one of its fields
+            else:
+                setattr(point, name, value)
+
+
+def _capped(count: int) -> int:
+    """What the field can hold; only a sender that lies about its counts comes near."""
+    return min(count, _MOST)
+
+
+class _Join(Protocol):
+    def __call__(self, one: float, two: float, /) -> float: ...
+
+
+def _both(one: float | None, two: float | None, join: _Join) -> float | None:
+    return None if one is None or two is None else join(one, two)
+
+
+@dataclass(slots=True)
+class Explicit:
+    """Buckets with bounds."""
+
+    bounds: tuple[float, ...]
+    counts: list[int]
+    count: int
+    edges: _Edges
+    width: int = 0
+
+    @classmethod
+    def of(cls, point: HistogramDataPoint) -> Explicit:
+        """What `point` counted."""
+        counts = list(point.bucket_counts)
+        return cls(tuple(point.explicit_bounds), counts, point.count, _Edges.of(point))
+
+    def copy(self) -> Explicit:
+        """See `Distribution.copy`."""
+        return Explicit(self.bounds, list(self.counts), self.count, self.edges.copy())
+
+    def fits(self, other: Distribution) -> bool:
+        """Whether the buckets are the same."""
+        return (
+            isinstance(other, Explicit)
+            and self.bounds == other.bounds
+            and len(self.counts) == len(other.counts)
+        )
+
+    def join(self, other: Distribution) -> bool:
+        """See `Distribution.join`."""
+        if not isinstance(other, Explicit) or not self.fits(other):
+            return False
+        self.counts = [one + two for one, two in zip(self.counts, other.counts, strict=True)]
+        self.count += other.count
+        self.edges.add(other.edges)
+        return True
+
+    def take_out(self, earlier: Distribution) -> bool:
+        """See `Distribution.take_out`."""
+        if not isinstance(earlier, Explicit) or not self.fits(earlier):
+            return False
+        counts = [now - then for now, then in zip(self.counts, earlier.counts, strict=True)]
+        if self.count < earlier.count or any(count < 0 for count in counts):
+            return False
+        self.counts, self.count = counts, self.count - earlier.count
+        self.edges.take_out(earlier.edges)
+        return True
+
+    def write(self, point: HistogramPoint) -> None:
+        """See `Distribution.write`."""
+        if not isinstance(point, HistogramDataPoint):
+            msg = "an explicit histogram is written to a point of its kind"
+            raise TypeError(msg)
+        point.count = _capped(self.count)
+        point.bucket_counts[:] = map(_capped, self.counts)
+        point.explicit_bounds[:] = self.bounds
+        self.edges.write(point)
+
+
+@dataclass(slots=True)
+class Side:
+    """Buckets of one sign, by index; none is 0."""
+
+    counts: dict[int, int] = field(default_factory=dict[int, int])
+
+    @classmethod
+    def of(cls, buckets: ExponentialHistogramDataPoint.Buckets) -> Side:
+        """From the dense form."""
+        offset = buckets.offset
+        return cls({offset + at: count for at, count in enumerate(buckets.bucket_counts) if count})
+
+    def coarser(self, by: int) -> None:
+        """Reduce the scale: each bucket goes into the one that holds it."""
+        if by:
+            merged: dict[int, int] = {}
+            for index, count in self.counts.items():
+                merged[index >> by] = merged.get(index >> by, 0) + count
+            self.counts = merged
+
+    def add(self, other: Side) -> None:
+        """Add, bucket by bucket."""
+        for index, count in other.counts.items():
+            self.counts[index] = self.counts.get(index, 0) + count
+
+    def less(self, other: Side) -> Side | None:
+        """What is here and not in `other`; None where that has more."""
+        left = dict(self.counts)
+        for index, count in other.counts.items():
+            left[index] = left.get(index, 0) - count
+        if any(count < 0 for count in left.values()):
+            return None
+        return Side({index: count for index, count in left.items() if count})
+
+    def span(self) -> tuple[int, int] | None:
+        """Lowest and highest index."""
+        return (min(self.counts), max(self.counts)) if self.counts else None
+
+    def zeroed(self, threshold: float, scale: int) -> int:
+        """Take out the buckets that begin below `threshold`; returns what they held."""
+        gone = [index for index in self.counts if lower_bound(index, scale) < threshold]
+        return sum(self.counts.pop(index) for index in gone)
+
+    def write(self, buckets: ExponentialHistogramDataPoint.Buckets) -> None:
+        """In the dense form."""
+        span = self.span()
+        buckets.Clear()
+        if span is not None:
+            buckets.offset = span[0]
+            indices = range(span[0], span[1] + 1)
+            buckets.bucket_counts[:] = [_capped(self.counts.get(index, 0)) for index in indices]
+
+
+def lower_bound(index: int, scale: int) -> float:
+    """Where a bucket begins, that bound not included: base to the power of `index`."""
+    exponent = math.ldexp(index, -scale)
+    if exponent >= 1024:
+        return math.inf
+    return math.pow(2.0, max(exponent, -1100.0))
+
+
+@dataclass(slots=True)
+class Exponential:
+    """Buckets of exponential width."""
+
+    scale: int
+    count: int
+    zero_count: int
+    zero_threshold: float
+    positive: Side
+    negative: Side
+    edges: _Edges
+    width: int = MAX_BUCKETS
+
+    @classmethod
+    def of(cls, point: ExponentialHistogramDataPoint) -> Exponential:
+        """What `point` counted."""
+        found = cls(
+            point.scale,
+            point.count,
+            point.zero_count,
+            point.zero_threshold if point.zero_threshold > 0 else 0.0,
+            Side.of(point.positive),
+            Side.of(point.negative),
+            _Edges.of(point),
+        )
+        found.width = max(MAX_BUCKETS, found.widest())
+        return found
+
+    def widest(self) -> int:
+        """Buckets of the side that has more, empty ones between included."""
+        spans = (self.positive.span(), self.negative.span())
+        return max((span[1] - span[0] + 1 for span in spans if span), default=0)
+
+    def fits(self, other: Distribution) -> bool:
+        """Any two do."""
+        return isinstance(other, Exponential)
+
+    def join(self, other: Distribution) -> bool:
+        """See `Distribution.join`; scale and zero threshold become the coarser ones."""
+        if not isinstance(other, Exponential):
+            return False
+        self.meet(other)
+        self.positive.add(other.positive)
+        self.negative.add(other.negative)
+        self.count += other.count
+        self.zero_count += other.zero_count
+        self.edges.add(other.edges)
+        self.width = max(self.width, other.width)
+        self._shrink()
+        return True
+
+    def take_out(self, earlier: Distribution) -> bool:
+        """See `Distribution.take_out`; scale and zero threshold become the coarser ones."""
+        if not isinstance(earlier, Exponential):
+            return False
+        then, now = earlier.copy(), self.copy()
+        now.meet(then)
+        positive, negative = now.positive.less(then.positive), now.negative.less(then.negative)
+        if positive is None or negative is None:
+            return False
+        if now.count < then.count or now.zero_count < then.zero_count:
+            return False
+        self.scale, self.zero_threshold = now.scale, now.zero_threshold
+        self.count, self.zero_count = now.count - then.count, now.zero_count - then.zero_count
+        self.positive, self.negative = positive, negative
+        self.edges.take_out(then.edges)
+        return True
+
+    def copy(self) -> Exponential:
+        """See `Distribution.copy`."""
+        return Exponential(
+            self.scale,
+            self.count,
+            self.zero_count,
+            self.zero_threshold,
+            Side(dict(self.positive.counts)),
+            Side(dict(self.negative.counts)),
+            self.edges.copy(),
+            self.width,
+        )
+
+    def write(self, point: HistogramPoint) -> None:
+        """See `Distribution.write`."""
+        if not isinstance(point, ExponentialHistogramDataPoint):
+            msg = "an exponential histogram is written to a point of its kind"
+            raise TypeError(msg)
+        point.scale, point.count = self.scale, _capped(self.count)
+        point.zero_count = _capped(self.zero_count)
+        point.zero_threshold = self.zero_threshold
+        self.positive.write(point.positive)
+        self.negative.write(point.negative)
+        self.edges.write(point)
+
+    def meet(self, other: Exponential) -> None:
+        """Bring both to one scale and one zero threshold, the coarser ones."""
+        scale = min(self.scale, other.scale)
+        self.coarsen(self.scale - scale)
+        other.coarsen(other.scale - scale)
+        threshold = max(self.zero_threshold, other.zero_threshold)
+        while True:
+            # A bucket that the threshold cuts goes to zero as a whole, and the threshold with it.
+            reached = max(self.reach(threshold), other.reach(threshold))
+            if reached <= threshold:
+                break
+            threshold = reached
+        self.zero(threshold)
+        other.zero(threshold)
+
+    def reach(self, threshold: float) -> float:
+        """Where the highest bucket ends that begins below `threshold`."""
+        if threshold <= 0:
+            return threshold
+        indices = (*self.positive.counts, *self.negative.counts)
+        within = [index for index in indices if lower_bound(index, self.scale) < threshold]
+        return max((lower_bound(index + 1, self.scale) for index in within), default=threshold)
+
+    def zero(self, threshold: float) -> None:
+        """Raise the zero threshold; what begins below it is zero now."""
+        if threshold > self.zero_threshold:
+            self.zero_count += self.positive.zeroed(threshold, self.scale)
+            self.zero_count += self.negative.zeroed(threshold, self.scale)
+            self.zero_threshold = threshold
+
+    def coarsen(self, by: int) -> None:
+        """Reduce the scale."""
+        self.positive.coarser(by)
+        self.negative.coarser(by)
+        self.scale -= by
+
+    def _shrink(self) -> None:
+        while self.widest() > self.width:
+            self.coarsen(1)
