@@ -5,14 +5,13 @@ Source: opentelemetry-collector-contrib, tail sampling processor, README and `co
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from collectors.component import Config
 from collectors.net.fields import SECOND, Count, Nanoseconds, differs
-from collectors.sampling.policies import CompiledPlan, PolicyConfig
-from collectors.sampling.policies.schema import allow
+from collectors.sampling.policies import CompiledPlan, Policies
 
 _LONGEST_WAIT_NS = 24 * 3600 * SECOND
 
@@ -64,6 +63,8 @@ class TailSamplingConfig(Config):
         decision_cache: What is remembered of decisions.
         reconsider_spans: Dropped spans, the last ones, that a late span of their trace can
             still bring back: one that a policy would keep by itself. 0 for none.
+        invert_decisions: `invert_match` vetoes what it refuses, and wants only what no other
+            policy refuses: the Collector's feature gate `disableinvertdecisions` turned off.
         policies: Any that wants a trace keeps it, unless one of type `drop` drops it.
     """
 
@@ -78,18 +79,13 @@ class TailSamplingConfig(Config):
     drop_pending_traces_on_shutdown: Annotated[bool, AfterValidator(_nothing_is_dropped)] = False
     decision_cache: DecisionCacheConfig = DecisionCacheConfig()
     reconsider_spans: Annotated[int, Field(ge=0, le=100_000_000)] = 1_000_000
-    policies: Annotated[list[PolicyConfig], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _can_be_asked(self) -> Self:
-        allow("policies", self.policies, set())
-        self.plan()
-        return self
+    invert_decisions: bool = False
+    policies: Policies
 
     def plan(self) -> CompiledPlan:
-        """The policies, ready.
-
-        Raises:
-            ValueError: They ask more about spans than there are bits.
-        """
-        return CompiledPlan(self.policies, sample_on_first_match=self.sample_on_first_match)
+        """The policies, ready."""
+        return CompiledPlan(
+            self.policies,
+            sample_on_first_match=self.sample_on_first_match,
+            invert_decisions=self.invert_decisions,
+        )
