@@ -134,6 +134,39 @@ class Prometheus:
         return body.get("data")
 
 
+def fetched(
+    url: str,
+    headers: Sequence[tuple[str, str]] = (),
+    timeout_seconds: float = 30.0,
+    max_bytes: int = 64 * _MIB,
+) -> Plain:
+    """The JSON that a server answers at `url`, ``http`` or ``https``; goes nowhere else.
+
+    Raises:
+        UnreachableError: No answer, another one, or more than `max_bytes`.
+    """
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - the caller looks
+    shown = url.partition("?")[0]
+    try:
+        with _OPENER.open(request, timeout=timeout_seconds) as reply:
+            raw = cast("bytes", reply.read(max_bytes + 1))
+    except urllib.error.HTTPError as error:
+        error.close()
+        msg = f"{shown} answers {error.code}: {error.reason}"[:_SHOWN]
+        raise UnreachableError(msg) from error
+    except (OSError, http.client.HTTPException) as error:
+        msg = f"{shown} does not answer: {_words(error)}"
+        raise UnreachableError(msg) from error
+    if len(raw) > max_bytes:
+        msg = f"{shown} answers with more than {max_bytes // _MIB} MiB"
+        raise UnreachableError(msg)
+    try:
+        return cast("Plain", json.loads(raw))
+    except ValueError as error:
+        msg = f"{shown} does not answer in JSON"
+        raise UnreachableError(msg) from error
+
+
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Goes nowhere else: a credential is for the address that was given."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -12,18 +12,21 @@ from typing import Final, TypeVar
 import click
 
 from alerts.incidents import past, weekly
+from alerts.incidents.alertmanager import Alertmanager, State
 from alerts.incidents.correlate import Incident, Relations, incidents
+from alerts.incidents.notified import notices
 from alerts.incidents.page import Report, as_json, dark, markdown, overview
 from alerts.routing.inhibit import edges
-from slo.ask import Prometheus, RefusedError, UnreachableError
+from alerts.routing.words import meant, meant_matchers
+from slo.ask import Prometheus
+from slo.cli.asking import answers, headers_in, prometheus_option
 from slo.cli.reading import read_paths
 from slo.exact import Duration
 from slo.model import Alert, Slo
 
-_T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., object])
 
 PROBLEMS: Final = 1
-CANNOT_TELL: Final = 4
 _BEFORE_SECONDS: Final = 3_600.0
 """What changed this long before an incident may be its reason."""
 
@@ -53,9 +56,7 @@ def _length(_ctx: click.Context, _param: click.Parameter, text: str) -> float:
         raise click.BadParameter(str(error)) from error
 
 
-_PROMETHEUS: Final = click.option(
-    "--prometheus", "url", required=True, metavar="URL", help="Where the past is asked for."
-)
+_PROMETHEUS: Final = prometheus_option()
 _UNTIL: Final = click.option(
     "--until", callback=_moment, metavar="TIME", help="ISO 8601; default: now."
 )
@@ -71,6 +72,38 @@ _SPECS: Final = click.option(
 )
 
 
+def _alertmanager(ctx: click.Context, _param: click.Parameter, url: str | None) -> object:
+    file = ctx.params.pop("alertmanager_headers", None)
+    if url is None:
+        return None
+    try:
+        return Alertmanager(url, headers_in(Path(file)) if isinstance(file, str) else ())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _with_alertmanager(command: _F) -> _F:
+    """``--alertmanager URL`` and its headers; the command takes one parameter, `teller`."""
+    address = click.option(
+        "--alertmanager",
+        "teller",
+        callback=_alertmanager,
+        envvar="FLEETSLO_ALERTMANAGER",
+        metavar="URL",
+        help="Ask it too: what silences what, who was told, what a person silenced.",
+    )
+    # Eager, so that it is known when the address is read.
+    headers = click.option(
+        "--alertmanager-headers",
+        type=click.Path(exists=True, dir_okay=False),
+        envvar="FLEETSLO_ALERTMANAGER_HEADERS",
+        is_eager=True,
+        metavar="FILE",
+        help="Headers to send it, one 'Name: value' on each line.",
+    )
+    return address(headers(command))
+
+
 @click.group()
 def incident() -> None:
     """Alerts of one cause, or of neighbours, as one incident."""
@@ -81,10 +114,19 @@ def incident() -> None:
 @_UNTIL
 @_LAST
 @_SPECS
-def listed(url: str, until: float | None, last: float, specs: tuple[str, ...]) -> None:
+@_with_alertmanager
+def listed(
+    *,
+    prometheus: Prometheus,
+    until: float | None,
+    last: float,
+    specs: tuple[str, ...],
+    teller: Alertmanager | None,
+) -> None:
     """Print the incidents of a stretch of time, numbered."""
-    asked = _asked(url, until, last, specs)
-    found = _answered(lambda: _incidents(asked))
+    asked = _asked(prometheus, until, last, specs)
+    with answers():
+        found = _incidents(asked, _state(asked, teller))
     click.echo(overview(found) or "no alert fired")
 
 
@@ -93,24 +135,27 @@ def listed(url: str, until: float | None, last: float, specs: tuple[str, ...]) -
 @_UNTIL
 @_LAST
 @_SPECS
+@_with_alertmanager
 @click.option("--number", type=click.IntRange(min=1), help="As `list` counts; default: every one.")
 @click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="A folder; default: stdout."
 )
-def export(
+def export(  # noqa: PLR0913 - one parameter per option of the command
     *,
-    url: str,
+    prometheus: Prometheus,
     until: float | None,
     last: float,
     specs: tuple[str, ...],
+    teller: Alertmanager | None,
     number: int | None,
     form: str,
     out: Path | None,
 ) -> None:
     """Write each incident's timeline: alerts, policy revisions, deployments, telemetry gaps."""
-    asked = _asked(url, until, last, specs)
-    reports = _answered(lambda: _reports(asked, number))
+    asked = _asked(prometheus, until, last, specs)
+    with answers():
+        reports = _reports(asked, number, _state(asked, teller))
     if not reports:
         click.echo(
             "no alert fired" if number is None else f"there is no incident {number}", err=True
@@ -135,29 +180,37 @@ def report_group() -> None:
 @_PROMETHEUS
 @_UNTIL
 @_SPECS
-def weekly_report(url: str, until: float | None, specs: tuple[str, ...]) -> None:
+def weekly_report(prometheus: Prometheus, until: float | None, specs: tuple[str, ...]) -> None:
     """Print the week as Markdown: agents' error rates, changes, what the SLOs spent."""
-    asked = _asked(url, until, weekly.WEEK_SECONDS, specs)
-
-    def write() -> str:
+    asked = _asked(prometheus, until, weekly.WEEK_SECONDS, specs)
+    with answers():
         end = asked.when.end
         week = weekly.agents(asked.prometheus, end), weekly.budgets(asked.prometheus, end)
         episodes = past.episodes(asked.prometheus, asked.when)
         changes = past.events(asked.prometheus, asked.when)
-        return weekly.markdown(end, week, changes, (episodes, incidents(episodes, _known(asked))))
+        found = incidents(episodes, _known(asked))
+    click.echo(weekly.markdown(end, week, changes, (episodes, found)), nl=False)
 
-    click.echo(_answered(write), nl=False)
+
+def _state(asked: _Asked, teller: Alertmanager | None) -> State | None:
+    """What Alertmanager says, with severities in our words."""
+    if teller is None:
+        return None
+    state, said = teller.state(), past.words(asked.prometheus)
+    silences = tuple(
+        replace(each, matchers=meant_matchers(each.matchers, said)) for each in state.silences
+    )
+    routing = None if state.routing is None else meant(state.routing, said)
+    return replace(state, silences=silences, routing=routing)
 
 
-def _asked(url: str, until: float | None, last: float, specs: Sequence[str]) -> _Asked:
+def _asked(
+    prometheus: Prometheus, until: float | None, last: float, specs: Sequence[str]
+) -> _Asked:
     end = time.time() if until is None else until
     if last <= 0:
         msg = "--last must be above 0"
         raise click.UsageError(msg)
-    try:
-        prometheus = Prometheus(url)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     return _Asked(prometheus, past.Range(end - last, end), Relations(causes=_causes(specs)))
 
 
@@ -175,23 +228,28 @@ def _title(document: Slo | Alert) -> str:
     return document.slo_id if isinstance(document, Slo) else document.name
 
 
-def _known(asked: _Asked) -> Relations:
-    return Relations(past.neighbours(asked.prometheus, asked.when), asked.relations.causes)
+def _known(asked: _Asked, state: State | None = None) -> Relations:
+    around = past.neighbours(asked.prometheus, asked.when)
+    return Relations(around, asked.relations.causes, None if state is None else state.routing)
 
 
-def _incidents(asked: _Asked) -> list[Incident]:
-    return incidents(past.episodes(asked.prometheus, asked.when), _known(asked))
+def _incidents(asked: _Asked, state: State | None) -> list[Incident]:
+    return incidents(past.episodes(asked.prometheus, asked.when), _known(asked, state))
 
 
-def _reports(asked: _Asked, number: int | None) -> list[Report]:
-    found = _incidents(asked)
+def _reports(asked: _Asked, number: int | None, state: State | None) -> list[Report]:
+    found = _incidents(asked, state)
     chosen = found if number is None else found[number - 1 : number]
     if not chosen:
         return []
-    every = past.episodes(asked.prometheus, asked.when)
+    every = [episode for each in found for episode in each.episodes]
     changes = past.events(asked.prometheus, asked.when)
     gaps = [*past.gaps(asked.prometheus, asked.when), *dark(every, asked.when.end)]
-    return [_report(asked, each, changes, gaps) for each in chosen]
+    reports = [_report(asked, each, changes, gaps) for each in chosen]
+    if state is None:
+        return reports
+    end = asked.when.end
+    return [replace(r, notices=notices(state, r.incident.episodes, every, end)) for r in reports]
 
 
 def _report(
@@ -208,12 +266,3 @@ def _report(
         past.policies(asked.prometheus, found.starts),
         asked.when.step,
     )
-
-
-def _answered(ask: Callable[[], _T]) -> _T:
-    """What `ask` finds out; where Prometheus does not tell, the command cannot either."""
-    try:
-        return ask()
-    except (UnreachableError, RefusedError) as error:
-        click.echo(f"cannot tell: {error}", err=True)
-        raise SystemExit(CANNOT_TELL) from error

@@ -2,7 +2,8 @@
 
 Pure. Two alerts belong together when their times touch and one of these holds: the same
 root cause in the same cluster; the same agent; two agents that hand work to each other;
-one states the other in its `depends_on`. Together is transitive.
+one states the other in its `depends_on`; one silences the other in Alertmanager. Together is
+transitive.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.incidents.past import Episode
+from alerts.routing.simulate import inhibitors
+from alerts.routing.tree import Routing
 
 APART_SECONDS: Final = 600.0
 """Alerts that end and begin within this time still touch: a recovery takes minutes."""
@@ -24,10 +27,12 @@ class Relations:
     Attributes:
         neighbours: Pairs of agents that hand work to each other.
         causes: Pairs of SLO ids or alert names: effect and cause, as `depends_on` states.
+        routing: What Alertmanager runs: what silences another alert is its cause.
     """
 
     neighbours: frozenset[frozenset[str]] = frozenset()
     causes: frozenset[tuple[str, str]] = frozenset()
+    routing: Routing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,12 @@ def _related(one: Episode, other: Episode, relations: Relations) -> bool:
     if all(agents) and (agents[0] == agents[1] or frozenset(agents) in relations.neighbours):
         return True
     pairs = {(a, b) for a in _names(one) for b in _names(other)}
-    return any(pair in relations.causes or pair[::-1] in relations.causes for pair in pairs)
+    if any(pair in relations.causes or pair[::-1] in relations.causes for pair in pairs):
+        return True
+    routing = relations.routing
+    return routing is not None and any(
+        inhibitors(routing, each.labels, [by.labels]) for each, by in ((one, other), (other, one))
+    )
 
 
 def _names(episode: Episode) -> tuple[str, ...]:

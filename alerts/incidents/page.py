@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from alerts.incidents.correlate import Incident
+from alerts.incidents.notified import Notices
 from alerts.incidents.past import Episode, Event, Gap
 from alerts.runbooks.text import bullets, document, table
 
@@ -31,6 +32,7 @@ class Report:
         start: Of the stretch that was looked at, seconds since 1970.
         policies: The revisions in force when the first alert fired.
         step_seconds: How exactly times are known.
+        notices: Who was told; None where no Alertmanager was asked.
     """
 
     incident: Incident
@@ -40,6 +42,7 @@ class Report:
     gaps: Sequence[Gap]
     policies: Mapping[str, str]
     step_seconds: float
+    notices: Notices | None = None
 
 
 def markdown(report: Report) -> str:
@@ -65,6 +68,7 @@ def markdown(report: Report) -> str:
             f"Times are UTC and known to {report.step_seconds:.0f} s.",
             "## Timeline",
             table(("When", "What", "Details"), _timeline(report)),
+            *_notified(report.notices),
             "## Policies in force at the start",
             table(("Policy", "Revision"), sorted(report.policies.items()))
             or "No revision was reported.",
@@ -96,8 +100,61 @@ def as_json(report: Report) -> str:
             {"starts": gap.starts, "ends": gap.ends, "text": gap.text} for gap in report.gaps
         ],
         "policies": dict(report.policies),
+        **_notices(report.notices),
     }
     return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _notices(found: Notices | None) -> Mapping[str, Json]:
+    if found is None:
+        return {}
+    return {
+        "notifications": [
+            {"at": e.at, "receiver": e.receiver, "root_cause": e.cause, "alerts": e.alerts}
+            for e in found.told
+        ],
+        "kept_silent": [
+            {
+                "at": e.at,
+                "labels": dict(e.episode.labels),
+                "receiver": e.receiver,
+                "because": e.reasons,
+            }
+            for e in found.quiet
+        ],
+        "silences": [
+            {
+                "matchers": [matcher.text() for matcher in each.matchers],
+                "starts": each.starts,
+                "ends": each.ends,
+                "by": each.by,
+                "comment": each.comment,
+            }
+            for each in found.silences
+        ],
+        "notifications_unknown": found.why,
+    }
+
+
+def _notified(found: Notices | None) -> Iterator[str]:
+    if found is None:
+        return
+    yield "## Who was told"
+    if found.why:
+        yield f"Nobody can say: the routing that Alertmanager runs is not understood ({found.why})."
+        return
+    told = ((_moment(e.at), e.receiver, e.cause or "-", ", ".join(e.alerts)) for e in found.told)
+    yield table(("When", "Receiver", "Root cause", "Alerts"), told) or "Nobody was told."
+    if found.quiet:
+        yield "Kept silent when they would have left:"
+        silent = (
+            (_moment(e.at), e.episode.told(), e.receiver, "; ".join(e.reasons)) for e in found.quiet
+        )
+        yield table(("When", "Alert", "Receiver", "Because"), silent)
+    yield (
+        "Computed from the routing that Alertmanager runs now, from what fired and from its "
+        "silences; it keeps no record of what it sent, and silences for five days."
+    )
 
 
 def overview(incidents: Sequence[Incident]) -> str:
@@ -137,6 +194,12 @@ def _timeline(report: Report) -> Iterator[tuple[str, str, str]]:
         rows.append((episode.starts, "fires", f"{episode.told()} ({whose})"))
         if episode.ends is not None:
             rows.append((episode.ends, "ends", episode.told()))
+    if report.notices is not None:
+        notices = report.notices
+        rows += [(e.at, "told", f"{e.receiver}: {', '.join(e.alerts)}") for e in notices.told]
+        rows += [(each.starts, "silenced", each.told()) for each in notices.silences]
+        over = (each for each in notices.silences if each.ends <= report.end)
+        rows += [(each.ends, "silence ends", each.told()) for each in over]
     rows += [(gap.starts, "telemetry stops", gap.text) for gap in report.gaps]
     rows += [(gap.ends, "telemetry is back", gap.text) for gap in report.gaps]
     for at, what, text in sorted(rows):

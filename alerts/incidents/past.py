@@ -93,18 +93,18 @@ class Gap:
 
 def episodes(prometheus: Prometheus, when: Range) -> list[Episode]:
     """All alerts that fired in `when`, by their start; severities in our words."""
-    words = _words(prometheus)
-    either = (re.escape(word).replace("\\", "\\\\") for word in (words.page, words.ticket))
+    said = words(prometheus)
+    either = (re.escape(word).replace("\\", "\\\\") for word in (said.page, said.ticket))
     firing = _FIRING % "|".join(either)
     found = [
-        Episode(_worded(series, words), starts, None if ends >= when.end - when.step else ends)
+        Episode(_worded(series, said), starts, None if ends >= when.end - when.step else ends)
         for series in prometheus.ranged(firing, when.start, when.end, when.step)
         for starts, ends in _stretches(series, when.step)
     ]
     return sorted(found, key=lambda each: (each.starts, sorted(each.labels.items())))
 
 
-def _words(prometheus: Prometheus) -> SeverityWords:
+def words(prometheus: Prometheus) -> SeverityWords:
     """What page and ticket are called there."""
     told = prometheus.instant(names.SEVERITIES)
     return (
@@ -112,9 +112,9 @@ def _words(prometheus: Prometheus) -> SeverityWords:
     )
 
 
-def _worded(series: Series, words: SeverityWords) -> dict[str, str]:
+def _worded(series: Series, said: SeverityWords) -> dict[str, str]:
     labels = _labels(series)
-    return {**labels, "severity": words.meant(labels.get("severity", ""))}
+    return {**labels, "severity": said.meant(labels.get("severity", ""))}
 
 
 def neighbours(prometheus: Prometheus, when: Range) -> frozenset[frozenset[str]]:

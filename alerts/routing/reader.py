@@ -108,9 +108,9 @@ def _span(node: _Node) -> Span:
 
 
 def _receiver(node: _Node) -> Receiver:
-    blocks = (
-        (kind, _node(block, kind)) for kind in node if kind != "name" for block in _list(node, kind)
-    )
+    # What Alertmanager says of itself from 0.33 on has labels of its own there.
+    kinds = (kind for kind in node if kind not in {"name", "labels"})
+    blocks = ((kind, _node(block, kind)) for kind in kinds for block in _list(node, kind))
     settings = tuple((kind, cast("Mapping[str, Setting]", block)) for kind, block in blocks)
     return Receiver(_text(node, "name"), settings)
 

@@ -86,13 +86,19 @@ def _when(way: Delivery, crews: Sequence[Crew]) -> str:
 
 
 def _pause(routing: Routing, way: Delivery, moment: datetime) -> str:
+    why = closed(routing, way, moment)
+    return f", but not at this time: {why}" if why else ""
+
+
+def closed(routing: Routing, way: Delivery, moment: datetime) -> str:
+    """Why nothing leaves by `way` at `moment`, which knows its zone; empty where it does."""
     named = {interval.name: interval for interval in routing.intervals}
     muted = [name for name in way.mute if contains(named[name], moment)]
     if muted:
         names = " and ".join(name.removeprefix("fleetslo-maintenance-") for name in muted)
-        return f", but not at this time: maintenance {names}"
+        return f"maintenance {names}"
     if way.active and not any(contains(named[name], moment) for name in way.active):
-        return ", but not at this time: it waits for working hours"
+        return "it waits for working hours"
     return ""
 
 

@@ -40,6 +40,11 @@ def meant_labels(labels: Labels, words: SeverityWords) -> dict[str, str]:
     return {key: words.meant(text) if key == _LABEL else text for key, text in labels.items()}
 
 
+def meant_matchers(matchers: tuple[Matcher, ...], words: SeverityWords) -> tuple[Matcher, ...]:
+    """Conditions as this room means them."""
+    return _matchers(matchers, words.meant)
+
+
 def words_of(rules: Path) -> SeverityWords:
     """The words of a generated tree, by the folder of its rule files."""
     for file in sorted(rules.glob("*.yaml")):

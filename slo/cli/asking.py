@@ -35,14 +35,14 @@ def _server(ctx: click.Context, _param: click.Parameter, value: str | None) -> P
     file = ctx.params.pop("headers", None)
     if value is None:
         return None
-    headers = _headers(Path(file)) if isinstance(file, str) else ()
+    headers = headers_in(Path(file)) if isinstance(file, str) else ()
     try:
         return Prometheus(value, timeout_seconds=_TIMEOUT, headers=headers)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
-def _headers(file: Path) -> tuple[tuple[str, str], ...]:
+def headers_in(file: Path) -> tuple[tuple[str, str], ...]:
     """The headers in `file`, one ``Name: value`` on each line; what is wrong is not repeated."""
     found: list[tuple[str, str]] = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
