@@ -61,7 +61,7 @@ class Note:
         steady_ns: When.
         policy: The policy that decided; None where none wanted it.
         leaves: What was true of one span at least, in words.
-        threshold: 56 bits; 0 where it was kept for sure.
+        threshold: 56 bits; 0 where it was certain, `UNKNOWN` where nobody can say.
     """
 
     sampler: str
@@ -98,7 +98,8 @@ def encode(header: Header, facts: Facts, decisions: Decisions) -> Iterator[bytes
     rows["policy"] = decisions.policies
     rows["spans"], rows["size"] = facts.spans, facts.sizes
     rows["start"], rows["end"] = facts.starts_ns, facts.ends_ns
-    rows["bits"], rows["threshold"] = facts.bits, decisions.thresholds
+    rows["bits"] = facts.bits
+    rows["threshold"] = np.where(decisions.keep, decisions.thresholds, np.uint64(0))
     words = {
         "v": _VERSION,
         "sampler": header.sampler,

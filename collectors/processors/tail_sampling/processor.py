@@ -34,7 +34,7 @@ from collectors.wire.kernel import Codes, Longs, Words
 _COARSEST_NS: Final = 1_000_000_000
 """Decisions are made together once a second, as the Collector's are."""
 
-_STEPS_PER_WAIT: Final = 32
+_STEPS_PER_WAIT: Final = 30
 """Or finer than that, where the wait is short."""
 
 
