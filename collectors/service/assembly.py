@@ -333,6 +333,7 @@ class Assembly:
                 outbox=storage.outbox,
                 dead=storage.dead,
                 state=storage.state,
+                recent=storage.recent,
                 saved=self._saved,
                 keeper=self._keeper,
                 books=around.books,

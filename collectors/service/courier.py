@@ -19,6 +19,7 @@ from collectors.service.cursor import Cursor
 from collectors.service.delivery import Destination, DestinationParts, Removed
 from collectors.service.keeper import Keeper
 from collectors.service.plan import QueueSettings
+from collectors.service.recent import Recent
 from collectors.service.shares import Shares, holder
 from collectors.service.state import SavedCursor, StateFiles
 from collectors.service.wakeup import Mailbox
@@ -26,7 +27,10 @@ from collectors.service.wakeup import Mailbox
 _log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
-"""How much delivered work may be done again after the process was killed."""
+"""How much delivered work may be done again after the machine went down."""
+
+NOTE_SECONDS = 0.02
+"""How much of it after the process alone was killed."""
 
 _FIRST_SAVE_SECONDS = 0.05
 
@@ -51,6 +55,7 @@ class CourierParts:
     outbox: Log
     dead: Log
     state: StateFiles
+    recent: Recent
     saved: Mapping[str, SavedCursor]
     keeper: Keeper
     books: Books
@@ -71,6 +76,7 @@ class Courier:
     def __init__(self, parts: CourierParts) -> None:
         self._parts = parts
         self._moved = asyncio.Event()
+        self._noting: asyncio.TimerHandle | None = None
         removed = [name for name in parts.saved if name not in parts.exporters]
         self._exporters: dict[str, Exporter] = {
             **dict(parts.exporters),
@@ -120,6 +126,8 @@ class Courier:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._noting is not None:
+            self._noting.cancel()
         if self._is_started:
             for name, exporter in self._exporters.items():
                 try:
@@ -144,7 +152,7 @@ class Courier:
                 outbox=parts.outbox,
                 dead=parts.dead,
                 cursor=Cursor(
-                    max(saved.low, parts.outbox.first_offset), saved.done, self._moved.set
+                    max(saved.low, parts.outbox.first_offset), saved.done, self._has_moved
                 ),
                 books=parts.books,
                 clock=parts.clock,
@@ -155,6 +163,17 @@ class Courier:
                 crashed=parts.crashed,
             )
         )
+
+    def _has_moved(self) -> None:
+        """A cursor has: note it soon, together with what else will have moved by then."""
+        self._moved.set()
+        if self._noting is None and self._tasks:
+            loop = asyncio.get_running_loop()
+            self._noting = loop.call_later(NOTE_SECONDS, self._note)
+
+    def _note(self) -> None:
+        self._noting = None
+        self._parts.recent.write({d.name: self._saved(d) for d in self.destinations})
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """None of them ends by itself, but for the count and by a bug of ours."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,19 +185,9 @@ class StateFiles:
             _log.exception("the snapshot cannot be read; everything in the inbox is replayed")
             return None
 
-    def save_cursors(self, cursors: dict[str, SavedCursor]) -> None:
+    def save_cursors(self, cursors: Mapping[str, SavedCursor]) -> None:
         """Save them all; raises OSError, and those before stand."""
-        words = {
-            name: {
-                "low": cursor.low,
-                "done": cursor.done,
-                "delivered": cursor.delivered,
-                "dead_lettered": cursor.dead_lettered,
-                "lost": cursor.lost,
-            }
-            for name, cursor in cursors.items()
-        }
-        self._write(_CURSORS, json.dumps(words).encode())
+        self._write(_CURSORS, encode_cursors(cursors))
 
     def load_cursors(self) -> dict[str, SavedCursor]:
         """Those last saved, by destination; empty if there are none or they are damaged."""
@@ -205,16 +195,7 @@ class StateFiles:
         if data is None:
             return {}
         try:
-            return {
-                name: SavedCursor(
-                    words["low"],
-                    tuple(words["done"]),
-                    _counts(words["delivered"]),
-                    _counts(words["dead_lettered"]),
-                    _counts(words.get("lost", {})),
-                )
-                for name, words in json.loads(data).items()
-            }
+            return decode_cursors(data)
         except (KeyError, TypeError, ValueError):
             _log.exception("the cursors cannot be read; everything in the outbox is sent again")
             return {}
@@ -274,6 +255,35 @@ class StateFiles:
             _log.error("%s is damaged and was ignored", self._directory / name)
             return None
         return body
+
+
+def encode_cursors(cursors: Mapping[str, SavedCursor]) -> bytes:
+    """As bytes."""
+    words = {
+        name: {
+            "low": cursor.low,
+            "done": cursor.done,
+            "delivered": cursor.delivered,
+            "dead_lettered": cursor.dead_lettered,
+            "lost": cursor.lost,
+        }
+        for name, cursor in cursors.items()
+    }
+    return json.dumps(words).encode()
+
+
+def decode_cursors(data: bytes) -> dict[str, SavedCursor]:
+    """What `encode_cursors` made; raises KeyError, TypeError or ValueError."""
+    return {
+        name: SavedCursor(
+            words["low"],
+            tuple(words["done"]),
+            _counts(words["delivered"]),
+            _counts(words["dead_lettered"]),
+            _counts(words.get("lost", {})),
+        )
+        for name, words in json.loads(data).items()
+    }
 
 
 def _configuration(fingerprint: str) -> str:

@@ -29,6 +29,7 @@ from collectors.service.budget import budget_bytes, segment_bytes
 from collectors.service.keeper import last_identity
 from collectors.service.marker import Marker
 from collectors.service.plan import KIBI, MEBI, Durability, StorageSettings
+from collectors.service.recent import Recent, newest
 from collectors.service.shelving import WaitingLogs
 from collectors.service.state import Boot, Identity, SavedCursor, Snapshot, StateFiles
 
@@ -53,7 +54,8 @@ class Storage:
 
     Attributes:
         waiting: None where nothing waits on disk.
-        cursors: Where each destination stood when that was saved last.
+        cursors: Where each destination stood when that was noted last.
+        recent: Where that is noted.
         budget_bytes: What the logs may take together.
         last: The last output that the outbox holds.
         lost_tail: Whether the machine may have lost what was acknowledged last.
@@ -67,6 +69,7 @@ class Storage:
     marker: Marker
     snapshot: Snapshot | None
     cursors: Mapping[str, SavedCursor]
+    recent: Recent
     budget_bytes: int
     segment_bytes: int
     last: Identity
@@ -105,6 +108,7 @@ class Storage:
         if is_clean:
             self.save_boot(is_clean=True)
         self.marker.close()
+        self.recent.close()
         self.owned.close()
 
 
@@ -155,7 +159,9 @@ def open_storage(
         files.make_directory(directory)
         owned = files.lock(directory / "lock")
         state = StateFiles(files, directory / STATE)
-        snapshot, cursors, before = state.load_snapshot(), state.load_cursors(), state.load_boot()
+        recent = Recent(state.directory / "recent")
+        snapshot, before = state.load_snapshot(), state.load_boot()
+        cursors = newest(state.load_cursors(), recent.cursors)
         free = _free_bytes(directory)
         budget = budget_bytes(settings.max_size_bytes, free, _held(directory))
         store = _store_settings(settings, budget, free)
@@ -182,6 +188,7 @@ def open_storage(
             marker=Marker(state.directory / "working"),
             snapshot=snapshot,
             cursors=cursors,
+            recent=recent,
             budget_bytes=budget,
             segment_bytes=store.segment_bytes,
             last=last,
