@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collectors.component import Signal
+from collectors.dialects.told import AGENT_SPANS
 from collectors.sampling import counted
 from collectors.series.counts import POINTS_TREATED
 
@@ -168,6 +169,7 @@ _OURS = [
         "processor",
         "reason",
     ),
+    _counter(AGENT_SPANS, "Spans of agents by what became of them.", "dialect", "reason"),
     _counter(SLI_EVENTS, "Events of an indicator, counted before sampling.", "slo_id", "outcome"),
 ]
 

@@ -22,7 +22,7 @@ ERROR: Final = 2
 
 _RESOURCE: Final = 1  # ResourceSpans.resource
 _RESOURCE_ATTRIBUTES: Final = 1
-_TRACE_ID, _SPAN_ID, _TRACE_STATE, _NAME, _KIND, _START, _END = 1, 2, 3, 5, 6, 7, 8
+_TRACE_ID, _SPAN_ID, _TRACE_STATE, _PARENT_ID, _NAME, _KIND, _START, _END = 1, 2, 3, 4, 5, 6, 7, 8
 _ATTRIBUTES, _STATUS, _STATUS_CODE = 9, 15, 3
 
 
@@ -89,6 +89,12 @@ def trace_ids(scanned: Scan) -> Octets:
 def span_ids(scanned: Scan) -> Octets:
     """Shape (spans, 8); zeros where the id is missing or of another length."""
     spots = slices(scanned, scanned.entries, (_SPAN_ID,))[0]
+    return identifiers(scanned, spots, SPAN_ID_BYTES)
+
+
+def parent_ids(scanned: Scan) -> Octets:
+    """Shape (spans, 8): the span above; zeros where none is named."""
+    spots = slices(scanned, scanned.entries, (_PARENT_ID,))[0]
     return identifiers(scanned, spots, SPAN_ID_BYTES)
 
 

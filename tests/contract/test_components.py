@@ -517,6 +517,18 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             conserves=False,
         ),
     ],
+    (Kind.CONNECTORS, "agentmetrics"): [
+        processor(
+            Kind.CONNECTORS,
+            "agentmetrics",
+            {
+                "metrics_flush_interval": "1s",
+                "wait": "1s",
+                "declare": [{"gen_ai.provider.name": ["openai"]}],
+            },
+            conserves=False,
+        ),
+    ],
     (Kind.CONNECTORS, "forward"): [processor(Kind.CONNECTORS, "forward", {})],
     (Kind.CONNECTORS, "sli"): [
         processor(

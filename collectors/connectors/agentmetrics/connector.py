@@ -1,0 +1,288 @@
+"""The connector: spans of agents end here, the catalogue's metrics come out.
+
+A span counts at the second flush after it came: its relatives have come by then, and every
+series was seen at zero before its first event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
+from collectors.connectors.agentmetrics.config import AgentMetricsConfig, made
+from collectors.connectors.agentmetrics.emit import request
+from collectors.connectors.agentmetrics.labels import FIELDS, Labels
+from collectors.connectors.agentmetrics.measures import Counts, Measures
+from collectors.connectors.agentmetrics.pending import Decided, Pending
+from collectors.connectors.agentmetrics.rows import (
+    ATTEMPT,
+    ATTEMPT_TAKEN,
+    COUNTS_ITSELF,
+    HAS_TOKENS,
+    LINK,
+    LLM,
+    ROW,
+    TOKENS_TAKEN,
+    Rows,
+    keys_of,
+)
+from collectors.counting import Resources
+from collectors.dialects import AGENT_SPANS, Kind, Reader, Reading, number_of
+from collectors.graph import ITEMS, pack, unpack
+from collectors.wire.kernel import Longs
+from collectors.wire.scan import Scan, locate
+from collectors.wire.spans import (
+    durations_ns,
+    parent_ids,
+    resource_rows,
+    span_ids,
+    trace_ids,
+)
+from slo.catalog import metrics
+
+_NOTHING: Final = (number_of(Kind.STEP), number_of(Kind.ECHO))
+_WORDS: Final = "words"
+
+
+class AgentMetrics:
+    """Counts what agents did, whatever dialect they speak."""
+
+    def __init__(self, config: AgentMetricsConfig, settings: Settings) -> None:
+        self._config = config
+        self._meter = settings.meter
+        self._reader = Reader(FIELDS)
+        self._labels = Labels(config.action_tools)
+        self._measures = Measures(
+            made(tuple(config.exclude_metrics)), self._labels, config.aggregation_cardinality_limit
+        )
+        self._resources = Resources(config.resource_metrics_key_attributes)
+        self._pending = Pending(
+            config.wait, config.remember, config.metrics_flush_interval, config.max_spans
+        )
+        self._itself = np.array(
+            [
+                dialect.measures_itself or dialect.name in config.exclude_dialects
+                for dialect in self._reader.known
+            ]
+        )
+        self._told: Counter[tuple[str, str]] = Counter()
+        self._due_ns: int | None = None
+        self._wall_less_steady_ns = 0
+        self._since_ns = 0
+
+    def step(self, batch: Batch, out: Emit) -> None:
+        """Take in the spans of `batch`, which end here."""
+        del out
+        self._meter.add(ITEMS, batch.items, outcome="aggregated")
+        scanned = locate(Signal.TRACES, batch.payload, batch.items)
+        if not len(scanned.entries):
+            return
+        self._pending.add(*self._taken(scanned, batch.steady_ns))
+        self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
+        if self._due_ns is None:
+            self._since_ns = batch.wall_ns
+            self._due_ns = batch.steady_ns + self._config.metrics_flush_interval
+        if self._pending.is_full:
+            self._settle(batch.steady_ns)
+
+    def tick(self, steady_ns: int, out: Emit) -> None:
+        """Decide on what has waited, and put all series out, whether they moved or not."""
+        wall_ns = self._wall_less_steady_ns + steady_ns
+        self._settle(steady_ns)
+        self._let_go(steady_ns)
+        made_now, points = request(self._measures, self._resources, wall_ns)
+        if points:
+            self._meter.add(ITEMS, points, outcome="made")
+            payload = made_now.SerializeToString()
+            out(Batch(Signal.METRICS, payload, points, Context(), steady_ns, wall_ns))
+        self._since_ns = wall_ns
+        is_idle = not points and not len(self._pending)
+        self._due_ns = None if is_idle else steady_ns + self._config.metrics_flush_interval
+
+    def next_deadline(self) -> int | None:
+        """When the metrics go out next; None while there are none."""
+        return self._due_ns
+
+    def held_items(self) -> int:
+        """Spans end here: none is held."""
+        return 0
+
+    def snapshot(self) -> bytes:
+        """Every series, every span that waits or is remembered, and the words that they use."""
+        words = {
+            "due": self._due_ns,
+            "wall": self._wall_less_steady_ns,
+            "since": self._since_ns,
+            "sets": self._labels.sets.all(),
+            "names": self._labels.names.all(),
+            "seen": {key: list(seen) for key, seen in self._labels.bounds.seen.items()},
+            "told": [[*key, value] for key, value in sorted(self._told.items())],
+        }
+        return pack(
+            {
+                _WORDS: json.dumps(words).encode(),
+                "measures": self._measures.snapshot(),
+                "pending": self._pending.snapshot(),
+                "resources": self._resources.snapshot(),
+            }
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Continue from `state`."""
+        parts = unpack(state)
+        words = json.loads(parts[_WORDS])
+        self._due_ns = words["due"]
+        self._wall_less_steady_ns, self._since_ns = words["wall"], words["since"]
+        self._labels.sets.take(words["sets"])
+        self._labels.names.take(words["names"])
+        self._labels.bounds.seen = {key: dict.fromkeys(of) for key, of in words["seen"].items()}
+        self._told = Counter({(dialect, what): of for dialect, what, of in words["told"]})
+        self._measures.restore(parts["measures"])
+        self._pending.restore(parts["pending"])
+        self._resources.restore(parts["resources"])
+        self._show()
+
+    def begin_again(self) -> None:
+        """Forget all series: what was counted before cannot be proven any more."""
+        self._measures.clear()
+        self._told.clear()
+
+    def _taken(self, scanned: Scan, steady_ns: int) -> tuple[Rows, Rows]:
+        """The spans of a request as rows, and those that count as nothing as links."""
+        keys = keys_of(trace_ids(scanned), span_ids(scanned))
+        parents = keys_of(trace_ids(scanned), parent_ids(scanned))
+        reading = self._reader.read(scanned)
+        counts = np.zeros(len(keys), np.bool_)
+        rows: Rows = np.zeros(0, ROW)
+        if reading is not None:
+            numbers = self._resources.numbers(scanned, steady_ns)
+            self._tell_steps(reading)
+            reading = reading.only(~np.isin(reading.kinds, _NOTHING))
+            counts[reading.rows] = True
+            rows = self._rows(scanned, reading, numbers)
+            rows["key"], rows["parent"] = keys[reading.rows], parents[reading.rows]
+            rows["seen"] = steady_ns
+        linking = ~counts & (keys != 0) & (parents != 0)
+        links: Rows = np.zeros(int(np.count_nonzero(linking)), LINK)
+        links["key"], links["parent"] = keys[linking], parents[linking]
+        links["seen"] = steady_ns
+        return rows, links
+
+    def _rows(self, scanned: Scan, reading: Reading, numbers: Longs) -> Rows:
+        rows: Rows = np.zeros(len(reading.rows), ROW)
+        rows["took"] = durations_ns(scanned)[reading.rows]
+        rows["kind"], rows["dialect"] = reading.kinds, reading.dialects
+        for name in ("input", "output", "cost"):
+            rows[name] = reading.tokens[name]
+        rows["labels"], rows["name"], rows["agent"] = self._labels.of(reading)
+        rows["resource"] = numbers[resource_rows(scanned)[reading.rows]]
+        itself = self._itself[reading.dialects]
+        sends = itself & np.isin(reading.kinds, (LLM, ATTEMPT))
+        for mask, flag in (
+            (reading.has_tokens, HAS_TOKENS),
+            (itself, COUNTS_ITSELF),
+            (itself & reading.has_tokens, TOKENS_TAKEN),
+            (sends, ATTEMPT_TAKEN),
+        ):
+            rows["flags"][mask] |= np.uint8(flag)
+        return rows
+
+    def _settle(self, steady_ns: int) -> None:
+        decided = self._pending.settle(steady_ns)
+        verdicts = decided.verdicts
+        labels = decided.rows["labels"].astype(np.int64)
+        counts = Counts(
+            decided.rows,
+            decided.agents,
+            labels,
+            verdicts.counts,
+            verdicts.tokens,
+            verdicts.attempts,
+        )
+        self._declare(steady_ns)
+        self._measures.add(counts, self._since_ns, steady_ns)
+        self._begin(decided, steady_ns)
+        self._tell(decided)
+        self._tidy()
+
+    def _begin(self, decided: Decided, steady_ns: int) -> None:
+        """Show the series of the spans that wait, at zero."""
+        fresh = decided.fresh
+        able = (fresh["flags"] & COUNTS_ITSELF) == 0
+        counts = Counts(
+            fresh,
+            decided.fresh_agents,
+            fresh["labels"].astype(np.int64),
+            able,
+            able & ((fresh["flags"] & HAS_TOKENS) != 0),
+            able & np.isin(fresh["kind"], (LLM, ATTEMPT)),
+        )
+        self._measures.begin(counts, self._since_ns, steady_ns)
+
+    def _declare(self, steady_ns: int) -> None:
+        of_resource = {attribute.key for attribute in metrics().resource}
+        for declared in self._config.declare:
+            resource = Resource()
+            for key in sorted(of_resource & declared.keys()):
+                resource.attributes.add(key=key).value.string_value = declared[key][0]
+            known = {
+                key: tuple(values) for key, values in declared.items() if key not in of_resource
+            }
+            number = self._resources.number(resource.SerializeToString(), steady_ns)
+            self._measures.declare(number, known, self._since_ns, steady_ns)
+
+    def _let_go(self, steady_ns: int) -> None:
+        """Drop resources that were silent for long, or are too many, unless a span needs them."""
+        gone = self._resources.surplus(self._config.resource_metrics_cache_size)
+        if self._config.metrics_expiration:
+            gone |= self._resources.silent(steady_ns - self._config.metrics_expiration)
+        gone -= self._pending.resources()
+        self._resources.drop(gone)
+        self._measures.drop(gone)
+
+    def _tidy(self) -> None:
+        """Forget words that no row uses any more, once they are many."""
+        sets, names, room = self._labels.sets, self._labels.names, 1000 + 2 * len(self._pending)
+        if len(sets) > room:
+            self._pending.renumber(("labels",), sets.keep(self._pending.words("labels")))
+        if len(names) > room:
+            used = {*self._pending.words("name"), *self._pending.words("agent")}
+            self._pending.renumber(("name", "agent"), names.keep(sorted(used)))
+
+    def _tell_steps(self, reading: Reading) -> None:
+        step = np.isin(reading.kinds, _NOTHING)
+        self._add(reading.dialects[step & ~reading.unmapped], "step")
+        self._add(reading.dialects[reading.unmapped], "unmapped")
+
+    def _tell(self, decided: Decided) -> None:
+        rows, verdicts = decided.rows, decided.verdicts
+        itself = (rows["flags"] & COUNTS_ITSELF) != 0
+        self._add(rows["dialect"][verdicts.counts], "counted")
+        self._add(rows["dialect"][itself], "counts_itself")
+        self._add(rows["dialect"][~verdicts.counts & ~itself], "wrapper")
+        self._add(decided.doubles["dialect"], "duplicate")
+        if decided.early:
+            self._told["", "early"] += decided.early
+        self._show()
+
+    def _add(self, dialects: Iterable[np.int16], what: str) -> None:
+        numbers, counts = np.unique(np.asarray(dialects, np.int64), return_counts=True)
+        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+            self._told[self._reader.known[number].name, what] += count
+
+    def _show(self) -> None:
+        for (dialect, what), total in self._told.items():
+            self._meter.set(AGENT_SPANS, total, dialect=dialect, reason=what)
+
+
+FACTORY = ConnectorFactory(
+    config=AgentMetricsConfig,
+    create=AgentMetrics,
+    routes=frozenset({(Signal.TRACES, Signal.METRICS)}),
+)

@@ -1,0 +1,84 @@
+"""Spans that wait for their relatives, or are remembered: flat arrays, one row each."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.dialects import Kind, number_of
+from collectors.wire.kernel import Octets, Words
+
+ROW: Final = np.dtype(
+    [
+        ("key", "<u8"),  # of the span, 0 where it has no ids
+        ("parent", "<u8"),  # of the span above, 0 where there is none
+        ("open", "<u8"),  # the topmost parent that had not come when it was decided, or 0
+        ("seen", "<i8"),  # steady nanoseconds at which it came
+        ("took", "<u8"),
+        ("input", "<i8"),
+        ("output", "<i8"),
+        ("cost", "<i8"),
+        ("name", "<i4"),  # of the agent, tool, workflow or policy: a word, -1 for none
+        ("agent", "<i4"),  # in whose name it counts
+        ("labels", "<i4"),
+        ("resource", "<i4"),
+        ("dialect", "<i2"),
+        ("kind", "i1"),
+        ("state", "i1"),
+        ("flags", "u1"),
+        ("below", "u1"),
+    ]
+)
+"""One span that some dialect recognises."""
+
+LINK: Final = np.dtype([("key", "<u8"), ("parent", "<u8"), ("seen", "<i8")])
+"""A span that counts as nothing, but may stand between two that do."""
+
+Rows: TypeAlias = NDArray[np.void]
+
+AGENT, LLM, TOOL, WORKFLOW, ATTEMPT, GUARDRAIL = (
+    number_of(kind)
+    for kind in (
+        Kind.AGENT,
+        Kind.LLM,
+        Kind.TOOL,
+        Kind.WORKFLOW,
+        Kind.ATTEMPT,
+        Kind.GUARDRAIL,
+    )
+)
+
+WAITING, COUNTED, PASSED = range(3)
+"""States: not decided; counted; decided not to count."""
+
+HAS_TOKENS, TOKENS_TAKEN, ATTEMPT_TAKEN, SHOWN, COVERED, COUNTS_ITSELF = (
+    1 << bit for bit in range(6)
+)
+"""Flags. COVERED: the same thing is told further down. SHOWN: its series were seen at zero."""
+
+LLM_BELOW, ATTEMPT_BELOW, TOKENS_NEAR, TOKENS_BELOW = (1 << bit for bit in range(4))
+"""What is below a span. TOKENS_NEAR is not told across an agent or a tool, TOKENS_BELOW is."""
+
+_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+_MIX: Final = np.uint64(0xBF58476D1CE4E5B9)
+_HALF: Final = np.uint64(31)
+
+
+def keys_of(trace_ids: Octets, span_ids: Octets) -> Words:
+    """One number for each span: 0 where an id is missing.
+
+    Two spans share one by chance once in 2^64 pairs; the mixing is that of splitmix64.
+    """
+    traces = np.ascontiguousarray(trace_ids).view("<u8").reshape(-1, 2)
+    spans = np.ascontiguousarray(span_ids).view("<u8").reshape(-1)
+    mixed = _mixed(_mixed(traces[:, 0]) ^ (traces[:, 1] + _GOLDEN))
+    keys: Words = _mixed(mixed ^ (spans * _GOLDEN))
+    missing = (spans == 0) | ~traces.any(axis=1)
+    return np.where(missing, np.uint64(0), np.maximum(keys, np.uint64(1)))
+
+
+def _mixed(words: Words) -> Words:
+    mixed: Words = (words ^ (words >> _HALF)) * _MIX
+    return mixed ^ (mixed >> _HALF)

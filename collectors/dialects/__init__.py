@@ -1,0 +1,22 @@
+"""What agent frameworks say in spans, told in the catalogue's words."""
+
+from collectors.dialects.columns import Column
+from collectors.dialects.model import TOKENS, Dialect, Dialects, Kind, dialects, load
+from collectors.dialects.read import FIELDS, KINDS, Reader, Reading, number_of
+from collectors.dialects.told import AGENT_SPANS
+
+__all__ = [
+    "AGENT_SPANS",
+    "FIELDS",
+    "KINDS",
+    "TOKENS",
+    "Column",
+    "Dialect",
+    "Dialects",
+    "Kind",
+    "Reader",
+    "Reading",
+    "dialects",
+    "load",
+    "number_of",
+]
