@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.console import Console
 from alerts.gameday.ask import UnansweredError
 from alerts.gameday.fleet.crew import Crew, FleetError
 from alerts.gameday.leave import leaving
+from alerts.gameday.oracles import ask_all
 from alerts.gameday.runner import Outcome, UnhealthyError, run
 from alerts.gameday.scenarios import Scenario
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, stack
@@ -48,19 +50,20 @@ def _run(scenario: Scenario, seed: int, baseline: float, console: Console) -> Ou
             leaving(),
             tempfile.TemporaryDirectory(prefix="fleetslo-gameday-") as folder,
             stack(Path(folder)) as running,
-            Crew(running.charge(COMPACT, traffic), hear=_say(console)) as crew,
         ):
-            return run(
-                scenario,
-                running,
-                crew,
-                baseline_seconds=baseline,
-                tell=lambda text: console.print(f"  {text}", highlight=False, soft_wrap=True),
-            )
+            with Crew(running.charge(COMPACT, traffic), hear=_say(console)) as crew:
+                outcome = run(
+                    scenario, running, crew, baseline_seconds=baseline, tell=_tell(console)
+                )
+            return replace(outcome, oracles=ask_all(running, crew.truth()))
     except (MissingToolError, ServerError, FleetError) as error:
         raise EndedError(str(error)) from error
     except (TreeError, UnhealthyError, UnansweredError) as error:
         return Outcome(scenario, (), (), (), str(error))
+
+
+def _tell(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(f"  {text}", highlight=False, soft_wrap=True)
 
 
 def _say(console: Console) -> Callable[[str, str], None]:

@@ -81,6 +81,7 @@ def reason(outcome: Outcome) -> str:
     reasons = [outcome.error] if outcome.error else []
     reasons += [sentence(found) for found in outcome.found if found.verdict not in FINE]
     reasons += [f"{alert} came and must not" for alert in outcome.forbidden]
+    reasons += [f"not so: {one.name}: {one.says}" for one in outcome.oracles if not one.holds]
     return "; ".join(reasons)
 
 
@@ -180,4 +181,7 @@ def _notes(outcome: Outcome) -> list[str]:
     if outcome.others:
         came = ", ".join(f"{alert} ({team})" for alert, team in outcome.others)
         notes.append(f"{outcome.scenario.id}: also told: {came}.")
+    notes += [
+        f"{outcome.scenario.id}: {one.name}: {one.says}." for one in outcome.oracles if one.holds
+    ]
     return ["", *notes] if notes else []

@@ -10,6 +10,7 @@ from typing import Final
 
 from alerts.gameday import ask, faults
 from alerts.gameday.fleet.crew import Crew
+from alerts.gameday.oracles import Oracle
 from alerts.gameday.scenarios import TOLERANCE_SECONDS, Expected, Scenario
 from alerts.gameday.stack import Stack
 from alerts.gameday.tree import (
@@ -101,6 +102,7 @@ class Outcome:
         forbidden: Alerts that came though they must not.
         others: Further pages, `(alert, team)`, in the order of arrival.
         tally: None where nobody was told.
+        oracles: What else must hold, in real time.
     """
 
     scenario: Scenario
@@ -109,12 +111,14 @@ class Outcome:
     others: tuple[tuple[str, str], ...]
     error: str = ""
     tally: Tally | None = None
+    oracles: tuple[Oracle, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Everything expected came, in time and to the right team, and nothing forbidden did."""
         met = all(found.verdict in FINE for found in self.found)
-        return met and not self.forbidden and not self.error
+        holds = all(oracle.holds for oracle in self.oracles)
+        return met and holds and not self.forbidden and not self.error
 
 
 class UnhealthyError(RuntimeError):

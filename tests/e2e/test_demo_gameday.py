@@ -46,3 +46,5 @@ def test_split_brain_is_paged_in_time_and_reported_for_people_and_machines(tmp_p
     suite = ET.fromstring(junit.read_text("utf-8"))
     assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
     assert "| SplitBrain | core-engineering |" in done.stdout
+    for held in ("counters equal the truth", "no personal data left", "the books balance"):
+        assert f"F1: {held}: " in done.stdout

@@ -15,6 +15,7 @@ from alerts.gameday.fleet.frames import Body
 from alerts.gameday.fleet.line import Line, LineClosedError
 from alerts.gameday.fleet.topology import AgentSpec
 from alerts.gameday.fleet.traffic import Traffic
+from alerts.gameday.fleet.truth import Truth
 from collectors.instrument import TICK_SECONDS, Agent, Dependency, DependencyState
 
 POLICY_SET: Final = "fleet-guardrails"
@@ -36,6 +37,7 @@ class Desk:
     agent: Agent
     traffic: Traffic
     conditions: Conditions
+    truth: Truth
 
 
 class Actor:
@@ -47,6 +49,7 @@ class Actor:
         self.agent = desk.agent
         self.traffic = desk.traffic
         self.conditions = desk.conditions
+        self.truth = desk.truth
         self.rng = desk.traffic.stream(desk.spec.key)
         self.policy_revision = 1
         self.paused = False
@@ -75,6 +78,7 @@ class Actor:
     def audit(self, kind: str, target: str, value: str = "", epoch: int = 0) -> None:
         """Write down what was done to what, here and where conflicts are looked for."""
         number = next(self._sequence)
+        self.truth.add(f"actions/{kind}")
         self.agent.audit(kind, {"mas.action.target": target})
         self.line.publish(
             "audit",

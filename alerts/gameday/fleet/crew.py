@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from alerts.gameday.fleet.charge import Charge
 from alerts.gameday.fleet.frames import Body
 from alerts.gameday.fleet.reach import unreachable
 from alerts.gameday.fleet.topology import LLM, PLATFORM
+from alerts.gameday.fleet.truth import Truth
 
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 8.0
@@ -56,6 +57,9 @@ class Crew:
         self._charge = charge
         self._hear = hear
         self._processes: dict[str, _Process] = {}
+        self._listeners: list[threading.Thread] = []
+        self._truth = Truth()
+        self._is_whole = True
 
     def __enter__(self) -> Self:
         try:
@@ -125,8 +129,13 @@ class Crew:
             except BrokenPipeError:
                 continue
 
+    def truth(self) -> Mapping[str, int] | None:
+        """What the fleet did, once it has ended; None if a killed process took its part along."""
+        return self._truth.counts() if self._is_whole else None
+
     def kill(self, name: str) -> None:
         """Kill a process without warning, as a crash would."""
+        self._is_whole = False
         self._processes[name].popen.send_signal(signal.SIGKILL)
         self._processes[name].popen.wait()
 
@@ -141,8 +150,10 @@ class Crew:
                     with contextlib.suppress(BrokenPipeError):
                         process.popen.stdin.close()
             for process in group:
-                _wait(process.popen, deadline - time.monotonic())
+                self._is_whole &= _wait(process.popen, deadline - time.monotonic())
         self._processes.clear()
+        for listener in self._listeners:
+            listener.join(STOP_SECONDS)
 
     def _spawn(self, name: str, port: int) -> None:
         popen = subprocess.Popen(
@@ -155,7 +166,9 @@ class Crew:
         )
         process = _Process(name, popen, queue.Queue())
         self._processes[name] = process
-        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+        listener = threading.Thread(target=self._listen, args=(process,), daemon=True)
+        listener.start()
+        self._listeners.append(listener)
         charge = replace(self._charge, name=name, broker_port=port)
         self.command((name,), charge.frame())
 
@@ -171,6 +184,9 @@ class Crew:
                     continue
                 if body.get("event") in {"telemetry-lost", "failed"} and self._hear is not None:
                     self._hear(process.name, frames.text(body, "text"))
+                counts = body.get("counts")
+                if body.get("event") == "truth" and isinstance(counts, dict):
+                    self._truth.add_all(counts)
                 process.said.put(body)
         process.said.put({"event": "ended"})
 
@@ -201,10 +217,12 @@ def _environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
 
 
-def _wait(popen: subprocess.Popen[bytes], seconds: float) -> None:
-    """Wait for the end, and make it when the time is over."""
+def _wait(popen: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for the end, and make it when the time is over; whether it came by itself."""
     try:
         popen.wait(max(0.1, seconds))
     except subprocess.TimeoutExpired:
         popen.kill()
         popen.wait()
+        return False
+    return True

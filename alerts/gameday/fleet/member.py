@@ -24,6 +24,7 @@ from alerts.gameday.fleet.providers import serve_all
 from alerts.gameday.fleet.repertoire import identity, speaks
 from alerts.gameday.fleet.supervisor import Supervisor
 from alerts.gameday.fleet.topology import LLM, PLATFORM, Protocol, Role
+from alerts.gameday.fleet.truth import Truth
 from alerts.gameday.fleet.worker import Worker
 
 ROLES: Final[dict[Role, type[Actor]]] = {
@@ -95,13 +96,15 @@ async def _run_agents(
         msg = f"no process of the fleet is called {charge.name!r}"
         raise ValueError(msg)
     actors: list[Actor] = []
+    truth = Truth()
     for member in spec.agents:
         line = await Line.open(charge.broker_port)
         agent = outlet.open(identity(member), speaks(member))
-        desk = Desk(member, line, agent, charge.traffic, conditions)
+        desk = Desk(member, line, agent, charge.traffic, conditions, truth)
         actors.append(ROLES[member.role](desk))
     say("ready")
     await _until_told(orders, conditions.obey, _all(actors))
+    say("truth", counts={**truth.counts()})
 
 
 async def _all(actors: list[Actor]) -> None:

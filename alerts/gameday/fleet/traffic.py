@@ -40,6 +40,8 @@ class Traffic:
             fleet takes a smaller one, so that the same arrivals keep it as busy.
         rare_scale: Factor on the rates of rare events (remediations, deployments), so
             that a fleet which lives for two minutes has had some.
+        personal: Share of tasks that speak of a person; `rare_scale` is a factor on it.
+        bulky: Share of calls to models whose answer is kept whole, and long.
         action_failure: Share of actions that fail on a good day; likewise the others.
     """
 
@@ -61,6 +63,8 @@ class Traffic:
     remediations_per_hour: float = 6.0
     deployments_per_day: float = 8.0
     rollback: float = 0.003
+    personal: float = 0.005
+    bulky: float = 0.02
 
     def seeded(self, seed: int) -> Traffic:
         """The same model with other random numbers."""
@@ -69,6 +73,10 @@ class Traffic:
     def stream(self, name: str) -> random.Random:
         """The random numbers of `name`: the same for the same seed."""
         return random.Random(f"{self.seed}/{name}")  # noqa: S311 - a simulation
+
+    def speaks_of_a_person(self, rng: random.Random) -> bool:
+        """Whether a task does."""
+        return rng.random() < min(1.0, self.personal * self.rare_scale)
 
     def service_seconds(self) -> float:
         """How long a worker is busy with one task, on average."""

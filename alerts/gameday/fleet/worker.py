@@ -7,6 +7,7 @@ from typing import Final
 
 from alerts.gameday.fleet import frames
 from alerts.gameday.fleet.actor import Actor, Desk
+from alerts.gameday.fleet.canaries import person
 from alerts.gameday.fleet.frames import Message
 from alerts.gameday.fleet.model import Model
 from alerts.gameday.fleet.supervisor import task_queue
@@ -28,7 +29,8 @@ class Worker(Actor):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._model = Model(desk.agent, desk.line, desk.traffic, self.rng)
+        self._model = Model(desk, self.rng)
+        self._people = desk.traffic.stream(f"{desk.spec.key}/people")
 
     async def work(self) -> None:
         """Take tasks until the end; a wedged worker holds what it took and does nothing."""
@@ -47,22 +49,27 @@ class Worker(Actor):
     async def _process(self, message: Message) -> ErrorType | None:
         """Work through one task; the class of its first error, if there was one."""
         first: ErrorType | None = None
+        about = person(self._people) if self.traffic.speaks_of_a_person(self._people) else ""
         with self.agent.invocation() as invocation:
             invocation.span.set_attribute("mas.lease.epoch", frames.number(message.body, "epoch"))
             for number in range(self.traffic.actions_per_task):
                 kind = ACTIONS[number % len(ACTIONS)]
                 thinks = number < self.traffic.llm_calls_per_task
-                error = await self._act(kind, thinks=thinks)
+                error = await self._act(kind, thinks=thinks, about=about)
                 first = first or error
             if first is not None:
                 invocation.fail(first)
         return first
 
-    async def _act(self, kind: str, *, thinks: bool) -> ErrorType | None:
+    async def _act(self, kind: str, *, thinks: bool, about: str) -> ErrorType | None:
         """One logical action: think, ask the policy, use the tool, write it down."""
         target = f"{self.spec.team}/{self.rng.getrandbits(48):012x}"
         with self.agent.action(kind, target=target) as action:
-            if thinks and (error := await self._model.think()) is not None:
+            if about:
+                action.span.set_attribute("mas.action.reason", f"The {about}.")
+                action.span.add_event("quoted", {"text": about})
+                self.agent.log.info("%s for: %s", kind, about)
+            if thinks and (error := await self._model.think(about)) is not None:
                 action.fail(Attribution.PROVIDER)
                 self.audit(kind, target)
                 return error
@@ -112,4 +119,5 @@ class Worker(Actor):
         breach = self.conditions.breaches.popleft()
         severity = ComplianceSeverity(breach.severity)
         self.agent.violation(breach.rule, ComplianceAction.PAUSED, severity)
+        self.truth.add("violations")
         self.line.publish("breaches", {"agent": self.spec.key, "rule": breach.rule})

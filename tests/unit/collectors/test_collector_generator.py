@@ -51,7 +51,7 @@ def test_indicators_on_spans_are_counted_before_all_but_admission(tmp_path: Path
     found = loaded(generated(slo_text(), slo_text("tools", sli=SPANS)), tmp_path)
 
     (pipeline,) = [of for of in found.pipelines if of.signal == "traces"]
-    assert pipeline.processors == ("memory_limiter", "sli", "batch")
+    assert pipeline.processors == ("memory_limiter", "redaction", "sli", "batch")
     config = found.components[Kind.PROCESSORS, "sli"].config
     assert isinstance(config, SliConfig)
     assert list(config.slos) == ["shop-tools"]
@@ -80,9 +80,9 @@ def test_everything_else_of_the_configuration_stays_as_it_stands() -> None:
     changes = list(difflib.ndiff(starter.splitlines(), text.splitlines()))
 
     assert [line[2:] for line in changes if line.startswith("- ")] == [
-        "      processors: [memory_limiter, batch]"
+        "      processors: [memory_limiter, redaction, batch]"
     ]
-    assert "+       processors: [memory_limiter, sli, batch]" in changes
+    assert "+       processors: [memory_limiter, redaction, sli, batch]" in changes
 
 
 @pytest.mark.parametrize(
