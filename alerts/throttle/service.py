@@ -13,7 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from alerts.throttle.board import FREE, Board, Change
 from alerts.throttle.ledger import Entry, Ledger
-from alerts.throttle.notice import AGENT, EVERYBODY, Notice, read
+from alerts.throttle.notice import EVERYBODY, Notice, read
+from slo.catalog import Metric as Declared
+from slo.catalog import metrics
 
 VALID_SECONDS: Final = 60.0
 """How long an agent may go by an answer."""
@@ -121,32 +123,20 @@ class Throttle:
         return self._answer({"agent": agent, **self._shares(agent)})
 
     def collect(self) -> Iterator[Metric]:
-        """The same as metrics of Prometheus."""
-        limit = GaugeMetricFamily(
-            "fleetslo_throttle_limit_ratio",
-            "Share of the usual rate that a class of agents is told to keep to.",
-            labels=[AGENT],
-        )
-        wanted = GaugeMetricFamily(
-            "fleetslo_throttle_recommended_ratio",
-            "Share of the usual rate that the burn alerts ask for, acted upon or not.",
-            labels=[AGENT],
+        """The same as metrics of Prometheus, as the catalogue declares them."""
+        limit, wanted, mode = (
+            _gauge(name) for name in ("limit.ratio", "recommended.ratio", "mode")
         )
         for agent in (EVERYBODY, *(name for name in self._board.limits() if name != EVERYBODY)):
             shares = self._shares(agent)
             limit.add_metric([agent], shares["limit"])
             wanted.add_metric([agent], shares["recommended"])
-        yield from (limit, wanted)
-        mode = GaugeMetricFamily(
-            "fleetslo_throttle_mode", "1 for the mode it is in.", labels=["mode"]
-        )
-        for name in ("enforce", "dry-run", "killed"):
+        for name in _declared("mode").labels["mode"].values:
             mode.add_metric([name], float(name == self.mode))
-        yield mode
-        for name, help_text in _COUNTED.items():
-            yield CounterMetricFamily(
-                f"fleetslo_throttle_{name}", help_text, value=self._counts[name]
-            )
+        yield from (limit, wanted, mode)
+        for name, count in self._counts.items():
+            entry = _declared(name)
+            yield CounterMetricFamily(entry.prometheus, entry.meaning, value=count)
 
     def _shares(self, agent: str) -> dict[str, float]:
         wanted = self._board.limit(agent)
@@ -196,12 +186,13 @@ class Throttle:
             self._board.take([Notice(**each) for each in told], self._last)  # type: ignore[arg-type]  # the signature vouches for the form
 
 
-_COUNTED: Final = {
-    "accepted": "Notifications taken in.",
-    "refused": "Notifications refused: malformed, too many classes, or no room in the ledger.",
-    "changes": "Limits tightened or loosened.",
-    "ledger_failures": "Changes that the ledger could not take.",
-}
+def _declared(name: str) -> Declared:
+    return metrics().metric(f"fleetslo.throttle.{name}")
+
+
+def _gauge(name: str) -> GaugeMetricFamily:
+    entry = _declared(name)
+    return GaugeMetricFamily(entry.prometheus, entry.meaning, labels=list(entry.labels))
 
 
 def _fields(notice: Notice) -> dict[str, str | bool]:

@@ -222,6 +222,8 @@ def _share(metric: Metric, key: str, value: str) -> float:
 def _resource(metric: Metric, reporter: tuple[str, str, str]) -> dict[str, str]:
     if metric.source is Source.COLLECTOR:
         return {"job": "collector", "instance": "127.0.0.1:8888"}
+    if metric.source is Source.THROTTLE:
+        return {"job": "throttle", "instance": "127.0.0.1:9096"}
     name, role, host = reporter
     return {
         "deployment_environment_name": "production",

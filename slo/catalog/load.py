@@ -19,13 +19,15 @@ class Source(StrEnum):
     """Who counts.
 
     AGENT: the agent itself. OBSERVER: one process that watches others. DEPLOYER: the
-    pipeline that deploys. COLLECTOR: the collector, about itself.
+    pipeline that deploys. COLLECTOR: the collector, about itself. THROTTLE: `sloctl throttle
+    serve`, about itself.
     """
 
     AGENT = "agent"
     OBSERVER = "observer"
     DEPLOYER = "deployer"
     COLLECTOR = "collector"
+    THROTTLE = "throttle"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,15 +82,19 @@ def total(sink: Sink, name: str, **wanted: str) -> float:
     return sum(newest.values())
 
 
+DECLARED = {
+    metric.name
+    for metric in metrics().metrics
+    if metric.source not in {Source.COLLECTOR, Source.THROTTLE}
+}
+
+
 @pytest.fixture(scope="module")
 def seen() -> Iterator[Sink]:
     """A fleet that has lived, had a breach, and was stopped."""
     with otlp_sink() as sink:
         with Crew(charge(sink)) as crew:
-            wanted = {
-                metric.name for metric in metrics().metrics if metric.source is not Source.COLLECTOR
-            }
-            eventually(lambda: not (wanted - RARE - metric_names(sink)), 40, "every metric seen")
+            eventually(lambda: not (DECLARED - RARE - metric_names(sink)), 40, "every metric seen")
             faults.inject(faults.compliance(), crew)
             eventually(
                 lambda: total(sink, "mas.compliance.violations") == 1.0, 20, "the breach counted"
@@ -101,11 +105,7 @@ def seen() -> Iterator[Sink]:
 
 
 def test_every_metric_of_the_catalogue_is_really_sent(seen: Sink) -> None:
-    declared = {
-        metric.name for metric in metrics().metrics if metric.source is not Source.COLLECTOR
-    }
-
-    assert declared - RARE <= metric_names(seen) <= declared
+    assert DECLARED - RARE <= metric_names(seen) <= DECLARED
 
 
 def test_every_agent_is_a_resource_of_its_own(seen: Sink) -> None:

@@ -22,6 +22,7 @@ from alerts.throttle.ledger import BrokenLedgerError, Ledger, entries
 from alerts.throttle.server import MAX_BODY_BYTES, Api, serving
 from alerts.throttle.service import Mode, Throttle
 from alerts.throttle.signature import HEADER, KeyFileError, is_signed, read_key
+from slo.catalog import Source, metrics
 from slo.cli.app import run
 
 KEY = b"k" * 32
@@ -110,6 +111,18 @@ def test_a_burn_page_reaches_the_agent_signed_and_as_a_metric(bench: Bench) -> N
     bench.run(scenario)
 
     assert bench.events() == ["begin", "notices", "change"]
+
+
+def test_the_metrics_are_those_that_the_catalogue_declares(bench: Bench) -> None:
+    async def scenario(client: Client) -> None:
+        lines = await client.metrics()
+        shown = {line.partition("{")[0].partition(" ")[0] for line in lines if line[:1] != "#"}
+        declared = [each for each in metrics().metrics if each.source is Source.THROTTLE]
+        assert shown == {each.prometheus for each in declared}
+        for each in declared:
+            assert f"# HELP {each.prometheus} {each.meaning}" in lines
+
+    bench.run(scenario)
 
 
 def test_without_enforce_agents_run_free_and_see_what_would_be(bench: Bench) -> None:

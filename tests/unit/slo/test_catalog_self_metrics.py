@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from collectors.service.names import METRICS, MetricSpec
-from slo.catalog import metrics
+from slo.catalog import Source, metrics
 
 OURS = {name: spec for name, spec in METRICS.items() if name.startswith("fleetslo_")}
 CATALOGUE = {
-    each.prometheus: each for each in metrics().metrics if each.name.startswith("fleetslo.")
+    each.prometheus: each
+    for each in metrics().metrics
+    if each.name.startswith("fleetslo.") and each.source is not Source.THROTTLE
 }
 
 
