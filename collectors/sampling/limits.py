@@ -39,6 +39,10 @@ class Bucket:
             gained = (steady_ns - self._at_ns) * self._per_second
             self._level = min(self._full, self._level + gained)
         self._at_ns = steady_ns if self._at_ns is None else max(self._at_ns, steady_ns)
+        return self.left()
+
+    def left(self) -> int:
+        """Whole tokens there were at the last time."""
         return self._level // SECOND_NS
 
     def spend(self, tokens: int) -> None:

@@ -9,6 +9,7 @@ Source: OpenTelemetry specification, "TraceState: Probability Sampling".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
@@ -20,6 +21,7 @@ from collectors.sampling.plan import UNKNOWN, Facts
 from collectors.sampling.thresholds import ALWAYS, NEVER
 from collectors.wire.kernel import Words
 
+Shed: TypeAlias = tuple[Callable[[int, int], None], int, Mask]
 Reals: TypeAlias = NDArray[np.float64]
 
 _ALWAYS: Final = np.uint64(ALWAYS)
@@ -51,13 +53,14 @@ class Asking:
         steady_ns: When.
         is_alone: The facts are of some spans that came late. A yes then means that the whole
             trace would be wanted, whatever its other spans are, and nothing is spent.
-        shed: Traces that a budget left out although they hold bad events, by SLO.
+        shed: Traces with bad events that a budget left out: to be counted unless another
+            policy keeps them, by whom and under which number.
     """
 
     facts: Facts
     steady_ns: int
     is_alone: bool = False
-    shed: list[tuple[str, str, Mask]] = field(default_factory=list[tuple[str, str, Mask]])
+    shed: list[Shed] = field(default_factory=list["Shed"])
 
     def everyone(self) -> Mask:
         """All traces."""

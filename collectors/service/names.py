@@ -242,6 +242,20 @@ _TAIL_SAMPLING = [
         "Spans that were to be kept and could not be read again.",
         "processor",
     ),
+    _counter(
+        counted.SHED,
+        "Traces with a bad event of an SLO that the byte budget of a policy left out.",
+        "processor",
+        "policy",
+        "slo_id",
+    ),
+    _gauge(
+        counted.BURNING,
+        "Whether the error budget of an SLO burns, as a policy of a sampler sees it.",
+        "processor",
+        "policy",
+        "slo_id",
+    ),
 ]
 
 _COLLECTORS = [

@@ -32,6 +32,7 @@ from collectors.sampling.policies.single import (
     counted,
     longer,
 )
+from collectors.sampling.slo import Slo, SloBits
 from collectors.sampling.votes import Policy
 
 STATUSES: Final = {"UNSET": 0, "OK": 1, "ERROR": 2}
@@ -40,11 +41,16 @@ BlockT = TypeVar("BlockT")
 
 
 class Builder:
-    """Makes policies; what they ask about spans is gathered in `leaves` and `fields`."""
+    """Makes policies; what they ask about spans is gathered in `leaves` and `fields`.
+
+    Attributes:
+        slos: Those made so far that count events as they arrive.
+    """
 
     def __init__(self, leaves: Leaves, fields: Fields, *, invert_decisions: bool) -> None:
         self._leaves = leaves
         self._invert_decisions = invert_decisions
+        self.slos: list[Slo] = []
         self._makers: dict[str, Callable[[PolicyConfig], Policy]] = {
             "always_sample": lambda _: Always(),
             "latency": self._latency,
@@ -66,6 +72,7 @@ class Builder:
             "ema_dynamic": lambda of: ema_dynamic(given(of.ema_dynamic), fields),
             "ema_throughput": lambda of: ema_throughput(given(of.ema_throughput), fields),
             "windowed_throughput": lambda of: windowed(given(of.windowed_throughput), fields),
+            "slo": self._slo,
         }
 
     def build(self, config: PolicyConfig) -> Policy:
@@ -110,6 +117,12 @@ class Builder:
         return Composite(
             [Allocated(self.build(part), Second(rates[part.name])) for part in of.ordered()]
         )
+
+    def _slo(self, config: PolicyConfig) -> Policy:
+        of = given(config.slo)
+        made = Slo(config.name, of, self._leaves.group(SloBits(of)))
+        self.slos.append(made)
+        return made
 
 
 def leaf_of(config: PolicyConfig) -> Leaf | None:

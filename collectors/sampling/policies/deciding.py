@@ -77,6 +77,7 @@ class CompiledPlan:
         self._fields = Fields()
         builder = Builder(self._leaves, self._fields, invert_decisions=invert_decisions)
         self._policies: list[Policy] = [builder.build(policy) for policy in ordered]
+        self._slos = builder.slos
         self._drops = [policy.type == "drop" for policy in ordered]
         self._stops = sample_on_first_match
         self.names = tuple(policy.name for policy in ordered)
@@ -101,6 +102,8 @@ class CompiledPlan:
 
     def arrived(self, flags: Words, steady_ns: int) -> None:
         """See `Plan.arrived`."""
+        for slo in self._slos:
+            slo.arrived(flags, steady_ns)
 
     def decide(self, facts: Facts, steady_ns: int) -> Decisions:
         """See `Plan.decide`."""
@@ -111,7 +114,10 @@ class CompiledPlan:
                 self._ask_drop(found, asking, place, policy)
             else:
                 self._ask(found, asking, place, policy)
-        return found.decided()
+        decided = found.decided()
+        for count, slo, lost in asking.shed:
+            count(slo, int(np.count_nonzero(lost & ~decided.keep)))
+        return decided
 
     def reconsider(self, facts: Facts) -> Shorts:
         """See `Plan.reconsider`."""
@@ -128,7 +134,8 @@ class CompiledPlan:
 
     def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:
         """See `Plan.totals`."""
-        return iter(())
+        for slo in self._slos:
+            yield from slo.totals()
 
     def snapshot(self) -> bytes:
         """See `Plan.snapshot`."""

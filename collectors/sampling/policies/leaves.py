@@ -68,7 +68,10 @@ class Columns:
 
 
 class Leaf(Protocol):
-    """A question about a span. Equal questions are equal values, and share a bit."""
+    """A question about a span. Equal questions are equal values, and share a bit.
+
+    Different questions have different texts: by those it is known what a stored bit means.
+    """
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -118,8 +121,7 @@ class HasText:
     @property
     def text(self) -> str:
         """The question in words."""
-        how = "like" if self.is_pattern else "in"
-        return f"{self.key} {how} {', '.join(sorted(self.values))}"
+        return f"{self.key!r} {'like' if self.is_pattern else 'in'} {sorted(self.values)}"
 
     def mask(self, columns: Columns) -> Mask:
         """Which spans have it; an empty text of a span counts as none."""
@@ -155,7 +157,7 @@ class HasNumber:
     @property
     def text(self) -> str:
         """The question in words."""
-        return f"{self.key} from {self.low or 'any'} to {self.high or 'any'}"
+        return f"{self.key!r} from {self.low} to {self.high}"
 
     def mask(self, columns: Columns) -> Mask:
         """Which spans have it."""
@@ -185,7 +187,7 @@ class HasFlag:
     @property
     def text(self) -> str:
         """The question in words."""
-        return f"{self.key} is {str(self.value).lower()}"
+        return f"{self.key!r} is {str(self.value).lower()}"
 
     def mask(self, columns: Columns) -> Mask:
         """Which spans have it."""
@@ -207,7 +209,7 @@ class HasState:
     @property
     def text(self) -> str:
         """The question in words."""
-        return f"trace state {self.key} in {', '.join(sorted(self.values))}"
+        return f"trace state {self.key!r} in {sorted(self.values)}"
 
     def mask(self, columns: Columns) -> Mask:
         """Which spans have it."""
@@ -240,7 +242,9 @@ class Holds:
     @property
     def text(self) -> str:
         """The question in words."""
-        return " or ".join((*self.span, *(f"event {text}" for text in self.event)))
+        return " or ".join(
+            (*(f"({of})" for of in self.span), *(f"event ({of})" for of in self.event))
+        )
 
     def mask(self, columns: Columns) -> Mask:
         """Which spans have it."""
@@ -258,11 +262,26 @@ class TooManyLeaves(ValueError):  # noqa: N818 - said of policies
     """The policies ask more questions about spans than there are bits."""
 
 
+class Group(Protocol):
+    """Questions about a span that are answered together, each with a bit of its own."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Each question in words, from the lowest bit."""
+        ...
+
+    def words(self, scanned: Scan) -> Words:
+        """The bits of each span of a request, from the lowest."""
+        ...
+
+
 class Leaves:
     """All questions of a plan."""
 
     def __init__(self) -> None:
         self._leaves: dict[Leaf, int] = {}
+        self._groups: list[tuple[Group, int]] = []
+        self._texts: list[str] = []
 
     def bit(self, leaf: Leaf) -> np.uint64:
         """The word in which only the bit of `leaf` is set.
@@ -270,25 +289,43 @@ class Leaves:
         Raises:
             TooManyLeaves: There is no bit left.
         """
-        place = self._leaves.setdefault(leaf, len(self._leaves))
-        if place >= MOST_LEAVES:
-            msg = f"the policies may ask {MOST_LEAVES} different questions about spans, not more"
-            raise TooManyLeaves(msg)
-        return np.uint64(1 << place)
+        if leaf not in self._leaves:
+            self._leaves[leaf] = self._take((leaf.text,))
+        return np.uint64(1 << self._leaves[leaf])
+
+    def group(self, group: Group) -> int:
+        """The lowest bit of `group`.
+
+        Raises:
+            TooManyLeaves: There are too few bits left.
+        """
+        place = self._take(group.texts)
+        self._groups.append((group, place))
+        return place
 
     def texts(self) -> tuple[str, ...]:
         """Each question in words, from the lowest bit."""
-        return tuple(leaf.text for leaf in self._leaves)
+        return tuple(self._texts)
 
     def flags(self, scanned: Scan) -> Words:
         """The bits of each span of a request."""
         found = np.zeros(len(scanned.entries), np.uint64)
-        if not self._leaves or not len(found):
+        if not len(found):
             return found
         columns = Columns(scanned, sorted({key for leaf in self._leaves for key in leaf.keys}))
         for leaf, place in self._leaves.items():
             found |= leaf.mask(columns).astype(np.uint64) << np.uint64(place)
+        for group, place in self._groups:
+            found |= group.words(scanned) << np.uint64(place)
         return found
+
+    def _take(self, texts: tuple[str, ...]) -> int:
+        place = len(self._texts)
+        if place + len(texts) > MOST_LEAVES:
+            msg = f"the policies may ask {MOST_LEAVES} different questions about spans, not more"
+            raise TooManyLeaves(msg)
+        self._texts += texts
+        return place
 
 
 @lru_cache(maxsize=MOST_LEAVES)

@@ -37,6 +37,7 @@ from collectors.sampling.policies.config import (
     Whole,
     never,
 )
+from collectors.sampling.slo_config import SloPolicyConfig
 
 Type = Literal[
     "always_sample",
@@ -59,9 +60,10 @@ Type = Literal[
     "ema_dynamic",
     "ema_throughput",
     "windowed_throughput",
+    "slo",
 ]
 
-OURS: Final = frozenset({"ema_dynamic", "ema_throughput", "windowed_throughput"})
+OURS: Final = frozenset({"ema_dynamic", "ema_throughput", "windowed_throughput", "slo"})
 """Types that the OpenTelemetry Collector does not have."""
 
 WITHOUT_BLOCK: Final = frozenset({"always_sample", "trace_flags"})
@@ -196,6 +198,7 @@ class PolicyConfig(Config):
     ema_dynamic: EmaDynamicConfig | None = None
     ema_throughput: EmaThroughputConfig | None = None
     windowed_throughput: WindowedThroughputConfig | None = None
+    slo: SloPolicyConfig | None = None
 
     @model_validator(mode="after")
     def _has_its_block(self) -> Self:

@@ -1,0 +1,230 @@
+"""The policy `slo`: what shows why an SLO is not met, in no more bytes than allowed.
+
+Wanted are bad events while a budget burns, and a share of them while none does; nearly bad
+ones; and exemplars. A budget of bytes wins. What it sheds is chosen by randomness: of those
+that are wanted alike the ones with the most of it stay, and the threshold rises to where the
+cut is. So adjusted counts stay right, and other samplers keep the same traces.
+
+Source: N. Duffield, C. Lund, M. Thorup, "Priority sampling for estimation of arbitrary subset
+sums", J. ACM 54(6), 2007: the threshold of those that stay is the first that does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from collectors.indicators import Matcher
+from collectors.ottl.columns import Mask
+from collectors.sampling.burning import Burning
+from collectors.sampling.counted import BURNING, SHED
+from collectors.sampling.limits import Bucket
+from collectors.sampling.plan import UNKNOWN, Facts
+from collectors.sampling.slo_config import SloPolicyConfig
+from collectors.sampling.thresholds import ALWAYS, NEVER, threshold
+from collectors.sampling.votes import Asking, Vote, certain, composed, nothing
+from collectors.wire.kernel import Words
+from collectors.wire.scan import Scan
+
+_PRECISION: Final = 4  # digits of a threshold, as the probabilistic sampler has it
+_WHOLE: Final = 100
+_KINDS: Final = ("an event", "a bad event", "a nearly bad event")
+EVENT, BAD, NEAR = range(len(_KINDS))
+
+
+class SloBits:
+    """Bits of spans: whether they are an event, a bad one, a nearly bad one, of each SLO."""
+
+    def __init__(self, config: SloPolicyConfig) -> None:
+        self._matcher = Matcher(config.slos)
+        self._nearness = config.nearness()
+        self._meant = tuple(
+            f"{name}: {slo.spans.model_dump_json()}" for name, slo in config.slos.items()
+        )
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What each bit stands for, the SLO's definition included."""
+        kinds = [*_KINDS[:NEAR], f"{_KINDS[NEAR]}, by {self._nearness:g},"]
+        return tuple(f"{kind} of {meant}" for meant in self._meant for kind in kinds)
+
+    def words(self, scanned: Scan) -> Words:
+        """The bits of each span of a request, from the lowest."""
+        found = np.zeros(len(scanned.entries), np.uint64)
+        for matched in self._matcher.match(scanned, self._nearness):
+            masks = (matched.events, matched.bad, matched.almost)
+            for kind, mask in enumerate(masks):
+                bit = np.uint64(1 << (matched.slo * len(_KINDS) + kind))
+                found[matched.rows[mask]] |= bit
+        return found
+
+
+class Slo:
+    """What the SLOs of a configuration want."""
+
+    has_memory = True
+
+    def __init__(self, name: str, config: SloPolicyConfig, first_bit: int) -> None:
+        """Make it ready.
+
+        Args:
+            name: Of the policy, for what it counts.
+            config: Its configuration.
+            first_bit: Where the bits of `SloBits` begin.
+        """
+        self._name = name
+        self._config = config
+        self._ids = tuple(config.slos)
+        self._first = first_bit
+        budgets = [slo.budget() for slo in config.slos.values()]
+        self._burning = Burning(budgets, config.window, config.burn_rate)
+        self._bucket = Bucket(config.bytes_per_second, config.burst_capacity)
+        self._interval = 0
+        self._shown = [0] * len(self._ids)
+        self._shed = [0] * len(self._ids)
+
+    def arrived(self, flags: Words, steady_ns: int) -> None:
+        """Count the events of the spans of one request."""
+        counts = [
+            [int(np.count_nonzero(flags & self._bit(slo, kind))) for slo in range(len(self._ids))]
+            for kind in (EVENT, BAD)
+        ]
+        if any(counts[EVENT]):
+            events, bad = (np.array(of, np.int64) for of in counts)
+            self._burning.count(events, bad, steady_ns)
+
+    def ask(self, asking: Asking, rows: Mask) -> Vote:
+        """First what is wanted, then what the bytes suffice for."""
+        facts = asking.facts
+        if asking.is_alone:
+            return self._ask_alone(facts, rows)
+        burning = self._burning.now(asking.steady_ns)
+        thresholds = self._wanted(facts, rows, burning)
+        urgent = thresholds == np.uint64(ALWAYS)
+        wanted: Mask = facts.randomness >= thresholds
+        exemplars = self._exemplars(facts, rows, wanted, asking.steady_ns)
+        thresholds[exemplars] = UNKNOWN
+        classes = (exemplars | urgent, wanted & ~urgent)
+        kept, cuts = self._within_budget(facts, classes, asking.steady_ns)
+        shed = (wanted | exemplars) & ~kept
+        for slo in range(len(self._ids)):
+            asking.shed.append((self._count_shed, slo, shed & self._has(facts, slo, BAD)))
+        thresholds[shed] = UNKNOWN
+        return Vote(kept, np.maximum(thresholds, cuts))
+
+    def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:
+        """What was shed of each SLO, and whether its budget burns."""
+        burning = self._burning.now()
+        for name, shed, burns in zip(self._ids, self._shed, burning, strict=True):
+            labels = {"policy": self._name, "slo_id": name}
+            yield SHED, labels, shed
+            yield BURNING, labels, int(burns)
+
+    def words(self) -> object:
+        """All state, in words of JSON."""
+        return {
+            "burning": self._burning.words(),
+            "bucket": self._bucket.words(),
+            "interval": self._interval,
+            "slos": list(self._ids),
+            "shown": self._shown,
+            "shed": self._shed,
+        }
+
+    def take(self, words: object) -> None:
+        """Continue from `words`; of SLOs that have come or gone only the bucket is taken."""
+        match words:
+            case {
+                "burning": burning,
+                "bucket": bucket,
+                "interval": int(interval),
+                "slos": list(slos),
+                "shown": list(shown),
+                "shed": list(shed),
+            }:
+                self._bucket.take(bucket)
+                before = dict(zip(slos, shed, strict=False))
+                self._shed = [int(before.get(name, 0)) for name in self._ids]
+                if tuple(slos) == self._ids:
+                    self._burning.take(burning)
+                    self._interval, self._shown = interval, [int(of) for of in shown]
+            case _:
+                pass
+
+    def _ask_alone(self, facts: Facts, rows: Mask) -> Vote:
+        """Late spans: a bad event while the budget burns, if there is room for it."""
+        found = np.zeros_like(rows)
+        for slo, burns in enumerate(self._burning.now()):
+            if burns:
+                found |= self._has(facts, slo, BAD)
+        fits: Mask = facts.sizes <= self._bucket.left()
+        return certain(rows & found & fits) if found.any() else nothing(rows)
+
+    def _wanted(self, facts: Facts, rows: Mask, burning: list[bool]) -> Words:
+        """The threshold of each trace, before the bytes are looked at."""
+        calm = self._share(facts, self._config.calm_sampling_percentage)
+        near = self._share(facts, self._config.near_sampling_percentage)
+        found = np.full(len(rows), NEVER, np.uint64)
+        for slo, burns in enumerate(burning):
+            for_bad = np.full(len(rows), ALWAYS, np.uint64) if burns else calm
+            for kind, wanted in ((BAD, for_bad), (NEAR, near)):
+                has = rows & self._has(facts, slo, kind)
+                found[has] = np.minimum(found[has], wanted[has])
+        return found
+
+    def _share(self, facts: Facts, percentage: float) -> Words:
+        share = Fraction(str(percentage)) / _WHOLE
+        return composed(float(share), threshold(share, _PRECISION), facts.thresholds)
+
+    def _exemplars(self, facts: Facts, rows: Mask, wanted: Mask, steady_ns: int) -> Mask:
+        """Traces with bad events that are wanted for there are too few of their SLO."""
+        found = np.zeros_like(rows)
+        if not self._config.exemplars:
+            return found
+        interval = steady_ns // self._config.exemplar_interval
+        if interval != self._interval:
+            self._interval, self._shown = interval, [0] * len(self._ids)
+        for slo in range(len(self._ids)):
+            bad = rows & self._has(facts, slo, BAD)
+            have = self._shown[slo] + int(np.count_nonzero(bad & (wanted | found)))
+            missing = max(0, self._config.exemplars - have)
+            found[np.flatnonzero(bad & ~wanted & ~found)[:missing]] = True
+            self._shown[slo] += int(np.count_nonzero(bad & (wanted | found)))
+        return found
+
+    def _within_budget(
+        self, facts: Facts, classes: tuple[Mask, ...], steady_ns: int
+    ) -> tuple[Mask, Words]:
+        """Who of each class stays, one class after the other, and the thresholds of the cuts."""
+        kept = np.zeros(len(facts), np.bool_)
+        cuts = np.full(len(facts), ALWAYS, np.uint64)
+        for wanted in classes:
+            room = self._bucket.at(steady_ns)
+            fits = wanted & (facts.sizes <= room)
+            cut = _cut(facts, fits, room)
+            stays: Mask = fits & (facts.randomness >= np.uint64(cut))
+            self._bucket.spend(int(facts.sizes[stays].sum()))
+            cuts[stays] = cut
+            kept |= stays
+        return kept, cuts
+
+    def _has(self, facts: Facts, slo: int, kind: int) -> Mask:
+        found: Mask = (facts.bits & self._bit(slo, kind)) != 0
+        return found
+
+    def _bit(self, slo: int, kind: int) -> np.uint64:
+        return np.uint64(1 << (self._first + slo * len(_KINDS) + kind))
+
+    def _count_shed(self, slo: int, traces: int) -> None:
+        self._shed[slo] += traces
+
+
+def _cut(facts: Facts, wanted: Mask, room: int) -> int:
+    """The least threshold at which what is left of `wanted` fits into `room` bytes."""
+    rows = np.flatnonzero(wanted)
+    rows = rows[np.argsort(facts.randomness[rows], kind="stable")[::-1]]
+    over = np.flatnonzero(np.cumsum(facts.sizes[rows]) > room)
+    return int(facts.randomness[rows[over[0]]]) + 1 if len(over) else ALWAYS
