@@ -17,8 +17,8 @@ Waiting = tuple[int, int, int, int]
 class Wait(Stateless):
     """Decides on a request some seconds after it came: what says ``drop`` is dropped.
 
-    One that says ``stay`` waits a hundred times as long. One that says ``revive`` puts out
-    again, with itself, everything that was dropped and can still be read.
+    One that says ``stay`` waits a hundred times as long. One that says ``revive`` goes out at
+    once, behind everything that was dropped and can still be read.
     """
 
     def __init__(self, settings: Settings, seconds: float = 1.0) -> None:
@@ -38,6 +38,7 @@ class Wait(Stateless):
         until = batch.steady_ns + self._wait_ns * (100 if b"stay" in batch.payload else 1)
         if b"revive" in batch.payload:
             self._revive(batch, out)
+            return
         place = self._shelf.place(batch)
         self._waiting.append((until, place, batch.items, len(batch.payload)))
         self._waiting.sort(key=lambda waiting: waiting[0])
@@ -107,3 +108,4 @@ class Wait(Stateless):
                 continue
             self._meter.add(ITEMS, items, outcome="made")
             out(Batch(Signal.TRACES, payload, items, batch.context, batch.steady_ns, 0))
+        out(batch)

@@ -315,7 +315,7 @@ class Engine:
         self._saved_at = began = time.monotonic()
         parts = self._parts
         if not parts.stepper.may_be_saved or not parts.keeper.needs_saving(parts.stepper.offset):
-            parts.keeper.trim_inbox()
+            self._trim()
             return
         try:
             parts.outbox.sync_now()
@@ -325,4 +325,10 @@ class Engine:
             return
         finally:
             self._saved_seconds = time.monotonic() - began
-        parts.keeper.trim_inbox()
+        self._trim()
+
+    def _trim(self) -> None:
+        try:
+            self._parts.keeper.trim_inbox()
+        except OSError as error:
+            _log.warning("segments that nobody needs were not deleted: %s", error)

@@ -149,10 +149,9 @@ class Shelving:
         return Shelved(mark, self._floor(offset, mark.end, pins))
 
     def saved(self, shelved: Shelved) -> None:
-        """The snapshot is on disk: let go of what it does not rely on."""
+        """The snapshot is on disk: what it does not rely on is read no more."""
         self.has_moved = False
         self.shelf.let_go(shelved.floor)
-        self.trim()
 
     def trim(self) -> int:
         """Delete what is not needed; returns the bytes freed. From any thread."""
