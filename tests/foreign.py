@@ -142,7 +142,7 @@ _HELD = f"scalar(count_over_time(vector(1)[{_W}:30s]))"
 def _gauge(condition: str, expr: str) -> tuple[str, str]:
     return (
         f"sum(sum_over_time(({condition})[{_W}:30s])) / {_HELD} / 30",
-        f"sum(count_over_time({expr}[{_W}:30s])) / {_HELD} / 30",
+        f"sum(count_over_time(({expr} >= -Inf)[{_W}:30s])) / {_HELD} / 30",
     )
 
 
@@ -228,7 +228,7 @@ SUITE = (
         {
             "shop-api": (
                 (
-                    f'histogram_count(sum(rate(req_seconds{{job="a"}}[{_W}]))) * (1 - '
+                    f'(histogram_count(sum(rate(req_seconds{{job="a"}}[{_W}]))) > 0) * (1 - '
                     f'histogram_fraction(-Inf, 0.2, sum(rate(req_seconds{{job="a"}}[{_W}]))))'
                 ),
                 f'histogram_count(sum(rate(req_seconds{{job="a"}}[{_W}])))',

@@ -46,12 +46,20 @@ def _rates(terms: Terms, intervals: Intervals) -> tuple[RecordRule, ...]:
     """Event rates, and what each tile of 5 minutes holds."""
     identity = {"slo_id": terms.slo.slo_id}
     total, errors = tiles(terms, intervals)
-    return (
-        RecordRule(f"{names.SLI_TOTAL}:rate5m", checked(terms.raw_total(FIVE_MINUTES)), identity),
-        RecordRule(f"{names.SLI_ERRORS}:rate5m", checked(terms.raw_errors(FIVE_MINUTES)), identity),
-        RecordRule(f"{names.SLI_TOTAL}:avg5m", total, identity),
-        RecordRule(f"{names.SLI_ERRORS}:avg5m", errors, identity),
+    recorded = (
+        (f"{names.SLI_TOTAL}:rate5m", terms.raw_total(FIVE_MINUTES)),
+        (f"{names.SLI_ERRORS}:rate5m", terms.raw_errors(FIVE_MINUTES)),
+        (f"{names.SLI_TOTAL}:avg5m", total),
+        (f"{names.SLI_ERRORS}:avg5m", errors),
     )
+    return tuple(RecordRule(record, checked(_number(expr)), identity) for record, expr in recorded)
+
+
+def _number(expr: str) -> str:
+    """`expr` where it is a number: one sample that is none would spoil sums for a whole period."""
+    # Of the operators that may stand at the top of it, `or` alone binds weaker than `>`.
+    closed = f"({expr})" if " or " in expr else expr
+    return f"{closed} > -Inf"
 
 
 def _ratio(terms: Terms, window: Duration) -> RecordRule:

@@ -49,7 +49,8 @@ def _native(selector: str, clause: str, bound: Fraction) -> Sli:
     """
     rate = f"sum{clause}(rate({selector}[$window]))"
     total = f"histogram_count({rate})"
-    errors = f"{total} * (1 - histogram_fraction(-Inf, {decimal(bound)}, {rate}))"
+    # Without events the fraction is no number, and a sum with one in it never is one again.
+    errors = f"({total} > 0) * (1 - histogram_fraction(-Inf, {decimal(bound)}, {rate}))"
     return Sli(SliKind.LATENCY, canonical(errors), canonical(total))
 
 

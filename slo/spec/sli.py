@@ -16,7 +16,7 @@ from slo.spec.composite import composite
 from slo.spec.expressions import covers, instant_vector, rate_template
 from slo.spec.fields import Fields
 from slo.spec.latency import latency
-from slo.spec.lint import inverted, inverted_gauge, sides
+from slo.spec.lint import born_later, falls_back, inverted, inverted_gauge, sides
 from slo.spec.problems import Problems
 from slo.spec.ratio import ratio
 from slo.spec.slices import bad_when, slices
@@ -64,13 +64,12 @@ def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
             rates[key] = rate
     if len(given) != 2 or len(rates) != 2:
         return None
+    if not case.by:
+        # A zero where nothing is comes from the rules: the user's would hide that all is gone.
+        rates |= {key: compact(without_zero(parse(text))) for key, text in rates.items()}
     for key in given:
         if key != "total":
             _lint(fields, key, rates, case.problems)
-    if not case.by:
-        # A zero where nothing is comes from the rules: the user's would hide that all is gone.
-        counted = rates.keys() - {"total"}
-        rates |= {key: compact(without_zero(parse(rates[key]))) for key in counted}
     good, bad, total = (operand(rates[key]) if key in rates else "" for key in EVENTS)
     if not bad:
         # No good event yet means that all were bad, not that nothing can be said.
@@ -83,8 +82,14 @@ def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
 def _lint(fields: Fields, key: str, rates: Mapping[str, str], problems: Problems) -> None:
     part, place = parse(rates[key]), fields.place(key)
     problems.lint(inverted(part, bad=key == "bad"), place)
-    if "total" in rates:
-        problems.lint(sides(part, parse(rates["total"])), place)
+    if "total" not in rates:
+        return
+    total = parse(rates["total"])
+    problems.lint(sides(part, total), place)
+    problems.lint(falls_back(total), fields.place("total"))
+    if key == "good":
+        for code, text, hint in born_later(part, total):
+            problems.notice(code, text, place, hint)
 
 
 def _latency(fields: Fields, _entry: Entry, case: Case) -> Sli | None:

@@ -42,7 +42,9 @@ def slices(expr: str, comparison: str, by: Sequence[str], step: Duration) -> tup
     clause = f" by ({', '.join(sorted(by))}) " if by else ""
     held = f"scalar(count_over_time(vector(1)[$window:{every}]))"
     errors = f"sum{clause}(sum_over_time(({operand(expr)} {comparison})[$window:{every}]))"
-    total = f"sum{clause}(count_over_time({operand(expr)}[$window:{every}]))"
+    # A sample that is no number was not measured: neither good nor bad.
+    told = f"{operand(expr)} >= -Inf"
+    total = f"sum{clause}(count_over_time(({told})[$window:{every}]))"
     return (
         canonical(f"{errors} / {held} / {seconds}"),
         canonical(f"{total} / {held} / {seconds}"),

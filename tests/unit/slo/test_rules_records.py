@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import promql_parser as pp
 import pytest
@@ -12,7 +15,7 @@ from slo.exact import Duration
 from slo.model import Calendar, Intervals, RecordRule, Rolling, Settings, Slo
 from slo.policy import PolicyName, PolicyOptions
 from slo.rules import compile_project, windows_of
-from tests.rule_projects import make_project, make_slo
+from tests.rule_projects import make_project, make_slo, promtool, write_tree
 
 ID = '{slo_id="fleet-action-success"}'
 BY = '{slo_id="fleet-action-success"}'
@@ -34,8 +37,8 @@ def test_errors_are_zero_where_no_error_was_ever_counted() -> None:
 
     total = "sum(rate(actions_total[5m]))"
     errors = 'sum(rate(actions_total{outcome=~"failure|timeout"}[5m]))'
-    assert rules["slo:sli_total:rate5m"].expr == total
-    assert rules["slo:sli_errors:rate5m"].expr == f"{errors} or 0 * {total}"
+    assert rules["slo:sli_total:rate5m"].expr == f"{total} > -Inf"
+    assert rules["slo:sli_errors:rate5m"].expr == f"({errors} or 0 * {total}) > -Inf"
 
 
 def test_a_sum_of_terms_is_not_torn_apart_by_what_is_put_around_it() -> None:
@@ -55,16 +58,17 @@ def test_a_tile_of_five_minutes_counts_every_evaluation_once(fast: str, tile: st
     gauge = make_slo(errors="sum(up == bool 0)", total="count(up)")
     rules = recorded(gauge, settings)
 
-    assert rules["slo:sli_total:avg5m"].expr == f"avg_over_time(slo:sli_total:rate5m{ID}[{tile}])"
+    mean = f"avg_over_time(slo:sli_total:rate5m{ID}[{tile}])"
+    assert rules["slo:sli_total:avg5m"].expr == f"{mean} > -Inf"
 
 
 def test_a_tile_of_counters_is_what_they_gained_since_the_tile_before() -> None:
     rules = recorded(make_slo())
 
     assert rules["slo:sli_total:avg5m"].expr == (
-        "12 * sum(rate(actions_total[1h]))"
+        "(12 * sum(rate(actions_total[1h]))"
         " - 11 * (sum(rate(actions_total[55m] offset 5m))"
-        f" or 0 * sum without (slo_id) (slo:sli_total:rate5m{ID}))"
+        f" or 0 * sum without (slo_id) (slo:sli_total:rate5m{ID}))) > -Inf"
     )
 
 
@@ -204,3 +208,51 @@ def test_an_slo_costs_a_twelfth_of_what_raw_windows_would() -> None:
     read = sum(sum(samples(rule.expr, 10, 30, slo)) for rule in recorded(slo).values())
 
     assert read < 30_000
+
+
+@pytest.mark.servers
+def test_one_sample_that_is_no_number_does_not_spoil_the_budget(tmp_path: Path) -> None:
+    promtool()
+    write_tree(compile_project(make_project(make_slo())), tmp_path)
+    moments = {"15m30s": 0, "40m": 1}
+    tests = {
+        "rule_files": ["prometheus/rules/fleet.yaml"],
+        "evaluation_interval": "30s",
+        "tests": [
+            {
+                "interval": "30s",
+                "input_series": [
+                    {
+                        "series": 'actions_total{outcome="success"}',
+                        "values": "0+300x30 NaN 9600+300x60",
+                    },
+                    {"series": 'actions_total{outcome="failure"}', "values": "0+0x100"},
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": "count(slo:sli_total:rate5m == slo:sli_total:rate5m)",
+                        "eval_time": moment,
+                        "exp_samples": [{"labels": "{}", "value": 1}] * count,
+                    }
+                    for moment, count in moments.items()
+                ]
+                + [
+                    {
+                        "expr": f"sum({series}{ID})",
+                        "eval_time": "40m",
+                        "exp_samples": [{"labels": "{}", "value": value}],
+                    }
+                    for series, value in (
+                        ("slo:sli_error:ratio_rate6h", 0),
+                        ("slo:error_budget_remaining:ratio", 1),
+                    )
+                ],
+            }
+        ],
+    }
+    (tmp_path / "t.json").write_text(json.dumps(tests))
+
+    command = [str(promtool()), "test", "rules", str(tmp_path / "t.json")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -248,7 +248,7 @@ def test_a_native_histogram_is_counted_and_cut_at_any_threshold() -> None:
     rate = "sum by (region) (rate(lat_seconds[$window]))"
     assert slo.sli.total == f"histogram_count({rate})"
     fraction = f"histogram_fraction(-Inf, 0.3, {rate})"
-    assert slo.sli.errors == f"histogram_count({rate}) * (1 - {fraction})"
+    assert slo.sli.errors == f"(histogram_count({rate}) > 0) * (1 - {fraction})"
     pp.parse(bind(slo.sli.errors, Duration.parse("5m")))
 
 

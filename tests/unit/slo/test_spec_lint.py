@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.front_end import alert_text, problems_of, slo_text
+from tests.front_end import alert_text, problems_of, project_of, slo_text
 
 STEPS = "  runbook: {triage: [Look.]}\n"
 
@@ -109,3 +109,42 @@ def test_a_page_without_steps_is_a_notice_and_a_ticket_is_none() -> None:
 
     assert [(p.code, str(p.level)) for p in problems_of(page)] == [("SLO065", "notice")]
     assert problems_of(page.replace("severity: page", "severity: ticket")) == []
+
+
+@pytest.mark.parametrize(
+    ("total", "codes"),
+    [
+        ("sum(rate(all_total[$window])) or vector(0)", []),
+        ("sum(rate(a[$window])) + (sum(rate(b[$window])) or vector(0))", ["SLO066"]),
+        ("sum(rate(a[$window])) + (sum(rate(b[$window])) or (vector(0)))", ["SLO066"]),
+        ("sum(rate(a[$window])) + sum(rate(b[$window]))", []),
+    ],
+)
+def test_a_total_that_never_goes_missing_is_told(total: str, codes: list[str]) -> None:
+    assert told(events("sum(rate(errors_total[$window]))", total)) == codes
+
+
+def test_a_zero_at_the_end_of_a_total_is_left_out_so_that_its_loss_is_told() -> None:
+    text = events("sum(rate(e_total[$window]))", "sum(rate(all_total[$window])) or vector(0)")
+
+    assert project_of(text).slos[0].sli.total == "sum(rate(all_total[$window]))"
+
+
+@pytest.mark.parametrize(
+    ("good", "codes"),
+    [
+        ("sum(rate(served_total[$window]))", ["SLO067"]),
+        ('sum(rate(all_total{code=~"2.."}[$window]))', []),
+    ],
+)
+def test_good_events_of_another_metric_are_a_notice(good: str, codes: list[str]) -> None:
+    problems = problems_of(events(good, "sum(rate(all_total[$window]))", "good"))
+
+    assert [problem.code for problem in problems] == codes
+    assert {str(problem.level) for problem in problems} <= {"notice"}
+
+
+def test_the_series_of_one_histogram_are_born_together() -> None:
+    good = 'sum(rate(d_bucket{le="1"}[$window]))'
+
+    assert told(events(good, "sum(rate(d_count[$window]))", "good")) == []

@@ -139,7 +139,7 @@ def test_a_gauge_counts_every_series_at_every_evaluation() -> None:
 
     held = "scalar(count_over_time(vector(1)[$window:30s])) / 30"
     assert errors == f"sum by (job) (sum_over_time((up == bool 0)[$window:30s])) / {held}"
-    assert total == f"sum by (job) (count_over_time(up[$window:30s])) / {held}"
+    assert total == f"sum by (job) (count_over_time((up >= -Inf)[$window:30s])) / {held}"
 
 
 def test_time_slices_are_as_long_as_the_fast_interval_of_the_settings() -> None:
