@@ -105,6 +105,7 @@ class Keeper:
         queued = {name: dict(counts) for name, counts in snapshot.queued.items()}
         known: set[Identity] = set()
         _add(queued, self._outbox_counts(snapshot.outbox.end, known))
+        _at_least_gone(queued, cursors)
         for note in skim(parts.outbox, snapshot.known_from, snapshot.outbox.end):
             with contextlib.suppress(Unreadable):
                 known.add(_identity(OutboxWords.decode(note.meta)))
@@ -285,6 +286,17 @@ def _below(prefix: str, state: Mapping[str, bytes]) -> dict[str, bytes]:
     return {
         name.removeprefix(prefix): data for name, data in state.items() if name.startswith(prefix)
     }
+
+
+def _at_least_gone(queued: dict[str, Counts], cursors: Mapping[str, SavedCursor]) -> None:
+    """What went out was queued, though an outbox that was deleted no longer says so.
+
+    It is made again, and queued again, as far as its request is there.
+    """
+    for name, cursor in cursors.items():
+        for signal, items in queued.setdefault(name, no_counts()).items():
+            gone = sum(of[signal] for of in (cursor.delivered, cursor.dead_lettered, cursor.lost))
+            queued[name][signal] = max(items, gone)
 
 
 def _add(queued: dict[str, Counts], more: Mapping[str, Counts]) -> None:

@@ -35,6 +35,7 @@ class Press:
         self._finished = threading.Event()
         self._durable = 0
         self._failure: LogFailed | None = None
+        self._told = ""
 
     @property
     def is_idle(self) -> bool:
@@ -58,11 +59,20 @@ class Press:
             self._finished.wait()
             self._entries = self._entries[self._durable :]
             if not self._entries:
+                self._tell("")
                 return
-            _log.warning("the %s log does not take records: %s", self._log.name, self._failure)
+            self._tell(str(self._failure))
             if self._abandon.wait(_RETRY_SECONDS):
                 raise Abandoned
             self._submit()
+
+    def _tell(self, reason: str) -> None:
+        """One line when it begins, when the reason changes, and when it is over."""
+        if reason == self._told:
+            return
+        self._told = reason
+        what = f"does not take records: {reason}" if reason else "takes records again"
+        _log.warning("the %s log %s", self._log.name, what)
 
     def _submit(self) -> None:
         self._finished.clear()

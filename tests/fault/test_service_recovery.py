@@ -27,6 +27,7 @@ from collectors.service import (
     ServicePlan,
     courier,
 )
+from collectors.service.recent import Recent
 from tests.collector_parts import ScriptedExporter
 from tests.collector_setup import TRACES, Setup, SumView, dead_letters, running, until
 
@@ -370,3 +371,51 @@ def test_the_daemon_answers_while_it_looks_through_a_large_backlog(tmp_path: Pat
 def status(address: str) -> int:
     with urllib.request.urlopen(address, timeout=5) as answer:
         return int(answer.status)
+
+
+@pytest.mark.parametrize("has_snapshot", [True, False])
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_a_deleted_outbox_held_is_booked_as_lost_with_one_line_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, has_snapshot: bool, waits: bool
+) -> None:
+    """Some was delivered before the snapshot and some after it, and some waits."""
+
+    async def scenario() -> None:
+        answer = down if waits else (lambda _: Delivery())
+        setup = Setup(tmp_path / "live", left=ScriptedExporter(answer))
+        async with started(plan_of(setup)) as service:
+            for name in ("a", "b"):
+                await setup.send(name, f"{name}2")
+            await until(lambda: setup.right.names == ["a", "a2", "b", "b2"])
+        async with started(plan_of(setup)) as service:
+            await until(service.is_ready)
+            for name in ("c", "d"):
+                await setup.send(name, f"{name}2")
+            await until(lambda: len(setup.right.names) == 8)
+            await until(lambda: noted(tmp_path / "live", "right") == 8)
+            shutil.copytree(tmp_path / "live", tmp_path / "killed")
+        shutil.rmtree(tmp_path / "killed" / "outbox")
+        if not has_snapshot:
+            (tmp_path / "killed" / "state" / "snapshot").unlink()
+
+        again = replace(fresh(setup, tmp_path / "killed"), left=ScriptedExporter())
+        caplog.clear()
+        for _ in range(3):
+            async with started(plan_of(again)) as service:
+                await settled(service)
+                await until(lambda: imbalance(service) == 0)
+                await again.send("e")
+                await settled(service)
+                assert imbalance(service) == 0
+        lost = [r.getMessage() for r in caplog.records if "were lost to damage" in r.getMessage()]
+        if has_snapshot:
+            assert {"c", "c2", "d", "d2", "e"} <= set(again.left.names)  # made again
+            assert lost == (["left: 4 traces were lost to damage of the outbox"] if waits else [])
+
+    asyncio.run(scenario())
+
+
+def noted(directory: Path, name: str) -> int:
+    recent = Recent(directory / "state" / "recent")
+    recent.close()
+    return recent.cursors[name].delivered[TRACES] if name in recent.cursors else 0
