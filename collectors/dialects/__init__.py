@@ -2,6 +2,7 @@
 
 from collectors.dialects.columns import Column
 from collectors.dialects.model import TOKENS, Dialect, Dialects, Kind, dialects, load
+from collectors.dialects.named import DialectName, unknown
 from collectors.dialects.read import FIELDS, KINDS, Reader, Reading, number_of
 from collectors.dialects.told import AGENT_SPANS
 
@@ -12,6 +13,7 @@ __all__ = [
     "TOKENS",
     "Column",
     "Dialect",
+    "DialectName",
     "Dialects",
     "Kind",
     "Reader",
@@ -19,4 +21,5 @@ __all__ = [
     "dialects",
     "load",
     "number_of",
+    "unknown",
 ]

@@ -447,6 +447,9 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
     ],
     (Kind.RECEIVERS, "prometheus"): [prometheus_scrape],
     (Kind.RECEIVERS, "otlp"): [otlp("http", Door(send_http)), otlp("grpc", Door(send_grpc))],
+    (Kind.PROCESSORS, "agent_normalizer"): [
+        processor(Kind.PROCESSORS, "agent_normalizer", {}),
+    ],
     (Kind.PROCESSORS, "attributes"): [
         processor(Kind.PROCESSORS, "attributes", {"actions": EDITS}),
         processor(

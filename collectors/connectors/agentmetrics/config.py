@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from collectors.component import Config
-from collectors.dialects import dialects
+from collectors.dialects import DialectName, unknown
 from collectors.net.fields import SECOND, Count, Nanoseconds, Positive
 from slo.catalog import Metric, metrics
 
@@ -28,13 +27,6 @@ MADE: Final = (
 """The metrics of the catalogue that spans tell."""
 
 Values = Annotated[list[str], Field(min_length=1)]
-
-
-def _near(word: str, known: tuple[str, ...]) -> str:
-    """What is said of a word that is none of `known`."""
-    near = difflib.get_close_matches(word, known, 1)
-    hint = f", did you mean {near[0]}?" if near else f", only {', '.join(sorted(known))}"
-    return f"{word!r} is not known{hint}"
 
 
 class AgentMetricsConfig(Config):
@@ -69,7 +61,7 @@ class AgentMetricsConfig(Config):
     resource_metrics_key_attributes: list[str] = Field(default_factory=list[str])
     aggregation_cardinality_limit: Count = 2000
     exclude_metrics: list[str] = Field(default_factory=list[str])
-    exclude_dialects: list[str] = Field(default_factory=list[str])
+    exclude_dialects: list[DialectName] = Field(default_factory=list[str])
     action_tools: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict[str, str]
     )
@@ -80,16 +72,7 @@ class AgentMetricsConfig(Config):
     def _are_made(cls, value: list[str]) -> list[str]:
         for name in value:
             if name not in MADE:
-                raise ValueError(_near(name, MADE))
-        return value
-
-    @field_validator("exclude_dialects")
-    @classmethod
-    def _are_dialects(cls, value: list[str]) -> list[str]:
-        known = dialects().names()
-        for name in value:
-            if name not in known:
-                raise ValueError(_near(name, known))
+                raise ValueError(unknown(name, MADE))
         return value
 
     @field_validator("declare")
@@ -133,8 +116,8 @@ def _check(
             raise ValueError(msg)
         return
     if key not in closed:
-        raise ValueError(_near(key, (*closed, *resource)))
+        raise ValueError(unknown(key, (*closed, *resource)))
     for value in values:
         if closed[key] and value not in closed[key]:
-            msg = f"{key}: {_near(value, closed[key])}"
+            msg = f"{key}: {unknown(value, closed[key])}"
             raise ValueError(msg)

@@ -1,0 +1,169 @@
+"""`agent_normalizer`: gives spans of agents the attributes of one dialect, whatever theirs is.
+
+What a span says is kept, and what it means is added: `gen_ai.*` as OpenTelemetry has it today,
+and `mas.*`. Three things are moved aside, under ``mas.original.``, since whoever adds them up
+would be wrong: an operation of a span that only wraps others, an error's class where the
+catalogue has a word for it, and any other value that means something else here. Tokens on a
+span that is no operation on a model become `gen_ai.aggregated_usage.*`. Spans of no dialect are
+copied as they stand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from pydantic import Field
+
+from collectors.component import Batch, Config, Emit, ProcessorFactory, Settings, Signal
+from collectors.counting import combined
+from collectors.dialects import FIELDS, KINDS, DialectName, Kind, Reader, Reading, number_of
+from collectors.dialects.words import NANO
+from collectors.net.slices import delimited, slices
+from collectors.stateless import Stateless
+from collectors.wire.keep import keep
+from collectors.wire.scan import locate
+
+_ATTRIBUTES: Final = 9  # Span.attributes
+_ORIGINAL: Final = "mas.original."
+_USAGE: Final = "gen_ai.usage."
+_AGGREGATED: Final = "gen_ai.aggregated_usage."
+_OPERATION: Final = "gen_ai.operation.name"
+_OUTCOME: Final = "outcome"
+_NAMES: Final = {_OUTCOME: "mas.action.outcome"}
+_WRITTEN: Final = tuple(name for name in FIELDS if name != "status")
+_OF_MODELS: Final = {
+    "input": "gen_ai.usage.input_tokens",
+    "output": "gen_ai.usage.output_tokens",
+    "cache_read": "gen_ai.usage.cache_read.input_tokens",
+    "cache_creation": "gen_ai.usage.cache_creation.input_tokens",
+    "reasoning": "gen_ai.usage.reasoning.output_tokens",
+}
+_OF_AGENTS: Final = {"input": "mas.usage.input_tokens", "output": "mas.usage.output_tokens"}
+_COST_OF_MODELS, _COST_OF_AGENTS = "mas.llm.cost", "mas.usage.cost"
+_LLM: Final = number_of(Kind.LLM)
+_LEFT_ALONE: Final = frozenset({"normalised", "http"})
+
+Puts = Mapping[str, bytes]
+"""Serialized `KeyValue`s by key."""
+
+
+class AgentNormalizerConfig(Config):
+    """Configuration of `agent_normalizer`.
+
+    Attributes:
+        exclude_dialects: Dialects whose spans stay as they are.
+    """
+
+    exclude_dialects: list[DialectName] = Field(default_factory=list[str])
+
+
+class AgentNormalizer(Stateless):
+    """Edits the spans that some dialect recognises."""
+
+    def __init__(self, config: AgentNormalizerConfig, settings: Settings) -> None:
+        del settings
+        self._reader = Reader()
+        left = _LEFT_ALONE | set(config.exclude_dialects)
+        self._meant = np.array(
+            [not of.measures_itself and of.name not in left for of in self._reader.known]
+        )
+
+    def step(self, batch: Batch, out: Emit) -> None:
+        """Put `batch` out with its spans of agents edited; spans and their order stay."""
+        scanned = locate(Signal.TRACES, batch.payload, batch.items)
+        reading = self._reader.read(scanned)
+        if reading is not None:
+            reading = reading.only(self._meant[reading.dialects])
+        if reading is None or not len(reading.rows):
+            out(batch)
+            return
+        edited: dict[int, bytes] = {}
+        words, of_row = self._words(reading)
+        for place, row in enumerate(reading.rows.tolist()):
+            _, start, end, _ = scanned.entries[row].tolist()
+            puts = words[of_row[place]] | _amounts(reading, place)
+            has_sums = bool(reading.sums[place] or reading.has_tokens[place])
+            moves_usage = has_sums and int(reading.kinds[place]) != _LLM
+            edited[row] = _edited(batch.payload[start:end], puts, moves_usage=moves_usage)
+        payload = keep(scanned, np.ones(len(scanned.entries), np.bool_), edited)
+        out(dataclasses.replace(batch, payload=payload))
+
+    def _words(self, reading: Reading) -> tuple[list[dict[str, bytes]], list[int]]:
+        """What each span says in words: the same for many, so made once for all of these."""
+        columns = [reading.fields[name].codes for name in _WRITTEN]
+        parts = [reading.dialects.astype(np.int64), reading.kinds.astype(np.int64), *columns]
+        _, first, of_row = np.unique(combined(parts), return_index=True, return_inverse=True)
+        return [self._of(reading, row) for row in first.tolist()], of_row.tolist()
+
+    def _of(self, reading: Reading, row: int) -> dict[str, bytes]:
+        dialect = self._reader.known[int(reading.dialects[row])]
+        said = {
+            "mas.dialect": dialect.name,
+            "mas.dialect.version": dialect.version,
+            "mas.span.kind": KINDS[int(reading.kinds[row])].value,
+        }
+        for name in _WRITTEN:
+            text = reading.fields[name].at(row)
+            if text or name == _OPERATION:  # a span without an operation has none at all
+                said[_NAMES.get(name, name)] = text
+        return {key: _pair(key, AnyValue(string_value=text)) for key, text in said.items()}
+
+
+def _amounts(reading: Reading, row: int) -> dict[str, bytes]:
+    """The tokens and the cost of one span."""
+    if not reading.has_tokens[row]:
+        return {}
+    is_model = int(reading.kinds[row]) == _LLM
+    found: dict[str, bytes] = {}
+    for name, key in (_OF_MODELS if is_model else _OF_AGENTS).items():
+        amount = int(reading.tokens[name][row])
+        if amount:
+            found[key] = _pair(key, AnyValue(int_value=amount))
+    spent = int(reading.tokens["cost"][row])
+    if spent:
+        key = _COST_OF_MODELS if is_model else _COST_OF_AGENTS
+        found[key] = _pair(key, AnyValue(double_value=spent / NANO))
+    return found
+
+
+def _edited(body: bytes, puts: Puts, *, moves_usage: bool) -> bytes:
+    """A span with `puts` in place of what it had under these keys."""
+    missing = dict(puts)
+    parts: list[bytes] = []
+    for field in slices(body):
+        if field.number != _ATTRIBUTES or field.value is None:
+            parts.append(field.whole)
+            continue
+        pair = KeyValue.FromString(field.value)
+        wanted = puts.get(pair.key)
+        if wanted == field.value:
+            missing.pop(pair.key, None)
+            parts.append(field.whole)
+        elif wanted is not None:
+            original = f"{_ORIGINAL}{pair.key}"
+            missing[original] = _pair(original, pair.value)
+        elif moves_usage and pair.key.startswith(_USAGE):
+            key = f"{_AGGREGATED}{pair.key.removeprefix(_USAGE)}"
+            parts.append(delimited(_ATTRIBUTES, _pair(key, pair.value)))
+        else:
+            parts.append(field.whole)
+    empty = _EMPTY_OPERATION
+    parts += [delimited(_ATTRIBUTES, pair) for pair in missing.values() if pair != empty]
+    return b"".join(parts)
+
+
+def _pair(key: str, value: AnyValue) -> bytes:
+    return KeyValue(key=key, value=value).SerializeToString()
+
+
+_EMPTY_OPERATION: Final = _pair(_OPERATION, AnyValue(string_value=""))
+
+FACTORY = ProcessorFactory(
+    config=AgentNormalizerConfig,
+    create=AgentNormalizer,
+    signals=frozenset({Signal.TRACES}),
+)
