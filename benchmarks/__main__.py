@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import backlog, compile_slos, ingest, instrument, reduce, rule_cost, truth, wire
+from benchmarks import (
+    backlog,
+    compile_slos,
+    ingest,
+    instrument,
+    reduce,
+    rule_cost,
+    tail_sampling,
+    truth,
+    wire,
+)
 
 BENCHMARKS = {
     "ingest": ingest.main,
     "backlog": backlog.main,
     "wire": wire.main,
     "reduce": reduce.main,
+    "tail_sampling": tail_sampling.main,
     "compile": compile_slos.main,
     "rules": rule_cost.main,
     "instrument": instrument.main,

@@ -12,18 +12,14 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 cdef packed struct Trace:
     uint64_t high
     uint64_t low
-    uint64_t digest
     uint64_t bits
     uint64_t start
     uint64_t end
     uint64_t order
     int64_t size
-    uint64_t randomness
-    uint64_t threshold
     int32_t spans
     int32_t last
-    uint32_t marks
-    uint32_t unused
+    uint8_t marks
 
 cdef packed struct Span:
     uint64_t high
@@ -33,8 +29,6 @@ cdef packed struct Span:
     uint64_t start
     uint64_t end
     int64_t size
-    uint64_t randomness
-    uint64_t threshold
     int32_t entry
     uint32_t marks
 
@@ -45,7 +39,6 @@ cdef packed struct Node:
 
 cdef enum:
     ROOT = 1
-    STATED = 2
 
 cdef enum:              # places in `counts`
     FREE_TRACE = 0
@@ -58,15 +51,26 @@ cdef enum:
     WAYS = 64           # fingerprints in a bucket
 
 cdef uint32_t PRINT = 0x7FFFFFFFU
-cdef int64_t NEVER = 0x7FFFFFFFFFFFFFFFLL
+cdef int64_t FREE = 0
+
+
+cdef inline uint64_t mixed(uint64_t word) noexcept nogil:
+    word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9ULL
+    word = (word ^ (word >> 27)) * 0x94D049BB133111EBULL
+    return word ^ (word >> 31)
+
+
+cdef inline uint64_t digest(const Trace[::1] traces, int32_t slot, uint64_t seed) noexcept nogil:
+    """As `index_kernel.digests` has it."""
+    return mixed(mixed(traces[slot].high ^ seed) + traces[slot].low)
 
 
 cdef inline int64_t look(
-    const int32_t[::1] table, const Trace[::1] traces, uint64_t high, uint64_t low, uint64_t digest
+    const int32_t[::1] table, const Trace[::1] traces, uint64_t high, uint64_t low, uint64_t home
 ) noexcept nogil:
     """The place in the table where the trace stands, or where it would."""
     cdef uint64_t mask = <uint64_t>(table.shape[0] - 1)
-    cdef uint64_t place = digest & mask
+    cdef uint64_t place = home & mask
     cdef int32_t slot
     while table[place]:
         slot = table[place] - 1
@@ -84,14 +88,14 @@ def find(const int32_t[::1] table, const Trace[::1] traces, const Span[::1] span
             slots[row] = table[look(table, traces, spans[row].high, spans[row].low, spans[row].digest)] - 1
 
 
-def put(int32_t[::1] table, const Trace[::1] traces, const int32_t[::1] slots):
+def put(int32_t[::1] table, const Trace[::1] traces, uint64_t seed, const int32_t[::1] slots):
     """Enter slots whose traces are not in the table yet."""
     cdef Py_ssize_t row
     cdef int32_t slot
     with nogil:
         for row in range(slots.shape[0]):
             slot = slots[row]
-            table[look(table, traces, traces[slot].high, traces[slot].low, traces[slot].digest)] = slot + 1
+            table[look(table, traces, traces[slot].high, traces[slot].low, digest(traces, slot, seed))] = slot + 1
 
 
 def absorb(
@@ -143,18 +147,14 @@ cdef inline void begin(
 ) noexcept nogil:
     traces[slot].high = spans[row].high
     traces[slot].low = spans[row].low
-    traces[slot].digest = spans[row].digest
     traces[slot].bits = 0
     traces[slot].start = 0
     traces[slot].end = 0
     traces[slot].order = order
     traces[slot].size = 0
-    traces[slot].randomness = spans[row].randomness
-    traces[slot].threshold = 0
     traces[slot].spans = 0
     traces[slot].last = -1
     traces[slot].marks = 0
-    traces[slot].unused = 0
 
 
 cdef inline void gather(Trace[::1] traces, int32_t slot, const Span[::1] spans, Py_ssize_t row) noexcept nogil:
@@ -166,17 +166,12 @@ cdef inline void gather(Trace[::1] traces, int32_t slot, const Span[::1] spans, 
             traces[slot].start = spans[row].start
         if spans[row].end > traces[slot].end:
             traces[slot].end = spans[row].end
-    if spans[row].threshold > traces[slot].threshold:
-        traces[slot].threshold = spans[row].threshold
-    if spans[row].marks & STATED:
-        # What is stated counts, and of two that contradict each other the higher one.
-        if not traces[slot].marks & STATED or spans[row].randomness > traces[slot].randomness:
-            traces[slot].randomness = spans[row].randomness
-    traces[slot].marks |= spans[row].marks
+    traces[slot].marks |= <uint8_t>spans[row].marks
 
 
 def remove(
-    int32_t[::1] table, Trace[::1] traces, int64_t[::1] due, int64_t[::1] counts, const int32_t[::1] slots
+    int32_t[::1] table, Trace[::1] traces, int64_t[::1] due, int64_t[::1] counts, uint64_t seed,
+    const int32_t[::1] slots,
 ):
     """Take traces out; their slots are free for others, their nodes are the caller's to release."""
     cdef uint64_t mask = <uint64_t>(table.shape[0] - 1)
@@ -186,18 +181,18 @@ def remove(
     with nogil:
         for row in range(slots.shape[0]):
             slot = slots[row]
-            hole = <uint64_t>look(table, traces, traces[slot].high, traces[slot].low, traces[slot].digest)
+            hole = <uint64_t>look(table, traces, traces[slot].high, traces[slot].low, digest(traces, slot, seed))
             place = hole
             while True:  # what stands behind the hole moves up, unless it is nearer to its home
                 place = (place + 1) & mask
                 if table[place] == 0:
                     break
-                home = traces[table[place] - 1].digest & mask
+                home = digest(traces, table[place] - 1, seed) & mask
                 if ((place - home) & mask) >= ((place - hole) & mask):
                     table[hole] = table[place]
                     hole = place
             table[hole] = 0
-            due[slot] = NEVER
+            due[slot] = FREE
             traces[slot].last = <int32_t>counts[FREE_TRACE]
             counts[FREE_TRACE] = slot
 

@@ -8,7 +8,6 @@ outside is the order of arrival: rows are used again as they fall free, and say 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from collectors.sampling.index_kernel import (
     FREE_NODE,
     FREE_TRACE,
     INDEX_KERNEL,
+    NEVER,
     NODE,
     ORDER,
     ROOT,
@@ -27,12 +27,14 @@ from collectors.sampling.index_kernel import (
     USED_TRACES,
     IndexKernel,
     Rows,
+    digest,
 )
-from collectors.sampling.plan import Extra, Facts, Flags, Fold
+from collectors.sampling.index_parts import Spans, Told, grown, longer, table_size, zeros
+from collectors.sampling.plan import Extra, Facts, Fold
+from collectors.sampling.thresholds import of_trace_ids
 from collectors.wire.kernel import Codes, Longs, Octets, Words
 
-_LEAST_ROOM: Final = 256
-_GROWTH: Final = 1.5
+_SMALL: Final = 65_536
 _IDLE_SHARE: Final = 4
 """Once so few of the rows are in use, they are packed together."""
 
@@ -40,34 +42,14 @@ _DROPPED: Final = -(2**62)
 """A trace that was dropped is due at this and the number of its dropping: below zero."""
 
 _LAYOUT: Final = b"1"
-
-
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """Spans of traces, oldest first within each.
-
-    Attributes:
-        nodes: Their nodes in the index.
-        payloads: Row of the payload that each stands in.
-        entries: Its row in the scan of that payload.
-        owners: Place of its trace among those asked about.
-    """
-
-    nodes: Codes
-    payloads: Codes
-    entries: Codes
-    owners: Codes
-
-    def only(self, wanted: Flags) -> Spans:
-        """Those that are wanted."""
-        columns = (self.nodes, self.payloads, self.entries, self.owners)
-        return Spans(*(column[wanted] for column in columns))
+_INT, _LONG, _WORD = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint64)
 
 
 class Index:
     """The rows of traces and the nodes of their spans.
 
     Attributes:
+        seed: Of the digests of ids, 0 until it is set; then it stays.
         traces: Traces that wait.
         spans: Spans that wait.
         size_bytes: Bytes of the spans that wait.
@@ -75,21 +57,29 @@ class Index:
     """
 
     def __init__(self, extras: Sequence[Extra] = (), kernel: IndexKernel = INDEX_KERNEL) -> None:
+        """Hold nothing.
+
+        Args:
+            extras: What is measured beside the leaves.
+            kernel: The loops.
+        """
+        self.seed = 0
         self._kernel = kernel
         self._folds = [extra.fold for extra in extras]
         self._clear(0, 0)
 
     def _clear(self, traces: int, nodes: int) -> None:
-        self._table: Codes = np.zeros(_table_size(traces), np.int32)
-        self._traces: Rows = np.zeros(traces, TRACE)
-        self._due: Longs = np.full(traces, FREE, np.int64)
-        self._extras: Words = np.zeros((traces, len(self._folds)), np.uint64)
-        self._nodes: Rows = np.zeros(nodes, NODE)
+        self._table: Codes = zeros(table_size(traces), _INT)
+        self._traces: Rows = zeros(traces, TRACE)
+        self._due: Longs = zeros(traces, _LONG)
+        self._extras: Words = zeros(traces, _WORD, len(self._folds))
+        self._states: Words | None = None
+        self._nodes: Rows = zeros(nodes, NODE)
         self._counts: Longs = np.zeros(COUNTS, np.int64)
         self._counts[[FREE_TRACE, FREE_NODE]] = -1
         self._live = 0
         self._droppings = 0
-        self._next_due: int | None = FREE
+        self._next_due: int | None = NEVER
         self.traces = self.spans = self.size_bytes = self.dropped_spans = 0
 
     # ------------------------------------------------------------ arrival
@@ -105,13 +95,13 @@ class Index:
         return (slots >= 0) & (self._due[slots] < 0) if self._live else slots < -1
 
     def absorb(
-        self, spans: Rows, extras: Words, payload: int, due_ns: int, root_due_ns: int
+        self, spans: Rows, told: Told, payload: int, due_ns: int, root_due_ns: int
     ) -> tuple[Codes, int]:
         """Add spans to traces that wait, and begin those that there are none of.
 
         Args:
             spans: Rows of `SPAN`.
-            extras: Shape (extras, spans).
+            told: What else is known of them.
             payload: Row of the payload that they stand in.
             due_ns: When the traces that begin are due.
             root_due_ns: When those are due, at the latest, whose root is among the spans.
@@ -120,7 +110,9 @@ class Index:
             The row of each span's trace, and how many traces began.
         """
         slots, began = self._added(spans, payload, due_ns, root_due_ns)
-        self._fold(slots, extras)
+        self._fold(slots, told.extras)
+        if told.states is not None:
+            self._state(slots, told.states)
         self.traces += began
         self.spans += len(spans)
         self.size_bytes += int(spans["size"].sum())
@@ -132,6 +124,12 @@ class Index:
         for column, fold in enumerate(self._folds):
             fold_at = np.bitwise_or.at if fold is Fold.OR else np.maximum.at
             fold_at(self._extras[:, column], slots, extras[column])
+
+    def _state(self, slots: Codes, states: Words) -> None:
+        """Of traces in which several spans state something the highest counts."""
+        if self._states is None:
+            self._states = zeros(len(self._traces), _WORD, 2)
+        np.maximum.at(self._states, slots, states.T)
 
     def unlearn(self, slots: Codes) -> None:
         """Forget what was said of the spans of traces."""
@@ -145,7 +143,7 @@ class Index:
 
     def append_dropped(self, spans: Rows, payload: int) -> None:
         """Add late spans to traces that were dropped and still have their rows."""
-        self._added(spans, payload, FREE, FREE)
+        self._added(spans, payload, NEVER, NEVER)
         self.dropped_spans += len(spans)
 
     def _added(self, spans: Rows, payload: int, due_ns: int, root_due_ns: int) -> tuple[Codes, int]:
@@ -169,34 +167,34 @@ class Index:
     def _make_room(self, spans: int) -> None:
         traces = int(self._counts[USED_TRACES]) + spans
         if traces > len(self._traces):
-            before, room = len(self._traces), _grown(len(self._traces), traces)
-            for array in (self._traces, self._due):
-                array.resize(room, refcheck=False)
-            self._extras.resize((room, len(self._folds)), refcheck=False)
-            self._due[before:] = FREE
+            room = grown(len(self._traces), traces)
+            self._traces, self._due = longer(self._traces, room), longer(self._due, room)
+            self._extras = longer(self._extras, room)
+            if self._states is not None:
+                self._states = longer(self._states, room)
         nodes = int(self._counts[USED_NODES]) + spans
         if nodes > len(self._nodes):
-            self._nodes.resize(_grown(len(self._nodes), nodes), refcheck=False)
+            self._nodes = longer(self._nodes, grown(len(self._nodes), nodes))
         if (self._live + spans) * 3 > len(self._table) * 2:
-            self._table = np.zeros(_table_size(self._live + spans), np.int32)
-            self._kernel.put(self._table, self._traces, self._rows(self._due != FREE))
+            self._table = zeros(table_size(self._live + spans), _INT)
+            self._kernel.put(self._table, self._traces, self.seed, self._rows(self._due != FREE))
 
     # ------------------------------------------------------------ decision
 
     def next_due(self) -> int | None:
         """When a trace is due first; None while none waits."""
         if self._next_due is None:
-            waiting = self._due[self._due >= 0]
-            self._next_due = int(waiting.min()) if len(waiting) else FREE
-        return None if self._next_due == FREE else self._next_due
+            waiting = self._due[self._due > 0]
+            self._next_due = int(waiting.min()) if len(waiting) else NEVER
+        return None if self._next_due == NEVER else self._next_due
 
     def due(self, steady_ns: int) -> Codes:
         """The traces that are due, in the order in which they arrived."""
-        return self._in_order((self._due >= 0) & (self._due <= steady_ns))
+        return self._in_order((self._due > 0) & (self._due <= steady_ns))
 
     def oldest(self) -> Codes:
         """All traces that wait, in the order in which they arrived."""
-        return self._in_order((self._due >= 0) & (self._due != FREE))
+        return self._in_order(self._due > 0)
 
     def dropped(self) -> Codes:
         """All dropped traces that have their rows, first dropped first."""
@@ -217,6 +215,10 @@ class Index:
         rows = self._traces[slots]
         halves = np.stack((rows["high"], rows["low"]), axis=1)
         ids: Octets = np.ascontiguousarray(halves).view(np.uint8)
+        randomness, thresholds = of_trace_ids(ids), np.zeros(len(rows), np.uint64)
+        if self._states is not None:
+            stated, thresholds = self._states[slots].T
+            randomness = np.where(stated != 0, stated - np.uint64(1), randomness)
         return Facts(
             ids=ids,
             bits=rows["bits"],
@@ -225,15 +227,14 @@ class Index:
             starts_ns=rows["start"],
             ends_ns=rows["end"],
             has_root=(rows["marks"] & ROOT) != 0,
-            randomness=rows["randomness"],
-            thresholds=rows["threshold"],
+            randomness=randomness,
+            thresholds=thresholds,
             extras=np.ascontiguousarray(self._extras[slots].T),
         )
 
     def digests(self, slots: Codes) -> Words:
         """The digest of each trace's id."""
-        found: Words = self._traces["digest"][slots]
-        return found
+        return digest(self._traces["high"][slots], self._traces["low"][slots], self.seed)
 
     def spans_of(self, slots: Codes) -> Spans:
         """The spans of traces."""
@@ -278,8 +279,10 @@ class Index:
 
     def _free(self, slots: Codes, spans: Spans) -> None:
         self._extras[slots] = 0
+        if self._states is not None:
+            self._states[slots] = 0
         self._kernel.release(self._nodes, self._counts, spans.nodes)
-        self._kernel.remove(self._table, self._traces, self._due, self._counts, slots)
+        self._kernel.remove(self._table, self._traces, self._due, self._counts, self.seed, slots)
         self._live -= len(slots)
 
     def _rows(self, wanted: Rows) -> Codes:
@@ -299,7 +302,7 @@ class Index:
         """Whether `load` of `dump` would free much."""
         room = len(self._traces), len(self._nodes)
         used = self._live, self.spans + self.dropped_spans
-        return max(room) > _LEAST_ROOM * _LEAST_ROOM and all(
+        return max(room) > _SMALL and all(
             use * _IDLE_SHARE < rows for use, rows in zip(used, room, strict=True)
         )
 
@@ -317,10 +320,12 @@ class Index:
         counts = np.array([self._counts[ORDER], self._droppings, self.traces], np.int64)
         return {
             "layout": _LAYOUT,
+            "seed": self.seed.to_bytes(8, "little"),
             "counts": counts.tobytes(),
             "traces": traces.tobytes(),
             "due": self._due[slots].tobytes(),
             "extras": self._extras[slots].tobytes(),
+            "states": b"" if self._states is None else self._states[slots].tobytes(),
             "payloads": payloads[spans.payloads].tobytes(),
             "entries": spans.entries.tobytes(),
         }
@@ -339,10 +344,13 @@ class Index:
             raise ValueError(msg)
         entries = np.frombuffer(parts["entries"], np.int32)
         order, droppings, waiting = np.frombuffer(parts["counts"], np.int64).tolist()
+        self.seed = int.from_bytes(parts["seed"], "little")
         self._clear(len(traces), len(entries))
         self._traces[:], self._due[:] = traces, due
         if extras.size == self._extras.size:
             self._extras[:] = extras.reshape(self._extras.shape)
+        if parts["states"]:
+            self._states = np.frombuffer(parts["states"], np.uint64).reshape(-1, 2).copy()
         self._nodes["payload"] = np.frombuffer(parts["payloads"], np.int32)
         self._nodes["entry"] = entries
         self._nodes["previous"] = np.arange(-1, len(entries) - 1)
@@ -351,18 +359,11 @@ class Index:
         self._traces["last"] = ends - 1
         self._counts[[USED_TRACES, USED_NODES, ORDER]] = len(traces), len(entries), order
         self._live, self._droppings, self.traces = len(traces), droppings, waiting
-        of_waiting = due >= 0
+        of_waiting = due > 0
         self.spans = int(traces["spans"][of_waiting].sum())
         self.size_bytes = int(traces["size"][of_waiting].sum())
         self.dropped_spans = len(entries) - self.spans
-        self._kernel.put(self._table, self._traces, np.arange(len(traces), dtype=np.int32))
+        self._kernel.put(
+            self._table, self._traces, self.seed, np.arange(len(traces), dtype=np.int32)
+        )
         self._next_due = None
-
-
-def _grown(room: int, needed: int) -> int:
-    return max(needed, _LEAST_ROOM, int(room * _GROWTH))
-
-
-def _table_size(traces: int) -> int:
-    """A power of two that is at most two thirds full."""
-    return 1 << max(9, (traces * 3 // 2).bit_length())

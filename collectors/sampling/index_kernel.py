@@ -14,18 +14,14 @@ TRACE: Final = np.dtype(
     [
         ("high", "u8"),
         ("low", "u8"),
-        ("digest", "u8"),
         ("bits", "u8"),
         ("start", "u8"),
         ("end", "u8"),
         ("order", "u8"),
         ("size", "i8"),
-        ("randomness", "u8"),
-        ("threshold", "u8"),
         ("spans", "i4"),
         ("last", "i4"),
-        ("marks", "u4"),
-        ("unused", "u4"),
+        ("marks", "u1"),
     ]
 )
 """A trace: `last` is its newest node, or, of a free slot, the next free one."""
@@ -39,8 +35,6 @@ SPAN: Final = np.dtype(
         ("start", "u8"),
         ("end", "u8"),
         ("size", "i8"),
-        ("randomness", "u8"),
-        ("threshold", "u8"),
         ("entry", "i4"),
         ("marks", "u4"),
     ]
@@ -50,14 +44,17 @@ SPAN: Final = np.dtype(
 NODE: Final = np.dtype([("payload", "i4"), ("entry", "i4"), ("previous", "i4")])
 """A span that waits: its payload's row, its place in it, the node before it of its trace."""
 
-ROOT, STATED = 1, 2
-"""Marks: a span without a parent; one whose trace state gives the randomness."""
+ROOT: Final = 1
+"""A mark: a span without a parent is among them."""
 
 FREE_TRACE, USED_TRACES, FREE_NODE, USED_NODES, ORDER, COUNTS = range(6)
 """Places in the array of counts, and how many there are."""
 
-FREE: Final = 2**63 - 1
+FREE: Final = 0
 """The time at which a free slot is due."""
+
+NEVER: Final = 2**63 - 1
+"""A time that does not come."""
 
 WAYS: Final = 64
 """Fingerprints in a bucket of the memory."""
@@ -77,7 +74,7 @@ class IndexKernel(Protocol):
         """The slot of each span's trace, -1 where it has none."""
         ...
 
-    def put(self, table: Codes, traces: Rows, slots: Codes) -> None:
+    def put(self, table: Codes, traces: Rows, seed: int, slots: Codes) -> None:
         """Enter slots whose traces are not in the table yet."""
         ...
 
@@ -97,7 +94,9 @@ class IndexKernel(Protocol):
         """Add spans to their traces and begin those there are none of; how many began."""
         ...
 
-    def remove(self, table: Codes, traces: Rows, due: Longs, counts: Longs, slots: Codes) -> None:
+    def remove(
+        self, table: Codes, traces: Rows, due: Longs, counts: Longs, seed: int, slots: Codes
+    ) -> None:
         """Take traces out; their nodes are the caller's to release."""
         ...
 
@@ -129,7 +128,12 @@ def digests(ids: Octets, seed: int) -> Words:
     Number Generators", 2014), once for each half.
     """
     halves = ids.view(np.uint64).reshape(-1, 2)
-    return _mixed(_mixed(halves[:, 0] ^ np.uint64(seed)) + halves[:, 1])
+    return digest(halves[:, 0], halves[:, 1], seed)
+
+
+def digest(high: Words, low: Words, seed: int) -> Words:
+    """The same of ids in halves."""
+    return _mixed(_mixed(high ^ np.uint64(seed)) + low)
 
 
 def _mixed(words: Words) -> Words:

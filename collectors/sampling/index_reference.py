@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from collectors.sampling.index_kernel import (
     FREE,
     FREE_NODE,
@@ -9,20 +11,20 @@ from collectors.sampling.index_kernel import (
     ORDER,
     PRINT,
     ROOT,
-    STATED,
     USED_NODES,
     USED_TRACES,
     WAYS,
     Prints,
     Rows,
+    digest,
 )
 from collectors.wire.kernel import Codes, Longs, Octets
 
 
-def _look(table: Codes, traces: Rows, of: Rows) -> int:
+def _look(table: Codes, traces: Rows, of: Rows, home: int) -> int:
     """The place in the table where the trace stands, or where it would."""
     mask = len(table) - 1
-    place = int(of["digest"]) & mask
+    place = home & mask
     while table[place]:
         slot = table[place] - 1
         if traces["low"][slot] == of["low"] and traces["high"][slot] == of["high"]:
@@ -34,13 +36,19 @@ def _look(table: Codes, traces: Rows, of: Rows) -> int:
 def find(table: Codes, traces: Rows, spans: Rows, slots: Codes) -> None:
     """See `IndexKernel.find`."""
     for row, span in enumerate(spans):
-        slots[row] = table[_look(table, traces, span)] - 1
+        slots[row] = table[_look(table, traces, span, int(span["digest"]))] - 1
 
 
-def put(table: Codes, traces: Rows, slots: Codes) -> None:
+def put(table: Codes, traces: Rows, seed: int, slots: Codes) -> None:
     """See `IndexKernel.put`."""
-    for slot in slots.tolist():
-        table[_look(table, traces, traces[slot])] = slot + 1
+    homes = _homes(traces, slots, seed)
+    for slot, home in zip(slots.tolist(), homes, strict=True):
+        table[_look(table, traces, traces[slot], home)] = slot + 1
+
+
+def _homes(traces: Rows, slots: Codes, seed: int) -> list[int]:
+    homes: list[int] = digest(traces["high"][slots], traces["low"][slots], seed).tolist()
+    return homes
 
 
 def absorb(  # noqa: PLR0913, PLR0917 - see `IndexKernel.absorb`
@@ -58,13 +66,13 @@ def absorb(  # noqa: PLR0913, PLR0917 - see `IndexKernel.absorb`
     """See `IndexKernel.absorb`."""
     began = 0
     for row, span in enumerate(spans):
-        place = _look(table, traces, span)
+        place = _look(table, traces, span, int(span["digest"]))
         slot = int(table[place]) - 1
         if slot < 0:
             slot = _taken(counts, FREE_TRACE, USED_TRACES, traces["last"])
             table[place] = slot + 1
             traces[slot] = 0
-            for name in ("high", "low", "digest", "randomness"):
+            for name in ("high", "low"):
                 traces[name][slot] = span[name]
             traces["order"][slot] = counts[ORDER]
             traces["last"][slot] = -1
@@ -99,24 +107,20 @@ def _gather(traces: Rows, slot: int, span: Rows) -> None:
         earliest = min(trace["start"], span["start"]) if trace["start"] else span["start"]
         trace["start"] = earliest
         trace["end"] = max(trace["end"], span["end"])
-    trace["threshold"] = max(trace["threshold"], span["threshold"])
-    if span["marks"] & STATED and (
-        not trace["marks"] & STATED or span["randomness"] > trace["randomness"]
-    ):
-        trace["randomness"] = span["randomness"]
     trace["marks"] |= span["marks"]
 
 
-def remove(table: Codes, traces: Rows, due: Longs, counts: Longs, slots: Codes) -> None:
+def remove(table: Codes, traces: Rows, due: Longs, counts: Longs, seed: int, slots: Codes) -> None:
     """See `IndexKernel.remove`."""
     mask = len(table) - 1
+    homes = _homes(traces, np.arange(len(traces), dtype=np.int32), seed)
     for slot in slots.tolist():
-        hole = place = _look(table, traces, traces[slot])
+        hole = place = _look(table, traces, traces[slot], homes[slot])
         while True:
             place = (place + 1) & mask
             if not table[place]:
                 break
-            home = int(traces["digest"][table[place] - 1]) & mask
+            home = homes[table[place] - 1] & mask
             if (place - home) & mask >= (place - hole) & mask:
                 table[hole] = table[place]
                 hole = place

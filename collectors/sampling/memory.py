@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from collectors.sampling.index_kernel import INDEX_KERNEL, PRINT, WAYS, IndexKernel, Prints, Rows
+from collectors.sampling.index_parts import zeros
 from collectors.wire.kernel import Longs, Octets, Words
 
 PLACES_PER_TRACE: Final = 1.9
@@ -58,9 +59,11 @@ class Memory:
         buckets = self._first << level
         self._level = level
         self._written = 0
-        self._prints: Prints = np.zeros((buckets, WAYS), np.uint32)
+        self._prints: Prints = zeros(buckets, np.dtype(np.uint32), WAYS)
         self._heads: Octets = np.zeros(buckets, np.uint8)
-        self.notes: Rows = np.zeros(buckets * WAYS if self._type else 0, self._type or np.uint8)
+        self.notes: Rows = zeros(
+            buckets * WAYS if self._type else 0, self._type or np.dtype(np.uint8)
+        )
 
     @property
     def size_bytes(self) -> int:

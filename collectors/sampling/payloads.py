@@ -40,7 +40,7 @@ class Payloads:
         self._numbers: dict[Context, int] = {}
 
     def add(self, place: Place, items: int, wall_ns: int, context: Context) -> int:
-        """A row for a payload of `items` spans of which none is counted yet; see `count`."""
+        """A row for a payload of `items` spans of which none is counted yet; see `begin`."""
         if not self._free:
             before = len(self._rows)
             self._rows.resize(max(_LEAST_ROOM, before * 3 // 2), refcheck=False)
@@ -56,6 +56,11 @@ class Payloads:
             number = self._numbers[context] = len(self._contexts)
             self._contexts.append(context)
         return number
+
+    def begin(self, row: int, *, waiting: int, dropped: int) -> None:
+        """Say how many spans of a new row wait, and how many were dropped before they came."""
+        self._rows["waiting"][row] = waiting
+        self._rows["dropped"][row] = dropped
 
     def count(self, rows: Codes, *, waiting: int = 0, dropped: int = 0) -> None:
         """Count spans in: `waiting` and `dropped`, each 1, 0 or -1, for each of `rows`.

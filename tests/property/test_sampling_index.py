@@ -10,23 +10,33 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from numpy.typing import NDArray
 
 from collectors.sampling.index import Index
-from collectors.sampling.index_kernel import PRINT, SPAN, IndexKernel, Rows, compiled, digests, twin
+from collectors.sampling.index_kernel import (
+    PRINT,
+    SPAN,
+    IndexKernel,
+    Rows,
+    compiled,
+    digest,
+    digests,
+    twin,
+)
+from collectors.sampling.index_parts import Told
 from collectors.sampling.memory import Memory
-from collectors.sampling.plan import Extra, Fold
+from collectors.sampling.plan import Extra, Flags, Fold
 from collectors.wire.kernel import Codes
 
 EXTRAS = (Extra("any", Fold.OR), Extra("most", Fold.MAX))
+SEED = 0x5EED
 IDENTITY = np.arange(1000, dtype=np.int32)
 
 # Few ids, so that traces meet.
 arriving = st.lists(
     st.tuples(
-        st.integers(1, 12),  # trace
+        st.integers(1, 40),  # trace
         st.integers(0, 2**64 - 1),  # bits
         st.integers(0, 5),  # start, 0 for none
         st.integers(0, 5),  # how long
-        st.integers(0, 3),  # marks
-        st.integers(0, 2**56 - 1),  # randomness
+        st.integers(0, 1),  # marks
     ),
     max_size=20,
 )
@@ -39,13 +49,18 @@ def kernels() -> list[IndexKernel]:
     return [found, twin()]
 
 
-def rows(spans: list[tuple[int, int, int, int, int, int]]) -> Rows:
+def rows(spans: list[tuple[int, int, int, int, int]]) -> Rows:
     made = np.zeros(len(spans), SPAN)
-    for row, (trace, bits, start, long, marks, randomness) in enumerate(spans):
+    for row, (trace, bits, start, long, marks) in enumerate(spans):
         end = start + long if start else 0
-        made[row] = (0, trace, 0, bits, start, end, 10 + trace, randomness, bits >> 8, row, marks)
-    made["digest"] = made["low"] % 3 * 255  # three homes in the table of 512, one near its end
+        made[row] = (trace % 3, trace, 0, bits, start, end, 10 + trace, row, marks)
+    made["digest"] = digest(made["high"], made["low"], SEED)
     return made
+
+
+def told(spans: Rows, wanted: Flags) -> Told:
+    states = np.stack([spans["bits"] % 3, spans["bits"] >> 8]) if spans["bits"].any() else None
+    return Told(np.stack([spans["bits"], spans["start"]]), states).only(np.flatnonzero(wanted))
 
 
 def shown(index: Index) -> list[object]:
@@ -95,21 +110,23 @@ class Indexes(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.indexes = [Index(EXTRAS, kernel) for kernel in kernels()]
+        for index in self.indexes:
+            index.seed = SEED
         self.waiting: dict[int, list[tuple[int, int]]] = {}
         self.due: dict[int, int] = {}
         self.dropped: dict[int, list[tuple[int, int]]] = {}
         self.now = 0
 
     @rule(spans=arriving)
-    def absorb(self, spans: list[tuple[int, int, int, int, int, int]]) -> None:
+    def absorb(self, spans: list[tuple[int, int, int, int, int]]) -> None:
         self.now += 1
         given_rows = rows(spans)
         late = np.array([trace in self.dropped for trace in given_rows["low"]], np.bool_)
         for index in self.indexes:
             assert np.array_equal(index.is_dropped(index.find(given_rows)), late)
             index.append_dropped(given_rows[late], self.now)
-            extras = np.stack([given_rows["bits"], given_rows["randomness"]])[:, ~late]
-            index.absorb(given_rows[~late], extras, self.now, self.now + 8, self.now + 3)
+            known = told(given_rows, ~late)
+            index.absorb(given_rows[~late], known, self.now, self.now + 8, self.now + 3)
         for row, is_late in zip(given_rows, late, strict=True):
             trace, place = int(row["low"]), (self.now, int(row["entry"]))
             if is_late:

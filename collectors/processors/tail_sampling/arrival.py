@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.component import Batch
-from collectors.sampling.index_kernel import ROOT, SPAN, STATED, Rows, digests
+from collectors.sampling.index_kernel import ROOT, SPAN, Rows, digests
+from collectors.sampling.index_parts import Told
 from collectors.sampling.plan import Facts, Flags, Plan
 from collectors.sampling.thresholds import of_trace_ids
 from collectors.sampling.tracestate import readable
@@ -35,7 +36,7 @@ class Arrived:
         rows: Rows of `SPAN`.
         ids: Shape (spans, 16).
         has_id: Which of them belong to a trace.
-        extras: What the plan measured.
+        told: What else is known of them.
         doubtful: How many have times that cannot be true, which count for nothing.
     """
 
@@ -43,23 +44,27 @@ class Arrived:
     rows: Rows
     ids: Octets
     has_id: Flags
-    extras: Words
+    told: Told
     doubtful: int
 
     def alone(self, chosen: NDArray[np.int64]) -> Facts:
         """What is known of the traces that would be made of single spans."""
-        rows = self.rows[chosen]
+        rows, told, ids = self.rows[chosen], self.told.only(chosen), self.ids[chosen]
+        randomness, thresholds = of_trace_ids(ids), np.zeros(len(rows), np.uint64)
+        if told.states is not None:
+            stated, thresholds = told.states
+            randomness = np.where(stated != 0, stated - np.uint64(1), randomness)
         return Facts(
-            ids=self.ids[chosen],
+            ids=ids,
             bits=rows["bits"],
             spans=np.ones(len(rows), np.int64),
             sizes=rows["size"],
             starts_ns=rows["start"],
             ends_ns=rows["end"],
             has_root=(rows["marks"] & ROOT) != 0,
-            randomness=rows["randomness"],
-            thresholds=rows["threshold"],
-            extras=self.extras[:, chosen],
+            randomness=randomness,
+            thresholds=thresholds,
+            extras=told.extras,
         )
 
 
@@ -86,11 +91,10 @@ def arrived(batch: Batch, plan: Plan, seed: int) -> Arrived:
     rows["size"] = entries[:, 2] - entries[:, 0]
     rows["entry"] = np.arange(len(entries))
     rows["marks"] = np.where(parents.view(np.uint64).ravel() == 0, ROOT, 0)
-    rows["randomness"] = of_trace_ids(ids)
-    if (of_state[:, 1] > of_state[:, 0]).any():
-        _put_states(rows, scanned, of_state)
+    states = _states(scanned, of_state) if (of_state[:, 1] > of_state[:, 0]).any() else None
+    told = Told(plan.measure(scanned), states)
     has_id: Flags = (rows["high"] | rows["low"]) != 0
-    return Arrived(scanned, rows, ids, has_id, plan.measure(scanned), doubtful)
+    return Arrived(scanned, rows, ids, has_id, told, doubtful)
 
 
 def _put_times(rows: Rows, scanned: Scan, wall_ns: int) -> int:
@@ -103,13 +107,13 @@ def _put_times(rows: Rows, scanned: Scan, wall_ns: int) -> int:
     return len(rows) - int(np.count_nonzero(believed))
 
 
-def _put_states(rows: Rows, scanned: Scan, spots: NDArray[np.int64]) -> None:
+def _states(scanned: Scan, spots: NDArray[np.int64]) -> Words | None:
+    """See `Told.states`."""
     coded = texts(scanned, spots)
     states = [readable(value) for value in coded.values]
+    stated = [(0 if of is None or of.randomness is None else of.randomness + 1) for of in states]
     limits = [0 if of is None else of.threshold or 0 for of in states]
-    rows["threshold"] = np.array(limits, np.uint64)[coded.codes]
-    stated = [None if of is None else of.randomness for of in states]
-    has = np.array([of is not None for of in stated], np.bool_)[coded.codes]
-    random = np.array([of or 0 for of in stated], np.uint64)[coded.codes]
-    rows["randomness"] = np.where(has, random, rows["randomness"])
-    rows["marks"] |= np.where(has, STATED, 0).astype(np.uint32)
+    if not any(stated) and not any(limits):
+        return None
+    found: Words = np.array([stated, limits], np.uint64)[:, coded.codes]
+    return found

@@ -13,7 +13,8 @@ from collectors.graph import pack, unpack
 from collectors.processors.tail_sampling.arrival import Arrived
 from collectors.processors.tail_sampling.release import read
 from collectors.processors.tail_sampling.sorting import Ways
-from collectors.sampling.index import Index, Spans
+from collectors.sampling.index import Index
+from collectors.sampling.index_parts import Spans
 from collectors.sampling.payloads import Payloads
 from collectors.sampling.plan import Plan
 from collectors.waiting import Gone, Place, Shelf
@@ -56,14 +57,11 @@ class Holding:
         """Hold the spans that wait, and know those that ended; see `Index.absorb`."""
         late = np.flatnonzero(ways.ends & ways.is_indexed)
         self.index.append_dropped(found.rows[late], row)
-        waits = np.flatnonzero(ways.waits)
-        added = self.index.absorb(
-            found.rows[waits], found.extras[:, waits], row, due_ns, root_due_ns
-        )
-        rows = np.full(len(late), row, np.int32)
-        self.payloads.count(rows, dropped=1)
-        self.payloads.count(np.full(len(waits), row, np.int32), waiting=1)
-        return added
+        waits, rows, told = np.flatnonzero(ways.waits), found.rows, found.told
+        if len(waits) < len(rows):
+            rows, told = rows[waits], told.only(waits)
+        self.payloads.begin(row, waiting=len(waits), dropped=len(late))
+        return self.index.absorb(rows, told, row, due_ns, root_due_ns)
 
     def let_go(self, slots: Codes, spans: Spans) -> None:
         """Be done with traces that waited."""
@@ -118,7 +116,7 @@ class Holding:
             self.payloads.count(spans.payloads, dropped=-1)
             twin = self.payloads.part(row)
             self.index.move(spans, twin, spans.entries)
-            self.payloads.count(np.full(len(spans.nodes), twin, np.int32), dropped=1)
+            self.payloads.begin(twin, waiting=0, dropped=len(spans.nodes))
 
     def _move(self, spans: Spans, row: int) -> None:
         place, _, _, items, *_ = self.payloads.row(row)

@@ -22,8 +22,8 @@ from collectors.processors.tail_sampling.past import Past
 from collectors.processors.tail_sampling.release import Release
 from collectors.processors.tail_sampling.sorting import Ways, sort
 from collectors.sampling import counted
-from collectors.sampling.index import Spans
-from collectors.sampling.index_kernel import FREE
+from collectors.sampling.index_kernel import NEVER
+from collectors.sampling.index_parts import Spans
 from collectors.sampling.notes import Cause, Header, encode
 from collectors.sampling.plan import NOBODY, Decisions, Facts
 from collectors.sampling.restate import restate
@@ -46,7 +46,6 @@ class TailSampler:
         self._id = settings.component_id
         self._shelf = shelf
         self._plan = config.plan()
-        self._seed: int | None = None
         self._past = Past(config.decision_cache)
         self._held = Holding(self._plan, shelf)
         drops = frozenset(policy.name for policy in config.policies if policy.type == "drop")
@@ -57,10 +56,10 @@ class TailSampler:
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Take spans in; put those out whose trace was kept before."""
-        seed = _seed(batch) if self._seed is None else self._seed
+        seed = self._held.index.seed or _seed(batch)
         found = arrived(batch, self._plan, seed)
+        self._held.index.seed = seed
         ways = sort(found, self._held.index, self._past, self._plan)
-        self._seed = seed
         context = _context(batch.context)
         row = self._held.row(batch, context, ways)
         self._plan.arrived(found.rows["bits"], batch.steady_ns)
@@ -82,7 +81,7 @@ class TailSampler:
             found,
             ways,
             self._due(steady_ns + wait),
-            self._due(steady_ns + after_root) if after_root else FREE,
+            self._due(steady_ns + after_root) if after_root else NEVER,
         )
         self._counts.add(counted.NEW, began)
         if most := self._config.maximum_trace_size_bytes:
@@ -224,21 +223,19 @@ class TailSampler:
 
     def snapshot(self) -> bytes:
         """The index, the memory and the plan's own state, as flat arrays."""
-        seed = b"" if self._seed is None else self._seed.to_bytes(8, "little")
-        return self._held.dump(self._past.dump() | {"seed": seed, "plan": self._plan.snapshot()})
+        return self._held.dump(self._past.dump() | {"plan": self._plan.snapshot()})
 
     def restore(self, state: bytes) -> None:
         """Continue from `state`; where the policies ask other things, spans are asked anew."""
         parts = self._held.load(state)
         self._past.load(parts)
-        self._seed = int.from_bytes(parts["seed"], "little") if parts["seed"] else None
         self._plan.restore(parts["plan"])
 
 
 def _seed(batch: Batch) -> int:
-    """A number that nobody who sends spans can know, and that a replay finds again."""
+    """A number above 0 that nobody who sends spans can know, and that a replay finds again."""
     words = f"{batch.wall_ns} {batch.steady_ns} ".encode() + batch.payload[:4096]
-    return int.from_bytes(blake2b(words, digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(words, digest_size=8).digest(), "little") | 1
 
 
 def _context(context: Context) -> Context:

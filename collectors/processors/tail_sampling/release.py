@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from collectors.component import Batch, Context, Emit, Signal
-from collectors.sampling.index import Spans
+from collectors.sampling.index_parts import Spans
 from collectors.sampling.payloads import Payloads
 from collectors.sampling.restate import restate
 from collectors.waiting import Gone, Place, Shelf
