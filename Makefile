@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: alertmanagers demo grafana-data preview test check bench gameday nightly servers soak lock clean help
+.PHONY: alertmanagers demo grafana-data prometheuses preview test check bench mutants gameday nightly servers soak lock clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -33,6 +33,9 @@ bench: $(STAMP)  ## the benchmarks, one after the other
 soak: $(STAMP)   ## ten thousand kills of the daemon, SOAK_KILLS for another number
 	@COLLECTOR_KILLS=$${SOAK_KILLS:-10000} $(BIN)/pytest -q -s tests/fault/test_service_many_kills.py
 
+mutants: $(STAMP)  ## every way to loosen the routing by one piece, and how many the tests notice
+	@$(BIN)/pytest -q -rP tests/golden/routes/test_routes_mutants.py | grep -E 'changes are noticed|passed|failed'
+
 gameday: $(STAMP) servers  ## every fault in virtual time, and six in real time, two stacks at once
 	@FLEETSLO_GAMEDAY_ALL=1 $(BIN)/pytest tests/e2e/test_gameday_virtual.py -q
 	@printf '%s\n' R1 R4 F1 F2 F5 M2-100 | xargs -P 2 -I{} $(BIN)/sloctl gameday {}
@@ -45,6 +48,9 @@ servers:         ## Prometheus and Alertmanager from Debian's packages, into .se
 
 alertmanagers:   ## newer Alertmanagers too, so that the routes are tried on each of them
 	@.ci/alertmanagers
+
+prometheuses:    ## newer Prometheuses and vmalerts too, so that the rules are loaded by each of them
+	@.ci/prometheuses
 
 grafana-data:    ## Grafana's own data library for Node, so that panels are tried with it too
 	@.ci/grafana-data
