@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 from typing import Final, cast
 
+from collectors.net.listen import is_exchanging, release
 from collectors.net.watch import Watched
 
 _HANDSHAKE_SECONDS: Final = 10
 _GOODBYE_SECONDS: Final = 2.0
 _BACKLOG: Final = 1024
+_MOST_DRAINED: Final = 1000  # rounds of the loop, in each of which waiting connections are accepted
 _ROUNDS: Final = 2
 """Rounds of the loop after which an accepted connection has its transport: one, one spare."""
 
@@ -98,7 +101,10 @@ class Acceptor:
             self._watching = asyncio.create_task(self._watch(self._context))
 
     async def stop(self) -> None:
-        """Accept no more; what is connected stays so. Safe without start and twice."""
+        """Accept no more; what is connected stays so. Safe without start and twice.
+
+        What waits to be accepted is served first, or left to the next server of the address.
+        """
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.cancel()
@@ -106,8 +112,10 @@ class Acceptor:
                 await watching
         server, self._server = self._server, None
         if server is not None:
+            if not is_exchanging():
+                await _drain(self._listener)
             await _retire(server)
-        self._listener.close()
+        release(self._listener)
 
     async def renew(self) -> bool:
         """Use the certificate that there is now; whether it is another one."""
@@ -138,6 +146,25 @@ class Acceptor:
         if isinstance(protocol, TurnedAway):
             return protocol
         return _Secured(protocol, context, self._held)
+
+
+async def _drain(listener: socket.socket) -> None:
+    """Have everything accepted that has connected, and let no more connect.
+
+    With a backlog of 0 the system drops what begins to connect, and whoever does hears at his next
+    try, a second later, that nobody listens: nothing of his is lost. What falls between the last
+    look and the closing is reset, which cannot be helped: TCP knows no way to close one half.
+    """
+    with contextlib.suppress(OSError):
+        listener.listen(0)
+    waiting = select.poll()
+    waiting.register(listener, select.POLLIN)
+    for _ in range(_MOST_DRAINED):
+        if not waiting.poll(0):
+            break
+        await asyncio.sleep(0)
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)  # what was sent with the last of them is read
 
 
 async def _retire(server: asyncio.Server) -> None:

@@ -1,11 +1,18 @@
-"""Opens listening sockets, or says in one line why not."""
+"""Opens listening sockets, or says in one line why not; keeps them while servers are exchanged.
+
+A socket that listens holds the connections that nobody has accepted yet. Closing it resets
+them, so that a server which takes over an address takes over its socket, too.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
+from collections.abc import Generator
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from collectors.component import StartError
 from collectors.net.fields import split_address
@@ -18,12 +25,65 @@ _WHY: Final = {
 }
 
 
+_asked: WeakKeyDictionary[socket.socket, str] = WeakKeyDictionary()
+"""The address that each socket was asked for."""
+
+_kept: dict[str, socket.socket] | None = None
+"""While servers are exchanged: what listened, by the address that it was asked for."""
+
+
+@contextlib.contextmanager
+def exchange() -> Generator[None]:
+    """Until the end of the block, `release` keeps what listens, and `bind` takes it up again."""
+    global _kept  # noqa: PLW0603 - addresses are the process's, and so is what listens on them
+    _kept = {}
+    try:
+        yield
+    finally:
+        left, _kept = _kept, None
+        for listener in left.values():
+            listener.close()
+
+
+def release(listener: socket.socket) -> None:
+    """Close `listener`; in the middle of an exchange, leave it to who binds its address next."""
+    address = _asked.get(listener)
+    if _kept is None or address is None or address in _kept:
+        listener.close()
+    else:
+        _kept[address] = listener
+
+
+def is_exchanging() -> bool:
+    """Whether what waits to be accepted will find a server."""
+    return _kept is not None
+
+
 def bind(component_id: str, address: str) -> socket.socket:
     """A listening, non-blocking TCP socket on `address` (``host:port``).
 
     Raises:
         StartError: The address cannot be used; says which component, which address, why.
     """
+    if _kept is not None and (kept := _kept.pop(address, None)) is not None:
+        return kept
+    try:
+        return _bound(component_id, address)
+    except StartError:
+        if _kept is None or not (in_the_way := _on_port(_kept, address)):
+            raise
+        # The same port under another name: `0.0.0.0:4318` after `127.0.0.1:4318`.
+        for other in in_the_way:
+            _kept.pop(other).close()
+        return _bound(component_id, address)
+
+
+def _on_port(kept: dict[str, socket.socket], address: str) -> list[str]:
+    port = split_address(address)[1]
+    return [of for of, listener in kept.items() if bound_port(listener) == port]
+
+
+def _bound(component_id: str, address: str) -> socket.socket:
     host, port = split_address(address)
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(
@@ -40,6 +100,7 @@ def bind(component_id: str, address: str) -> socket.socket:
     except OSError as error:
         listener.close()
         raise StartError(_text(component_id, address, error)) from error
+    _asked[listener] = address
     return listener
 
 

@@ -80,10 +80,8 @@ class PageServer:
             await connections.shutdown(_DRAIN_SECONDS)
 
     def _protocol(self) -> asyncio.Protocol:
-        connections, acceptor = self._connections, self._acceptor
-        if connections is None or acceptor is None:
-            return TurnedAway()
-        if max(len(connections.connections), acceptor.held) >= _MAX_CONNECTIONS:
+        connections, held = self._connections, self._acceptor.held if self._acceptor else 0
+        if connections is None or max(len(connections.connections), held) >= _MAX_CONNECTIONS:
             return TurnedAway()
         return connections()
 

@@ -2,7 +2,8 @@
 
 A new configuration takes over where the old one stood: the old one takes nothing new, comes
 to the end of the inbox, hears the answers to what it has sent and saves; the new one begins
-there. Senders find the door closed for a moment and come again. A new configuration that
+there. Who connects by HTTP meanwhile waits for the new one; gRPC cannot be handed a socket, and
+its senders find the door closed for a moment and come again. A new configuration that
 cannot be leaves the old one running; one that cannot start gives it back its place.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from collectors.component import StartError
+from collectors.net.listen import exchange
 from collectors.service.plan import ServicePlan
 from collectors.service.runtime import Service
 
@@ -92,12 +94,13 @@ async def _replace(
     service: Service, old: ServicePlan, new: ServicePlan, version: str
 ) -> tuple[Service, ServicePlan]:
     began = time.monotonic()
-    await service.stop(drain=False)
-    try:
-        started = await _start(new, version)
-    except StartError as error:
-        _log.error("reload: %s; the old configuration goes on", error)
-        return await _start(old, version), old
+    with exchange():
+        await service.stop(drain=False)
+        try:
+            started = await _start(new, version)
+        except StartError as error:
+            _log.error("reload: %s; the old configuration goes on", error)
+            return await _start(old, version), old
     _log.info("reload: the new configuration took over in %.1f s", time.monotonic() - began)
     return started, new
 

@@ -110,6 +110,7 @@ class Client(threading.Thread):
         self.number = number
         self.stopping = stop
         self.acknowledged: set[str] = set()
+        self.broken = 0
 
     def run(self) -> None:
         count = 0
@@ -130,6 +131,7 @@ class Client(threading.Thread):
             connection.request("POST", "/v1/traces", payload, headers)
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
+            self.broken += 1
             return False
         finally:
             connection.close()
