@@ -65,6 +65,14 @@ class _RulesAnswer(BaseModel):
     data: _Groups
 
 
+class _Yaml(BaseModel):
+    yaml: str
+
+
+class _ConfigAnswer(BaseModel):
+    data: _Yaml
+
+
 class _Named(BaseModel):
     name: str
 
@@ -115,6 +123,15 @@ def holds(prometheus: str) -> dict[str, list[float]]:
         for rule in group.rules:
             found.setdefault(rule.name, []).append(rule.duration)
     return found
+
+
+def configuration(prometheus: str) -> str:
+    """Prometheus' configuration, as YAML with its defaults.
+
+    Raises:
+        UnansweredError: As `query`.
+    """
+    return _get(f"{prometheus}/api/v1/status/config", TypeAdapter(_ConfigAnswer)).data.yaml
 
 
 def held(alertmanager: str) -> list[Held]:

@@ -15,6 +15,7 @@ from alerts.gameday import report
 from alerts.gameday.live import EndedError, live
 from alerts.gameday.runner import BASELINE_SECONDS, Outcome
 from alerts.gameday.scenarios import Scenario, scenarios
+from alerts.gameday.site import Given
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC
 from alerts.gameday.tree import TreeError
 from alerts.gameday.virtual.cases import Case
@@ -38,6 +39,12 @@ _Chosen = TypeVar("_Chosen", Scenario, Case)
 @click.option("--all", "everything", is_flag=True, help="Run every scenario.")
 @click.option("--virtual", is_flag=True, help="In virtual time: hours in seconds, no collector.")
 @click.option("--against", type=_FOLDER, help="Rule files of your own instead; in virtual time.")
+@click.option("--prometheus", metavar="URL", help="Yours instead of a new one; it scrapes --grpc.")
+@click.option("--alertmanager", metavar="URL", help="Yours, asked whom it tells.")
+@click.option(
+    "--grpc", metavar="HOST:PORT", default="127.0.0.1:4317", help="OTLP of your collector."
+)
+@click.option("--http", metavar="URL", default="http://127.0.0.1:4318", help="The same over HTTP.")
 @click.option("--junit", type=_FILE, help="Write JUnit XML.")
 @click.option("--report", "written", type=_FILE, help="Write Markdown.")
 @click.option("--table", type=_FILE, help="Renew the table in a Markdown file that has its marks.")
@@ -55,6 +62,10 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     everything: bool,
     virtual: bool,
     against: Path | None,
+    prometheus: str | None,
+    alertmanager: str | None,
+    grpc: str,
+    http: str,
     junit: Path | None,
     written: Path | None,
     table: Path | None,
@@ -67,7 +78,13 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     everything from the built-in catalogue, runs the fleet through the OpenTelemetry SDK,
     injects the fault, and reports who was told and how soon. With --virtual a model of the
     fleet lives through hours in seconds, and a real Prometheus replays the rules over it.
+    With --prometheus and --alertmanager the fleet reports to your own collector, and your own
+    servers must find the fault: whoever is on call is woken.
     """
+    given = _given(prometheus, alertmanager, grpc, http)
+    if given is not None and (virtual or against):
+        msg = "--prometheus and --alertmanager are for real time, without --virtual and --against"
+        raise click.UsageError(msg)
     console = Console(stderr=True)
     missing: tuple[str, ...] | None = None
     if virtual or against:
@@ -83,12 +100,27 @@ def gameday(  # noqa: PLR0913 - one argument for each option
             _list(known)
             return
         try:
-            found = live(known if everything else _choose(wanted, known), seed, baseline, console)
+            chosen_live = known if everything else _choose(wanted, known)
+            found = live(chosen_live, seed, baseline, console, given)
         except EndedError as error:
             _cannot_tell(error, console)
     _write(found, missing if everything else None, junit=junit, written=written, table=table)
     if not all(outcome.passed for outcome in found):
         sys.exit(FAILED)
+
+
+def _given(prometheus: str | None, alertmanager: str | None, grpc: str, http: str) -> Given | None:
+    if prometheus is None and alertmanager is None:
+        return None
+    if prometheus is None or alertmanager is None:
+        msg = "--prometheus and --alertmanager belong together"
+        raise click.UsageError(msg)
+    return Given(
+        prometheus=prometheus.rstrip("/"),
+        alertmanager=alertmanager.rstrip("/"),
+        grpc=grpc,
+        http=http.rstrip("/"),
+    )
 
 
 def _virtual(

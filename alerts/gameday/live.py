@@ -5,16 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from alerts.gameday.ask import UnansweredError
+from alerts.gameday.fleet.charge import Charge
 from alerts.gameday.fleet.crew import Crew, FleetError
+from alerts.gameday.fleet.traffic import Traffic
 from alerts.gameday.leave import leaving
 from alerts.gameday.oracles import ask_all
 from alerts.gameday.runner import Outcome, UnhealthyError, run
 from alerts.gameday.scenarios import Scenario
+from alerts.gameday.site import GIVEN_PUSH_SECONDS, Given, own
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, stack
 from alerts.gameday.tree import TreeError
 from slo.servers import MissingToolError, ServerError
@@ -25,7 +29,11 @@ class EndedError(RuntimeError):
 
 
 def live(
-    chosen: Sequence[Scenario], seed: int, baseline: float, console: Console
+    chosen: Sequence[Scenario],
+    seed: int,
+    baseline: float,
+    console: Console,
+    given: Given | None = None,
 ) -> tuple[Outcome, ...]:
     """Every scenario's outcome.
 
@@ -34,32 +42,57 @@ def live(
         seed: Of the traffic.
         baseline: Seconds of healthy traffic before each fault.
         console: Told what happens.
+        given: Servers of the user's own; None starts new ones for each scenario.
 
     Raises:
         EndedError: It could not be run.
     """
-    return tuple(_run(scenario, seed, baseline, console) for scenario in chosen)
+    play = _on_our_own if given is None else partial(_on, given)
+    return tuple(_run(scenario, play, seed, baseline, console) for scenario in chosen)
 
 
-def _run(scenario: Scenario, seed: int, baseline: float, console: Console) -> Outcome:
-    """One scenario on a stack of its own, so that no other one speaks into it."""
-    traffic = COMPACT_TRAFFIC.seeded(seed)
+_Play = Callable[[Scenario, Traffic, float, Console], Outcome]
+
+
+def _run(scenario: Scenario, play: _Play, seed: int, baseline: float, console: Console) -> Outcome:
     console.print(f"{scenario.id} {scenario.fault.title}", style="bold", highlight=False)
     try:
-        with (
-            leaving(),
-            tempfile.TemporaryDirectory(prefix="fleetslo-gameday-") as folder,
-            stack(Path(folder)) as running,
-        ):
-            with Crew(running.charge(COMPACT, traffic), hear=_say(console)) as crew:
-                outcome = run(
-                    scenario, running, crew, baseline_seconds=baseline, tell=_tell(console)
-                )
-            return replace(outcome, oracles=ask_all(running, crew.truth()))
+        with leaving():
+            return play(scenario, COMPACT_TRAFFIC.seeded(seed), baseline, console)
     except (MissingToolError, ServerError, FleetError) as error:
         raise EndedError(str(error)) from error
     except (TreeError, UnhealthyError, UnansweredError) as error:
         return Outcome(scenario, (), (), (), str(error))
+
+
+def _on_our_own(scenario: Scenario, traffic: Traffic, baseline: float, console: Console) -> Outcome:
+    """One scenario on a stack of its own, so that no other one speaks into it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="fleetslo-gameday-") as folder,
+        stack(Path(folder)) as running,
+    ):
+        with Crew(running.charge(COMPACT, traffic), hear=_say(console)) as crew:
+            outcome = run(
+                scenario, own(running), crew, baseline_seconds=baseline, tell=_tell(console)
+            )
+        return replace(outcome, oracles=ask_all(running, crew.truth()))
+
+
+def _on(
+    given: Given, scenario: Scenario, traffic: Traffic, baseline: float, console: Console
+) -> Outcome:
+    """One scenario on servers that are not ours: nothing of theirs is started or stopped."""
+    site = given.site()
+    charge = Charge(
+        name="",
+        grpc=given.grpc,
+        http=given.http,
+        traffic=traffic,
+        topology=COMPACT,
+        push_seconds=GIVEN_PUSH_SECONDS,
+    )
+    with Crew(charge, hear=_say(console)) as crew:
+        return run(scenario, site, crew, baseline_seconds=baseline, tell=_tell(console))
 
 
 def _tell(console: Console) -> Callable[[str], None]:

@@ -12,20 +12,13 @@ from alerts.gameday import ask, faults
 from alerts.gameday.fleet.crew import Crew
 from alerts.gameday.oracles import Oracle
 from alerts.gameday.scenarios import TOLERANCE_SECONDS, Expected, Scenario
-from alerts.gameday.stack import Stack
-from alerts.gameday.tree import (
-    EVALUATION_SECONDS,
-    GROUP_WAIT_SECONDS,
-    PUSH_SECONDS,
-    SCRAPE_SECONDS,
-)
+from alerts.gameday.site import Site
 from alerts.gameday.webhook import Page
 from slo.model import Severity
 
 BASELINE_SECONDS: Final = 45.0
 HEALTHY_SECONDS: Final = 90.0
 _POLL_SECONDS: Final = 1.0
-_WAY_SECONDS: Final = PUSH_SECONDS + SCRAPE_SECONDS + EVALUATION_SECONDS + GROUP_WAIT_SECONDS
 
 HEALTHY: Final = (
     ("all agents are healthy", 'sum(mas_agent_count{mas_agent_state!="healthy"}) == 0'),
@@ -125,7 +118,7 @@ class UnhealthyError(RuntimeError):
     """The fleet did not become healthy; the message says what is missing."""
 
 
-def wait_healthy(stack: Stack, timeout_seconds: float = HEALTHY_SECONDS) -> float:
+def wait_healthy(site: Site, timeout_seconds: float = HEALTHY_SECONDS) -> float:
     """Wait until the baseline holds; returns the seconds it took.
 
     Raises:
@@ -134,7 +127,7 @@ def wait_healthy(stack: Stack, timeout_seconds: float = HEALTHY_SECONDS) -> floa
     began = time.monotonic()
     missing = [meaning for meaning, _ in HEALTHY]
     while time.monotonic() - began < timeout_seconds:
-        missing = unmet(stack)
+        missing = unmet(site)
         if not missing:
             return time.monotonic() - began
         time.sleep(_POLL_SECONDS)
@@ -142,17 +135,17 @@ def wait_healthy(stack: Stack, timeout_seconds: float = HEALTHY_SECONDS) -> floa
     raise UnhealthyError(msg)
 
 
-def unmet(stack: Stack) -> list[str]:
+def unmet(site: Site) -> list[str]:
     """What the baseline still lacks."""
     try:
-        return [meaning for meaning, expr in HEALTHY if not ask.query(stack.prometheus.url, expr)]
+        return [meaning for meaning, expr in HEALTHY if not ask.query(site.prometheus, expr)]
     except ask.UnansweredError:
         return [meaning for meaning, _ in HEALTHY]
 
 
 def run(
     scenario: Scenario,
-    stack: Stack,
+    site: Site,
     crew: Crew,
     *,
     baseline_seconds: float = BASELINE_SECONDS,
@@ -162,7 +155,7 @@ def run(
 
     Args:
         scenario: What is done, and what is expected.
-        stack: Where the fleet reports to.
+        site: Where the fleet reports to.
         crew: The fleet.
         baseline_seconds: Healthy traffic before the fault.
         tell: Told what happens.
@@ -171,38 +164,40 @@ def run(
         UnhealthyError: The fleet never was healthy.
     """
     began = time.monotonic()
-    wait_healthy(stack)
+    wait_healthy(site)
     time.sleep(max(0.0, baseline_seconds - (time.monotonic() - began)))
     baseline = time.monotonic() - began
-    loaded = ask.holds(stack.prometheus.url)
+    loaded = ask.holds(site.prometheus)
     tell(f"{scenario.id}: {scenario.fault.injection}")
     injected = time.time()
     faults.inject(scenario.fault, crew)
     found: list[Found] = []
     for expected in scenario.expected:
-        due = due_seconds(expected, loaded, baseline)
-        found.append(_await(expected, stack, injected, due))
+        due = due_seconds(expected, loaded, baseline, site.way_seconds)
+        found.append(_await(expected, site, injected, due))
         tell(f"{scenario.id}: {found[-1].expected.alert}: {found[-1].verdict}")
-    return _outcome(scenario, stack, injected, tuple(found))
+    return _outcome(scenario, site, injected, tuple(found))
 
 
-def due_seconds(expected: Expected, loaded: dict[str, list[float]], baseline: float) -> float:
+def due_seconds(
+    expected: Expected, loaded: dict[str, list[float]], baseline: float, way_seconds: float
+) -> float:
     """From injection to page: detection, `for`, half of the way of a sample on average."""
     hold = expected.hold_seconds
     if hold is None:
         hold = min(loaded.get(expected.alert, [0.0]))
-    return expected.detection(baseline) + hold + _WAY_SECONDS / 2
+    return expected.detection(baseline) + hold + way_seconds / 2
 
 
-def _await(expected: Expected, stack: Stack, injected: float, due: float) -> Found:
+def _await(expected: Expected, site: Site, injected: float, due: float) -> Found:
     deadline = injected + due + TOLERANCE_SECONDS
     while time.time() < deadline:
         left = min(_POLL_SECONDS, max(0.0, deadline - time.time()))
-        page = stack.webhooks.wait(lambda page: _matches(page, expected, injected), left)
+        page = site.pages.wait(lambda page: _matches(page, expected, injected), left)
         if page is not None:
             return _judge(expected, due, page.at - injected, (page.team,), page)
-        held = ask.held(stack.alertmanager.url)
-        since = [page for page in stack.webhooks.received() if page.firing and page.at >= injected]
+        held = ask.held(site.alertmanager)
+        since = [page for page in site.pages.received() if page.firing and page.at >= injected]
         if expected.severity is Severity.TICKET:
             teams = routed(expected, held)
         else:
@@ -255,13 +250,11 @@ def _judge(
     return Found(expected, due, took, teams, verdict, page)
 
 
-def _outcome(
-    scenario: Scenario, stack: Stack, injected: float, found: tuple[Found, ...]
-) -> Outcome:
+def _outcome(scenario: Scenario, site: Site, injected: float, found: tuple[Found, ...]) -> Outcome:
     wanted = {(expected.alert, expected.team) for expected in scenario.expected}
     came = dict.fromkeys(
         (page.alert, page.team)
-        for page in stack.webhooks.received()
+        for page in site.pages.received()
         if page.firing and page.at >= injected
     )
     forbidden = tuple(dict.fromkeys(alert for alert, _ in came if alert in scenario.forbidden))

@@ -18,6 +18,7 @@ from alerts.gameday.fleet.crew import Crew
 from alerts.gameday.fleet.topology import TEAMS
 from alerts.gameday.narrator import Narrator
 from alerts.gameday.runner import HEALTHY_SECONDS, wait_healthy
+from alerts.gameday.site import own
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack
 from alerts.gameday.webhook import Page
 from alerts.gameday.window import Window
@@ -143,7 +144,7 @@ def _baseline(story: Story) -> None:
     """A healthy fleet for half a minute, in numbers."""
     story.tell.chapter("A healthy fleet")
     with story.tell.waiting("waiting for the first numbers"):
-        wait_healthy(story.running, min(HEALTHY_SECONDS, story.left()))
+        wait_healthy(own(story.running), min(HEALTHY_SECONDS, story.left()))
         while time.monotonic() - story.ready < BASELINE_SECONDS and story.left():
             story.tell.now(figures.read(story.running.prometheus.url, figures.FLEET))
             time.sleep(_POLL_SECONDS)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.gameday.stack import stack
 from slo import servers
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -48,3 +49,42 @@ def test_split_brain_is_paged_in_time_and_reported_for_people_and_machines(tmp_p
     assert "| SplitBrain | core-engineering |" in done.stdout
     for held in ("counters equal the truth", "no personal data left", "the books balance"):
         assert f"F1: {held}: " in done.stdout
+
+
+def test_a_game_day_on_servers_that_are_there_already_asks_them_whom_they_tell(
+    tmp_path: Path,
+) -> None:
+    for tool in ("prometheus", "alertmanager"):
+        if servers.find(tool) is None:
+            pytest.skip(f"{tool} is not to be had, run `make servers`")
+    with stack(tmp_path) as theirs:
+        code = "from slo.cli import main; main()"
+        command = [sys.executable, "-c", code, "gameday", "R4", "--baseline", "15"]
+        where = [
+            *("--prometheus", theirs.prometheus.url, "--alertmanager", theirs.alertmanager.url),
+            *("--grpc", f"127.0.0.1:{theirs.ports.grpc}"),
+            *("--http", f"http://127.0.0.1:{theirs.ports.http}"),
+        ]
+        done = subprocess.run(
+            [*command, *where], capture_output=True, text=True, timeout=240, check=False
+        )
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "| ComplianceViolationDetected | legal-compliance |" in done.stdout
+        assert theirs.prometheus.process.poll() is None
+        assert [page.team for page in theirs.webhooks.received()] == ["legal-compliance"]
+
+
+def test_a_game_day_on_servers_that_are_not_there_says_which() -> None:
+    code = "from slo.cli import main; main()"
+    given = ["--prometheus", "http://127.0.0.1:1", "--alertmanager", "http://127.0.0.1:1"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "gameday", "R4", *given, "--grpc", "127.0.0.1:1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 4
+    assert "the collector cannot be reached: 127.0.0.1:1" in done.stderr

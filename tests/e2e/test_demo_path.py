@@ -27,6 +27,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from alerts.gameday import ask, faults
 from alerts.gameday.fleet.crew import Crew
 from alerts.gameday.runner import wait_healthy
+from alerts.gameday.site import own
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack, start_collector
 from alerts.gameday.window import Window
 from slo import servers
@@ -44,7 +45,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, C
             pytest.skip(f"{tool} is not to be had, run `make servers`")
     folder = tmp_path_factory.mktemp("path")
     with stack(folder) as ready, Crew(ready.charge(COMPACT, COMPACT_TRAFFIC)) as crew:
-        wait_healthy(ready)
+        wait_healthy(own(ready))
         yield ready, crew
 
 

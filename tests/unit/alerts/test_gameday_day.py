@@ -100,7 +100,7 @@ def test_a_ratio_crosses_its_threshold_sooner_after_a_short_baseline() -> None:
 def test_the_time_due_is_detection_and_for_and_half_the_way() -> None:
     expected = Expected("SplitBrain", "core-engineering", Severity.PAGE, after(15.0))
 
-    assert due_seconds(expected, {"SplitBrain": [30.0, 60.0]}, 45.0) == 15.0 + 30.0 + 8.0
+    assert due_seconds(expected, {"SplitBrain": [30.0, 60.0]}, 45.0, 16.0) == 15.0 + 30.0 + 8.0
 
 
 def page(alert: str = "SplitBrain", team: str = "core-engineering", at: float = 10.0) -> Page:
