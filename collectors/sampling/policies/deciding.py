@@ -148,10 +148,7 @@ class CompiledPlan:
 
     def restore(self, state: bytes) -> None:
         """See `Plan.restore`."""
-        words: object = json.loads(state or b"{}")
-        if not isinstance(words, dict):
-            msg = f"a plan's state must be a map, got {type(words).__name__}"
-            raise ValueError(msg)  # noqa: TRY004 - as the seam says
+        words = _map(state)
         for name, policy in zip(self.names, self._policies, strict=True):
             if name in words:
                 policy.take(words[name])
@@ -177,6 +174,18 @@ class CompiledPlan:
         found.is_refused |= voting & ~sampled
         said = np.where(vote.sampled, vote.thresholds, np.uint64(UNKNOWN))
         np.minimum(found.least, said, out=found.least)
+
+
+def _map(state: bytes) -> dict[str, object]:
+    try:
+        words: object = json.loads(state or b"{}")
+    except ValueError as error:
+        msg = f"a plan's state must be JSON, got {len(state)} bytes: {error}"
+        raise ValueError(msg) from error
+    if not isinstance(words, dict):
+        msg = f"a plan's state must be a map, got {type(words).__name__}"
+        raise ValueError(msg)  # noqa: TRY004 - as the seam says
+    return words
 
 
 def _nobody(traces: int) -> Shorts:
