@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from slo.diagnostic import Diagnostic, has_errors
-from slo.emit.flavors import Flavor, too_large, wrapped_dashboards, wrapped_rules
+from slo.emit.flavors import Flavor, too_large, unsupported, wrapped_dashboards, wrapped_rules
 from slo.model import Compiled, OutputFile, Project
 from slo.plugin import Generator, Output
 from slo.rules import compile_project, with_sloth
@@ -82,7 +82,7 @@ def wrapped(
     more = [Built(file.path, Output.RULES, file.text) for file in rules]
     more += [Built(file.path, Output.DASHBOARDS, file.text) for file in dashboards]
     every = tuple(sorted((*files, *more), key=lambda file: file.path))
-    return every, list(too_large(dashboards))
+    return every, [*too_large(dashboards), *unsupported(compiled, flavor)]
 
 
 def stops(problems: Sequence[Diagnostic], *, strict: bool) -> bool:

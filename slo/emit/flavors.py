@@ -15,8 +15,9 @@ from typing import Final
 from slo.diagnostic import Diagnostic, Level
 from slo.emit.rules import HEADER, rule_file_value
 from slo.emit.yaml import Value, dump
-from slo.model import OutputFile, RuleFile
+from slo.model import Compiled, OutputFile, RuleFile
 
+NO_NATIVE: Final = "SLO043"
 TOO_LARGE: Final = "SLO042"
 MAX_CONFIGMAP_BYTES: Final = 1024 * 1024
 """What a ConfigMap may hold. Source: Kubernetes, "ConfigMaps"."""
@@ -78,6 +79,17 @@ def too_large(files: Iterable[OutputFile]) -> Iterator[Diagnostic]:
             text = f"{file.path} has {size} bytes, a ConfigMap may hold {MAX_CONFIGMAP_BYTES}"
             hint = "give the SLOs to more teams, or provision dashboards from files"
             yield Diagnostic(TOO_LARGE, Level.WARNING, text, None, hint)
+
+
+def unsupported(compiled: Compiled, flavor: Flavor) -> Iterator[Diagnostic]:
+    """SLOs that what reads the `flavor` cannot evaluate: MetricsQL has no native histograms."""
+    if flavor is not Flavor.VMRULE:
+        return
+    for slo in compiled.project.slos:
+        if "histogram_count(" in slo.sli.total or "histogram_fraction(" in slo.sli.errors:
+            text = f"{slo.slo_id} reads a native histogram, which VictoriaMetrics does not have"
+            hint = "count its classic buckets, without native: true"
+            yield Diagnostic(NO_NATIVE, Level.ERROR, text, slo.place, hint)
 
 
 def _object(version: str, kind: str, name: str, labels: dict[str, Value]) -> dict[str, Value]:

@@ -17,6 +17,7 @@ from slo.source import edit
 
 DUPLICATE: Final = "SLO040"
 CLASH: Final = "SLO041"
+NOBODY_TOLD: Final = "SLO044"
 SELF_METRICS: Final = "127.0.0.1:8888"
 """Where a collector tells about itself, by default."""
 AGENT_METRICS: Final = "127.0.0.1:8889"
@@ -81,7 +82,7 @@ def _clashes(settings: Settings) -> Iterator[Diagnostic]:
         if not told and not _tells(base):
             text = f"{base.path}: it names no Alertmanager, so no alert reaches anybody"
             hint = "write alerting: alertmanagers: there"
-            yield Diagnostic("SLO042", Level.WARNING, text, base.place, hint)
+            yield Diagnostic(NOBODY_TOLD, Level.WARNING, text, base.place, hint)
 
 
 def _differences(base: UserFile, settings: Settings) -> Iterator[str]:

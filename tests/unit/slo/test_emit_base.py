@@ -62,7 +62,7 @@ def test_a_prometheus_that_tells_nobody_is_a_warning() -> None:
     project = Project((), (), (), (), settings("scrape_configs: []\n"))
     (problem,) = GENERATOR.check(Compiled(project, ()))
 
-    assert (problem.code, problem.level, problem.place) == ("SLO042", Level.WARNING, HERE)
+    assert (problem.code, problem.level, problem.place) == ("SLO044", Level.WARNING, HERE)
     assert told(OWN) == []
 
 

@@ -83,6 +83,20 @@ def test_a_config_map_that_kubernetes_refuses_is_told() -> None:
     assert [problem.code for problem in too_large([file])] == ["SLO042"]
 
 
+@pytest.mark.parametrize(("flavor", "code"), [("vmrule", 1), ("prometheusrule", 0)])
+def test_a_native_histogram_is_refused_where_there_are_none(
+    flavor: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    native = "    latency: {histogram: req_seconds, native: true, threshold: 200ms}\n"
+    source = tmp_path / "slos.yaml"
+    source.write_text(f"{slo_text(sli=native)}---\n{TEAM}")
+
+    got = run(["-q", "generate", str(source), "--out", str(tmp_path / "out"), "--flavor", flavor])
+
+    assert got == code
+    assert ("SLO043" in capsys.readouterr().err) == bool(code)
+
+
 def test_another_flavor_removes_the_wrappers_of_the_one_before(tmp_path: Path) -> None:
     source = tmp_path / "slos.yaml"
     source.write_text(f"{slo_text()}---\n{TEAM}")
