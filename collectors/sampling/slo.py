@@ -25,7 +25,7 @@ from collectors.sampling.limits import Bucket
 from collectors.sampling.plan import UNKNOWN, Facts
 from collectors.sampling.slo_config import SloPolicyConfig
 from collectors.sampling.thresholds import ALWAYS, NEVER, threshold
-from collectors.sampling.votes import Asking, Vote, certain, composed, nothing
+from collectors.sampling.votes import Asking, Vote, certain, composed
 from collectors.wire.kernel import Words
 from collectors.wire.scan import Scan
 
@@ -102,8 +102,8 @@ class Slo:
         if asking.is_alone:
             return self._ask_alone(facts, rows)
         burning = self._burning.now(asking.steady_ns)
-        thresholds = self._wanted(facts, rows, burning)
-        urgent = thresholds == np.uint64(ALWAYS)
+        urgent = self._urgent(facts, rows, burning)
+        thresholds = self._thresholds(facts, rows, urgent)
         wanted: Mask = facts.randomness >= thresholds
         exemplars = self._exemplars(facts, rows, wanted, asking.steady_ns)
         thresholds[exemplars] = UNKNOWN
@@ -156,23 +156,29 @@ class Slo:
 
     def _ask_alone(self, facts: Facts, rows: Mask) -> Vote:
         """Late spans: a bad event while the budget burns, if there is room for it."""
-        found = np.zeros_like(rows)
-        for slo, burns in enumerate(self._burning.now()):
-            if burns:
-                found |= self._has(facts, slo, BAD)
+        urgent = self._urgent(facts, rows, self._burning.now())
         fits: Mask = facts.sizes <= self._bucket.left()
-        return certain(rows & found & fits) if found.any() else nothing(rows)
+        return certain(urgent & fits)
 
-    def _wanted(self, facts: Facts, rows: Mask, burning: list[bool]) -> Words:
-        """The threshold of each trace, before the bytes are looked at."""
-        calm = self._share(facts, self._config.calm_sampling_percentage)
-        near = self._share(facts, self._config.near_sampling_percentage)
-        found = np.full(len(rows), NEVER, np.uint64)
+    def _urgent(self, facts: Facts, rows: Mask, burning: list[bool]) -> Mask:
+        """Traces with a bad event of an SLO whose budget burns."""
+        found = np.zeros_like(rows)
         for slo, burns in enumerate(burning):
-            for_bad = np.full(len(rows), ALWAYS, np.uint64) if burns else calm
-            for kind, wanted in ((BAD, for_bad), (NEAR, near)):
+            if burns:
+                found |= rows & self._has(facts, slo, BAD)
+        return found
+
+    def _thresholds(self, facts: Facts, rows: Mask, urgent: Mask) -> Words:
+        """The threshold of each trace, before the bytes are looked at."""
+        shares = (
+            (BAD, self._share(facts, self._config.calm_sampling_percentage)),
+            (NEAR, self._share(facts, self._config.near_sampling_percentage)),
+        )
+        found = np.where(urgent, np.uint64(ALWAYS), np.uint64(NEVER))
+        for slo in range(len(self._ids)):
+            for kind, share in shares:
                 has = rows & self._has(facts, slo, kind)
-                found[has] = np.minimum(found[has], wanted[has])
+                found[has] = np.minimum(found[has], share[has])
         return found
 
     def _share(self, facts: Facts, percentage: float) -> Words:

@@ -70,20 +70,23 @@ class SloPolicyConfig(Config):
             msg = "exemplar_interval must be above 0 where exemplars are wanted"
             raise ValueError(msg)
         boosts = {"near_percent", "near_sampling_percentage"} & self.model_fields_set
-        if boosts and not self.nearness():
+        if boosts and self.near_sampling_percentage and not self._has_duration():
             msg = f"{min(boosts)} has nothing to act on: no SLO has bad.above"
             raise ValueError(msg)
         for name, slo in self.slos.items():
             if self.burn_rate * float(slo.budget()) > 1:
                 msg = (
-                    f"can never match: burn_rate {self.burn_rate:g} of {name} is more than all "
-                    f"its events, and objective {slo.objective:g} allows {slo.budget():%}"
+                    f"can never match: with every event bad, {name} with objective "
+                    f"{slo.objective:g} burns at {float(1 / slo.budget()):g}, and burn_rate "
+                    f"is {self.burn_rate:g}"
                 )
                 raise ValueError(msg)
         return self
 
     def nearness(self) -> float:
         """The part of a duration that is bad in which good events are nearly bad."""
-        has_duration = any(slo.spans.bad.above for slo in self.slos.values())
-        is_wanted = has_duration and self.near_sampling_percentage > 0
+        is_wanted = self._has_duration() and self.near_sampling_percentage > 0
         return self.near_percent / _WHOLE if is_wanted else 0.0
+
+    def _has_duration(self) -> bool:
+        return any(slo.spans.bad.above for slo in self.slos.values())
