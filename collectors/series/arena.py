@@ -13,6 +13,9 @@ START, BODY, END, ROOM = range(4)
 """Columns of a slot: where the point begins with its tag, where its message does, where both end,
 and how many bytes the slot has."""
 
+MAX_POINT_BYTES: Final = 1 << 16
+"""Longest point that is kept."""
+
 _ROUND: Final = 32
 _FIRST_BYTES: Final = 1 << 14
 

@@ -32,14 +32,57 @@ _SCALES: Final = range(-64, 65)
 _MOST: Final = 2**64 - 1
 
 
+@dataclass(slots=True)
+class Edges:
+    """Sum, least and greatest value; None where unknown."""
+
+    total: float | None
+    least: float | None
+    most: float | None
+
+    @classmethod
+    def of(cls, point: HistogramPoint) -> Edges:
+        """As `point` has them."""
+        return cls(
+            point.sum if point.HasField("sum") else None,
+            point.min if point.HasField("min") else None,
+            point.max if point.HasField("max") else None,
+        )
+
+    def copy(self) -> Edges:
+        """One that can be changed without changing this."""
+        return Edges(self.total, self.least, self.most)
+
+    def add(self, other: Edges) -> None:
+        """Add; what one of the two does not know, nobody knows."""
+        self.total = _both(self.total, other.total, lambda one, two: one + two)
+        self.least = _both(self.least, other.least, min)
+        self.most = _both(self.most, other.most, max)
+
+    def take_out(self, earlier: Edges) -> None:
+        """Leave what came since `earlier`."""
+        self.total = _both(self.total, earlier.total, lambda one, two: one - two)
+        self.least = self.most = None  # of the time since, nobody knows
+
+    def write(self, point: HistogramPoint) -> None:
+        """Let `point` have these."""
+        for name, value in (("sum", self.total), ("min", self.least), ("max", self.most)):
+            if value is None:
+                point.ClearField(name)  # type: ignore[arg-type]  # one of its fields
+            else:
+                setattr(point, name, value)
+
+
 class Distribution(Protocol):
     """What a histogram counted.
 
     Attributes:
         width: Buckets that it may have; only exponential ones have a choice.
+        edges: Sum, least and greatest value.
     """
 
     width: int
+    edges: Edges
 
     def copy(self) -> Distribution:
         """One that can be changed without changing this."""
@@ -81,42 +124,6 @@ def read_point(kind: int, message: bytes) -> HistogramPoint:
     return ExponentialHistogramDataPoint.FromString(message)
 
 
-@dataclass(slots=True)
-class _Edges:
-    """Sum, least and greatest value; None where unknown."""
-
-    total: float | None
-    least: float | None
-    most: float | None
-
-    @classmethod
-    def of(cls, point: HistogramPoint) -> _Edges:
-        return cls(
-            point.sum if point.HasField("sum") else None,
-            point.min if point.HasField("min") else None,
-            point.max if point.HasField("max") else None,
-        )
-
-    def copy(self) -> _Edges:
-        return _Edges(self.total, self.least, self.most)
-
-    def add(self, other: _Edges) -> None:
-        self.total = _both(self.total, other.total, lambda one, two: one + two)
-        self.least = _both(self.least, other.least, min)
-        self.most = _both(self.most, other.most, max)
-
-    def take_out(self, earlier: _Edges) -> None:
-        self.total = _both(self.total, earlier.total, lambda one, two: one - two)
-        self.least = self.most = None  # of the time since, nobody knows
-
-    def write(self, point: HistogramPoint) -> None:
-        for name, value in (("sum", self.total), ("min", self.least), ("max", self.most)):
-            if value is None:
-                point.ClearField(name)  # type: ignore[arg-type]  # one of its fields
-            else:
-                setattr(point, name, value)
-
-
 def _capped(count: int) -> int:
     """What the field can hold; only a sender that lies about its counts comes near."""
     return min(count, _MOST)
@@ -137,14 +144,14 @@ class Explicit:
     bounds: tuple[float, ...]
     counts: list[int]
     count: int
-    edges: _Edges
+    edges: Edges
     width: int = 0
 
     @classmethod
     def of(cls, point: HistogramDataPoint) -> Explicit:
         """What `point` counted."""
         counts = list(point.bucket_counts)
-        return cls(tuple(point.explicit_bounds), counts, point.count, _Edges.of(point))
+        return cls(tuple(point.explicit_bounds), counts, point.count, Edges.of(point))
 
     def copy(self) -> Explicit:
         """See `Distribution.copy`."""
@@ -260,7 +267,7 @@ class Exponential:
     zero_threshold: float
     positive: Side
     negative: Side
-    edges: _Edges
+    edges: Edges
     width: int = MAX_BUCKETS
 
     @classmethod
@@ -273,7 +280,7 @@ class Exponential:
             point.zero_threshold if point.zero_threshold > 0 else 0.0,
             Side.of(point.positive),
             Side.of(point.negative),
-            _Edges.of(point),
+            Edges.of(point),
         )
         found.width = max(MAX_BUCKETS, found.widest())
         return found
@@ -350,8 +357,10 @@ class Exponential:
         other.coarsen(other.scale - scale)
         threshold = max(self.zero_threshold, other.zero_threshold)
         while True:
-            # A bucket that the threshold cuts goes to zero as a whole, and the threshold with it.
-            reached = max(self.reach(threshold), other.reach(threshold))
+            # A bucket that it cuts goes to zero as a whole, and the threshold with it; not where
+            # the threshold was this before, since then the bucket holds what is above it.
+            cut = [of.reach(threshold) for of in (self, other) if of.zero_threshold < threshold]
+            reached = max(cut, default=threshold)
             if reached <= threshold:
                 break
             threshold = reached

@@ -463,6 +463,14 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
     (Kind.PROCESSORS, "redaction"): [
         processor(Kind.PROCESSORS, "redaction", {"allowed_keys": ["item.id"]})
     ],
+    (Kind.PROCESSORS, "aggregate"): [
+        processor(Kind.PROCESSORS, "aggregate", raw, conserves=False)
+        for raw in (
+            {"drop": ["series"]},
+            {"keep": [], "interval": "1500ms", "max_stale": "1s", "gauge_lookback": "1s"},
+            {"drop_resource": ["service.instance.id"], "max_streams": 2},
+        )
+    ],
     (Kind.PROCESSORS, "cumulativetodelta"): [
         processor(Kind.PROCESSORS, "cumulativetodelta", raw, conserves=False)
         for raw in (

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from collectors.component import Batch, Context, Emit, ProcessorFactory, Settings, Signal
 from collectors.graph import pack, unpack
-from collectors.processors.cumulativetodelta.config import CumulativeToDeltaConfig, MetricsConfig
+from collectors.processors.cumulativetodelta.config import CumulativeToDeltaConfig
 from collectors.series.counts import Counts
 from collectors.series.kept import Kept, counted, message, written
 from collectors.series.rewriting import rewritten
@@ -33,11 +33,9 @@ from collectors.wire.points_kernel import (
     SUM,
     TWICE,
 )
-from collectors.wire.scan import Scan, locate, slices, texts
+from collectors.wire.scan import locate
 
 Mask = NDArray[np.bool_]
-
-_NAME = 1  # Metric.name
 
 
 class CumulativeToDelta:
@@ -116,11 +114,7 @@ class CumulativeToDelta:
     def _wanted(self, columns: Columns) -> Mask:
         kind, temporality, monotonic = columns.mark[:, 0], columns.mark[:, 1], columns.mark[:, 2]
         wanted: Mask = (temporality == CUMULATIVE) & ((kind != SUM) | (monotonic > 0))
-        include, exclude = self._config.include, self._config.exclude
-        if include is not None:
-            wanted &= _meant(columns, include)
-        if exclude is not None:
-            wanted &= ~_meant(columns, exclude)
+        wanted &= self._config.selected(columns)
         return wanted
 
     def _shown(self, columns: Columns, wall_ns: int) -> Mask:
@@ -169,21 +163,6 @@ class CumulativeToDelta:
         self._counts.treated("other_buckets", int(strange.sum()))
         self._counts.book("filtered", gone)
         self._counts.book("aggregated", len(row) - int(kept.sum()) - gone)
-
-
-def _meant(columns: Columns, block: MetricsConfig) -> Mask:
-    """Which points are of metrics that the block names."""
-    meant = np.isin(columns.mark[:, 0], list(block.kinds()))
-    if block.metrics:
-        meant &= _named(columns.scanned, block)[columns.at[:, 3]]
-    return meant
-
-
-def _named(scanned: Scan, block: MetricsConfig) -> Mask:
-    coded = texts(scanned, slices(scanned, scanned.entries, (_NAME,))[0])
-    hits = [block.names(name.decode()) for name in coded.values]
-    found: Mask = np.array([*hits, False])[coded.codes]
-    return found
 
 
 def _create(config: CumulativeToDeltaConfig, settings: Settings) -> PerSender:

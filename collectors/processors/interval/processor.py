@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from collectors.component import Batch, Context, Emit, ProcessorFactory, Settings, Signal
 from collectors.graph import pack, unpack
 from collectors.processors.interval.config import IntervalConfig
-from collectors.series.arena import BODY, END, START, Arena
+from collectors.series.arena import BODY, END, MAX_POINT_BYTES, START, Arena
 from collectors.series.counts import Counts
 from collectors.series.frames import Frames
 from collectors.series.kept import readable
@@ -39,9 +39,6 @@ from collectors.wire.points_kernel import (
 from collectors.wire.scan import locate
 
 Mask = NDArray[np.bool_]
-
-MAX_POINT_BYTES: Final = 1 << 16
-"""Longest point that is held back."""
 
 _NOTHING: Final[Octets] = np.empty(0, np.uint8)
 
