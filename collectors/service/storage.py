@@ -101,7 +101,9 @@ class Storage:
 
     def close(self) -> None:
         """Close everything; what was appended is on disk. Safe twice."""
-        saved = self.state.load_boot()
+        saved = None
+        with contextlib.suppress(OSError):  # a disk that answers no more
+            saved = self.state.load_boot()
         is_clean = saved is not None and saved.boot == self.boot  # else a loss is yet to be told
         for log in self.logs:
             is_clean = log.close() and is_clean
