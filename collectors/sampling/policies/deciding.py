@@ -154,8 +154,10 @@ class CompiledPlan:
                 policy.take(words[name])
 
     def _ask_drop(self, found: _Round, asking: Asking, place: int, policy: Policy) -> None:
-        vote = policy.ask(asking, found.dropped_by == NOBODY)
+        rows: Mask = found.dropped_by == NOBODY
+        vote = policy.ask(asking, rows)
         _tell(found.dropped_by, vote.sampled, place)
+        found.is_refused |= rows & ~vote.sampled  # as the Collector has it
         found.is_spared |= is_open(vote.thresholds) & ~vote.sampled
         found.votes[place] = _tally(asking.facts, vote.sampled)
 
