@@ -42,12 +42,8 @@ class Holding:
     # ------------------------------------------------------------ coming and going
 
     def row(self, batch: Batch, context: Context, ways: Ways) -> int | None:
-        """A row for a batch of which spans are to be held; None where none is.
-
-        Late spans of dropped traces alone are not worth bytes in the held log.
-        """
-        is_free = batch.origin is not None
-        if not (ways.waits.any() or (is_free and (ways.ends & ways.is_indexed).any())):
+        """A row for a batch of which spans are to be held or known; None where none is."""
+        if not (ways.waits | (ways.ends & ways.is_indexed)).any():
             return None
         return self.payloads.add(self._shelf.place(batch), batch.items, batch.wall_ns, context)
 

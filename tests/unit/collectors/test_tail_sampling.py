@@ -221,10 +221,11 @@ def test_a_late_span_that_is_kept_alone_brings_its_trace_back() -> None:
     assert [note.cause for note in made.notes()][-1] is Cause.BROUGHT_BACK
 
 
-def test_what_came_late_to_a_dropped_trace_is_brought_back_with_it() -> None:
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_came_late_to_a_dropped_trace_is_brought_back_with_it(edited: bool) -> None:
     made = sampled(ERRORS)
-    made.give(span(1, 0))
-    made.give(span(1, 1), at=35)
+    made.give(span(1, 0), edited=edited)
+    made.give(span(1, 1), at=35, edited=edited)
     made.give(span(1, 2, error=True), at=45)
 
     assert made.kept() == ["1/0", "1/1", "1/2"]

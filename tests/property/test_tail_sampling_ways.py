@@ -1,0 +1,159 @@
+"""However spans are cut into requests and wherever the daemon restarts, decisions are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.sampled_traces import ERRORS, SECOND, SLOW, Sampled, sampled, share, span, spans_in
+
+WITH_BUDGET = {"name": "rate", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 2}}
+PROBES = {
+    "name": "probes",
+    "type": "drop",
+    "drop": {
+        "drop_sub_policy": [
+            {"name": "few", "type": "span_count", "span_count": {"min_spans": 1, "max_spans": 1}}
+        ]
+    },
+}
+BY_TRACE = (ERRORS, SLOW, share(30))
+CONFIG: dict[str, object] = {
+    "decision_wait": "10s",
+    "decision_wait_after_root_received": "4s",
+    "decision_cache": {"sampled_cache_size": 1000, "non_sampled_cache_size": 1000},
+}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A span, and the second in which it comes."""
+
+    at: int
+    span: Span
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Given]:
+    """Spans of a few traces over half a minute, late ones and roots among them."""
+    count = draw(st.integers(1, 40))
+    times = sorted(draw(st.lists(st.integers(0, 40), min_size=count, max_size=count)))
+    return [
+        Given(
+            at,
+            span(
+                draw(st.integers(0, 8)),
+                number,
+                error=draw(st.integers(0, 12)) == 0,
+                ms=draw(st.sampled_from([1, 10, 2000])),
+                root=draw(st.integers(0, 6)) == 0,
+                state=draw(st.sampled_from(["", "", "", "ot=th:8;rv:fedcba98765432", "a=b"])),
+            ),
+        )
+        for number, at in enumerate(times)
+    ]
+
+
+def requests(history: Sequence[Given], cuts: frozenset[int]) -> list[list[Given]]:
+    """Spans of one second in one request, cut where it is said."""
+    found: list[list[Given]] = []
+    for place, one in enumerate(history):
+        if not found or found[-1][0].at != one.at or place in cuts:
+            found.append([])
+        found[-1].append(one)
+    return found
+
+
+def run(made: Sampled, given_requests: Sequence[Sequence[Given]], acts: Sequence[str] = ()) -> None:
+    for number, request in enumerate(given_requests):
+        act = acts[number % len(acts)] if acts else ""
+        if act == "restart":
+            made.restart()
+        elif act == "relocate":
+            pins = made.sampler.pins()
+            made.sampler.relocate(made.inbox - number % 2, (pins.held or 0) + number % 3)
+        made.give(*(one.span for one in request), at=request[0].at, edited=act == "edited")
+    made.pass_time(100)
+    assert made.sampler.held_items() == 0
+    assert made.imbalance() == 0
+
+
+def came_out(made: Sampled) -> list[tuple[int, str, str]]:
+    """Each span that came out: when, which, and what it says of sampling."""
+    return sorted(
+        (batch.steady_ns, one.name, one.trace_state)
+        for batch in made.out
+        for one in spans_in([batch])
+    )
+
+
+cuts = st.frozensets(st.integers(0, 40))
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories(), first=cuts, second=cuts)
+def test_it_does_not_matter_how_spans_are_cut_into_requests(
+    history: list[Given], first: frozenset[int], second: frozenset[int]
+) -> None:
+    one = sampled(PROBES, *BY_TRACE, WITH_BUDGET, **CONFIG)
+    other = sampled(PROBES, *BY_TRACE, WITH_BUDGET, **CONFIG)
+    run(one, requests(history, first))
+    run(other, requests(history, second))
+
+    assert came_out(one) == came_out(other)
+    assert [note.trace_id for note in one.notes()] == [note.trace_id for note in other.notes()]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    history=histories(),
+    first=cuts,
+    acts=st.lists(st.sampled_from(["", "restart", "relocate", "edited"]), min_size=1, max_size=7),
+)
+def test_a_restart_or_a_move_anywhere_changes_nothing(
+    history: list[Given], first: frozenset[int], acts: list[str]
+) -> None:
+    straight = sampled(PROBES, *BY_TRACE, WITH_BUDGET, **CONFIG)
+    run(straight, requests(history, first))
+    moved = sampled(PROBES, *BY_TRACE, WITH_BUDGET, **CONFIG)
+    run(moved, requests(history, first), acts)
+
+    assert moved.out == straight.out
+    assert moved.shelf.decisions == straight.shelf.decisions
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories(), data=st.data())
+def test_the_order_within_a_second_does_not_matter_without_a_budget(
+    history: list[Given], data: st.DataObject
+) -> None:
+    ordered = sampled(*BY_TRACE, **CONFIG)
+    run(ordered, requests(history, frozenset()))
+    shuffled = sorted(data.draw(st.permutations(history)), key=lambda one: one.at)
+    mixed = sampled(*BY_TRACE, **CONFIG)
+    run(mixed, requests(shuffled, frozenset()))
+
+    assert came_out(mixed) == came_out(ordered)
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=histories(), early=st.integers(0, 40))
+def test_an_early_decision_keeps_and_drops_whole_traces_all_the_same(
+    history: list[Given], early: int
+) -> None:
+    made = sampled(ERRORS, share(30), **CONFIG)
+    for number, request in enumerate(requests(history, frozenset())):
+        if number == early:
+            made.sampler.decide_early(200, request[0].at * SECOND, made.out.append)
+            assert made.sampler.waiting_bytes() <= 200
+        made.give(*(one.span for one in request), at=request[0].at)
+    made.pass_time(100)
+
+    with_error = {one.span.trace_id for one in history if one.span.status.code == 2}
+    kept = {name for _, name, _ in came_out(made)}
+    assert {one.span.name for one in history if one.span.trace_id in with_error} <= kept
+    assert made.imbalance() == 0
