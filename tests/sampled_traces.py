@@ -150,9 +150,9 @@ def configured(*policies: object, **config: object) -> TailSamplingConfig:
     return TailSamplingConfig.model_validate({"policies": list(policies), **config})
 
 
-def sampled(*policies: object, shelf: MemoryShelf | None = None, **config: object) -> Sampled:
+def sampled(*policies: object, **config: object) -> Sampled:
     made = configured(*policies, **config)
-    shelf, meter, ledger = shelf or MemoryShelf(), MemoryMeter(), Ledger()
+    shelf, meter, ledger = MemoryShelf(), MemoryMeter(), Ledger()
     return Sampled(_sampler(made, shelf, ledger, meter), shelf, meter, ledger, made)
 
 
