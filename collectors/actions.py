@@ -99,6 +99,20 @@ class ActionConfig(Config):
         return self
 
 
+def removed(configs: Sequence[ActionConfig]) -> tuple[str, ...]:
+    """Keys that are not there after the edits, whatever was there before."""
+    gone: dict[str, None] = {}
+    for config in configs:
+        if config.key is not None and config.action == "delete":
+            gone[config.key] = None
+        elif config.key is not None and config.action in _PUTS:
+            gone.pop(config.key, None)
+        elif config.action == "extract":
+            for name in pattern(config.pattern or "").groupindex:
+                gone.pop(name, None)
+    return tuple(gone)
+
+
 class Actions:
     """Edits, applied in order."""
 

@@ -19,6 +19,7 @@ from collectors.config.counting import counting
 from collectors.config.model import Component, Loaded, Pipeline
 from collectors.config.problems import Code, error, nearest, warning
 from collectors.config.registry import Kind
+from collectors.config.unheard import unheard
 from slo import source
 from slo.diagnostic import Diagnostic, Span
 
@@ -49,6 +50,7 @@ def check(
     problems.extend(checker.extensions())
     problems.extend(checker.unused())
     problems.extend(counting(loaded, root))
+    problems.extend(unheard(loaded, root))
     problems.extend(authenticators(loaded, root))
     problems.extend(clashes(loaded, root))
 

@@ -5,12 +5,14 @@ As `sloctl generate` writes them for the processor `sli`; policies of samplers r
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from collectors.component import Config
 from collectors.net.fields import Nanoseconds
+
+SERVICE: Final = "service.name"
 
 
 def _to_text(value: object) -> object:
@@ -58,6 +60,10 @@ class SpansConfig(Config):
     span_name: Annotated[str, Field(min_length=1)] | None = None
     attributes: dict[Key, Text] = Field(default_factory=dict[str, str])
     bad: BadConfig = BadConfig()
+
+    def read_keys(self) -> list[str]:
+        """Attribute keys by which its events are known."""
+        return [SERVICE, *self.attributes, *self.bad.attributes]
 
     @model_validator(mode="after")
     def _can_be_good(self) -> Self:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.indicators.config import SloConfig, SpansConfig
+from collectors.indicators.config import SERVICE, SloConfig, SpansConfig
 from collectors.wire.scan import Coded, Scan
 from collectors.wire.spans import (
     ERROR,
@@ -22,8 +22,6 @@ from collectors.wire.spans import (
     statuses,
 )
 from collectors.wire.values import as_text, equal, named
-
-_SERVICE: Final = "service.name"
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -82,7 +80,7 @@ class Matcher:
 
     def _candidates(self, scanned: Scan) -> list[tuple[int, Mask]]:
         """SLOs, and the spans of their service and name; those without any are left out."""
-        services = resource_attributes(scanned, (_SERVICE,))[_SERVICE]
+        services = resource_attributes(scanned, (SERVICE,))[SERVICE]
         concerned = [self._of_service.get(as_text(value), []) for value in services.values]
         if not any(concerned):
             return []

@@ -14,7 +14,7 @@ import numpy as np
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from pydantic import Field
 
-from collectors.actions import ActionConfig, Actions, Attributes
+from collectors.actions import ActionConfig, Actions, Attributes, removed
 from collectors.component import (
     Batch,
     Config,
@@ -52,6 +52,10 @@ class AttributesConfig(Config):
     actions: Annotated[list[ActionConfig], Field(min_length=1)]
     include: MatchConfig | None = None
     exclude: MatchConfig | None = None
+
+    def removed_keys(self) -> Sequence[str]:
+        """See `RemovesKeys`; where only some items are edited, others keep theirs."""
+        return () if self.include or self.exclude else removed(self.actions)
 
 
 class AttributesProcessor(Stateless):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from pydantic import Field
 
-from collectors.actions import ActionConfig, Actions, Attributes
+from collectors.actions import ActionConfig, Actions, Attributes, removed
 from collectors.component import Batch, Config, Context, Emit, ProcessorFactory, Settings, Signal
 from collectors.net.slices import delimited, slices
 from collectors.stateless import Stateless
@@ -22,6 +23,10 @@ class ResourceConfig(Config):
     """Configuration of `resource`: edits, applied in order."""
 
     attributes: Annotated[list[ActionConfig], Field(min_length=1)]
+
+    def removed_keys(self) -> Sequence[str]:
+        """See `RemovesKeys`."""
+        return removed(self.attributes)
 
 
 class ResourceProcessor(Stateless):

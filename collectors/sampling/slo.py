@@ -41,9 +41,15 @@ class SloBits:
     def __init__(self, config: SloPolicyConfig) -> None:
         self._matcher = Matcher(config.slos)
         self._nearness = config.nearness()
+        self._keys = tuple(key for slo in config.slos.values() for key in slo.spans.read_keys())
         self._meant = tuple(
             f"{name}: {slo.spans.model_dump_json()}" for name, slo in config.slos.items()
         )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Attribute keys by which events are known."""
+        return self._keys
 
     @property
     def texts(self) -> tuple[str, ...]:

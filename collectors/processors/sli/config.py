@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -23,6 +24,10 @@ class SliConfig(Config):
     def counted(self) -> tuple[str, ...]:
         """The SLOs whose events are counted."""
         return tuple(self.slos)
+
+    def read_keys(self) -> Sequence[str]:
+        """See `ReadsKeys`."""
+        return [key for slo in self.slos.values() for key in slo.spans.read_keys()]
 
 
 class SliConnectorConfig(SliConfig):

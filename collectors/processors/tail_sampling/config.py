@@ -5,6 +5,7 @@ Source: opentelemetry-collector-contrib, tail sampling processor, README and `co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -81,6 +82,10 @@ class TailSamplingConfig(Config):
     reconsider_spans: Annotated[int, Field(ge=0, le=100_000_000)] = 1_000_000
     invert_decisions: bool = False
     policies: Policies
+
+    def read_keys(self) -> Sequence[str]:
+        """See `ReadsKeys`."""
+        return self.plan().keys
 
     def plan(self) -> CompiledPlan:
         """The policies, ready."""

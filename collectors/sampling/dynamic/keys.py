@@ -41,6 +41,11 @@ class Fields:
         """The row of `measure` that is about field `name`."""
         return self._names.setdefault(name, len(self._names))
 
+    def keys(self) -> list[str]:
+        """Attribute keys that are read."""
+        bare = {name.removeprefix(_ROOT) for name in self._names}
+        return sorted(name for name in bare if not _is_path(name))
+
     def extras(self) -> tuple[Extra, ...]:
         """See `Plan.extras`."""
         return tuple(Extra(name, Fold.MAX) for name in self._names)
@@ -50,13 +55,12 @@ class Fields:
         found = np.zeros((len(self._names), len(scanned.entries)), np.uint64)
         if not found.size:
             return found
-        bare = {name: name.removeprefix(_ROOT) for name in self._names}
-        keys = sorted({name for name in bare.values() if not _is_path(name)})
+        keys = self.keys()
         of_spans = span_attributes(scanned, keys)
         of_resources = resource_attributes(scanned, keys)
         rows = resource_rows(scanned)
         for name, place in self._names.items():
-            key = bare[name]
+            key = name.removeprefix(_ROOT)
             if _is_path(key):
                 found[place] = _path(scanned, key)
             else:

@@ -8,13 +8,13 @@ Source: opentelemetry-collector-contrib, tail sampling processor, README and `co
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final, Literal, NoReturn, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from collectors.component import Config
 from collectors.ottl import CONTEXTS, Condition
+from collectors.patterns import pattern
 
 LONGEST_STATE_MEMBER: Final = 256
 """Bytes of a key, its value and what is between them (W3C, "Trace Context", 3.3)."""
@@ -124,7 +124,7 @@ class StringConfig(Config):
     def _can_match(self) -> Self:
         if self.enabled_regex_matching:
             for text in self.values:
-                _check_pattern(text)
+                pattern(text)
         if not self.invert_match and not any(self._useful()):
             never("values must hold at least one text")
         return self
@@ -239,11 +239,3 @@ class OttlConfig(Config):
         if not self.span and not self.spanevent:
             never("needs a condition in span or spanevent")
         return self
-
-
-def _check_pattern(text: str) -> None:
-    try:
-        re.compile(text)
-    except re.error as error:
-        msg = f"not a pattern: {error}, got {text!r}"
-        raise ValueError(msg) from error

@@ -92,6 +92,11 @@ class CompiledPlan:
         """See `Plan.extras`."""
         return self._fields.extras()
 
+    @property
+    def keys(self) -> Sequence[str]:
+        """Attribute keys that are read; those in OTTL conditions are not among them."""
+        return sorted({*self._leaves.keys(), *self._fields.keys()})
+
     def flags(self, scanned: Scan) -> Words:
         """See `Plan.flags`."""
         return self._leaves.flags(scanned)

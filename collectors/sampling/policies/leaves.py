@@ -6,7 +6,6 @@ the answer no. What is asked of a resource is asked of each of its spans.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ import numpy as np
 
 from collectors.ottl import CONTEXTS, Conditions
 from collectors.ottl.columns import Mask
+from collectors.patterns import pattern
 from collectors.sampling.plan import MOST_LEAVES
 from collectors.sampling.policies.config import LONGEST_STATE_MEMBER
 from collectors.sampling.policies.scalars import boolean_of, number_of, string_of
@@ -135,8 +135,8 @@ class HasText:
 
     def _test(self) -> Callable[[str], bool]:
         if self.is_pattern:
-            patterns = [re.compile(value) for value in sorted(self.values)]
-            return lambda text: any(pattern.search(text) for pattern in patterns)
+            patterns = [pattern(value) for value in sorted(self.values)]
+            return lambda text: any(of.search(text) is not None for of in patterns)
         wanted = self.values - {""}
         return lambda text: text in wanted
 
@@ -266,6 +266,11 @@ class Group(Protocol):
     """Questions about a span that are answered together, each with a bit of its own."""
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """Attribute keys that they read."""
+        ...
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """Each question in words, from the lowest bit."""
         ...
@@ -306,6 +311,11 @@ class Leaves:
     def texts(self) -> tuple[str, ...]:
         """Each question in words, from the lowest bit."""
         return tuple(self._texts)
+
+    def keys(self) -> list[str]:
+        """Attribute keys that are read."""
+        found = {key for leaf in self._leaves for key in leaf.keys}
+        return sorted(found.union(*(group.keys for group, _ in self._groups)))
 
     def flags(self, scanned: Scan) -> Words:
         """The bits of each span of a request."""
