@@ -171,7 +171,8 @@ def seen(request: ExportMetricsServiceRequest) -> Seen:
                 for histogram in metric.histogram.data_points:
                     key = (metric.name, _labels(histogram.attributes))
                     found.counts[key] += histogram.count
-                    found.sums[key] += histogram.sum
+                    # Resources come in any order, and sums of floats know it.
+                    found.sums[key] = round(found.sums[key] + histogram.sum, 6)
     return found
 
 

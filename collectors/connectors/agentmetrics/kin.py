@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from collectors.connectors.agentmetrics.rows import (
     AGENT,
+    ALIKE,
     ATTEMPT,
     ATTEMPT_BELOW,
     ATTEMPT_TAKEN,
@@ -51,7 +52,6 @@ DEEPEST: Final = 256
 _STOPS: Final[Octets] = np.zeros(len(KINDS) + 1, np.uint8)
 """By kind: what is not told across such a span; the last one is a span of no dialect."""
 _STOPS[[AGENT, TOOL]] = LLM_BELOW | ATTEMPT_BELOW | TOKENS_NEAR
-_STOPS[LLM] = ATTEMPT_BELOW
 
 _BARS: Final[NDArray[np.bool_]] = np.zeros((len(KINDS) + 1, len(KINDS) + 1), np.bool_)
 """By kind and the kind above: where two of one name are two things."""
@@ -70,6 +70,8 @@ class Found:
         tokens_told: Something above has counted its tokens.
         agents: Word of the nearest agent above, -1 where none is known.
         open_ends: The key of the topmost parent that has not come, 0 where all have.
+        carried: What each tells of itself above.
+        alike: Which may be the same thing as what is above.
     """
 
     walkers: Longs
@@ -77,6 +79,8 @@ class Found:
     tokens_told: Mask
     agents: Longs
     open_ends: Words
+    carried: Octets
+    alike: Mask
 
 
 class Tree:
@@ -114,8 +118,9 @@ class Tree:
             places = self._find(walk.at[going])
             missing = going[places < 0]
             walk.open_ends[missing] = walk.at[missing]
-            walk.at[missing] = 0
-            going, places = going[places >= 0], places[places >= 0]
+            is_over = (places < 0) | (places == walkers[going])  # nothing stands above itself
+            walk.at[going[is_over]] = 0
+            going, places = going[~is_over], places[~is_over]
             walk.meet(going, places)
             walk.at[going] = self._parents[places]
         return walk.found()
@@ -131,15 +136,18 @@ class _Walk:
         self._kinds = mine["kind"].astype(np.int64)
         self._names = mine["name"]
         self._has_tokens = (mine["flags"] & HAS_TOKENS) != 0
-        self.at: Words = mine["parent"].copy()
+        waits = mine["state"] == WAITING
+        self.at: Words = np.where(waits, mine["parent"], mine["open"])
         self.open_ends: Words = np.zeros(len(walkers), np.uint64)
         own = np.zeros(len(walkers), np.uint8)
         own[self._kinds == LLM] = LLM_BELOW
         own[self._kinds == ATTEMPT] |= ATTEMPT_BELOW
         own[self._has_tokens] |= TOKENS_BELOW
         own[self._has_tokens & (self._kinds == LLM)] |= TOKENS_NEAR
-        self._bits: Octets = own | (mine["below"] & ~_STOPS[self._kinds])
-        self._is_alike: Mask = np.isin(self._kinds, (AGENT, TOOL, WORKFLOW, GUARDRAIL))
+        own |= mine["below"] & ~_STOPS[self._kinds]
+        self._bits: Octets = np.where(waits, own, mine["carried"])
+        alike = np.isin(self._kinds, (AGENT, TOOL, WORKFLOW, GUARDRAIL))
+        self._is_alike: Mask = np.where(waits, alike, (mine["flags"] & ALIKE) != 0)
         self._is_told: Mask = np.zeros(len(walkers), np.bool_)
         self._tokens_told: Mask = np.zeros(len(walkers), np.bool_)
         self._agents: Longs = np.full(len(walkers), -1, np.int64)
@@ -183,6 +191,8 @@ class _Walk:
             self._tokens_told,
             self._agents,
             self.open_ends,
+            self._bits,
+            self._is_alike,
         )
 
 

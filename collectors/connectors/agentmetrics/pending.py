@@ -9,6 +9,7 @@ import numpy as np
 
 from collectors.connectors.agentmetrics.kin import Found, Mask, Tree, Verdicts, judge
 from collectors.connectors.agentmetrics.rows import (
+    ALIKE,
     ATTEMPT,
     ATTEMPT_TAKEN,
     COUNTED,
@@ -96,7 +97,7 @@ class Pending:
         arrived, doubles = self._merge()
         tree = Tree(self._rows, self._links)
         found = tree.look_up(arrived)
-        self._rows["open"][found.walkers] = found.open_ends
+        self._note(found)
         agents = np.where(
             self._rows["agent"][found.walkers] >= 0,
             self._rows["agent"][found.walkers],
@@ -184,6 +185,13 @@ class Pending:
             oldest = np.flatnonzero(waits & ~due)[:surplus]
             due[oldest] = True
         return due, max(0, surplus)
+
+    def _note(self, found: Found) -> None:
+        """Keep how far up each span could be followed, for when more of the way comes."""
+        self._rows["open"][found.walkers] = found.open_ends
+        self._rows["carried"][found.walkers] = found.carried
+        flags = self._rows["flags"][found.walkers] & np.uint8(0xFF ^ ALIKE)
+        self._rows["flags"][found.walkers] = np.where(found.alike, flags | ALIKE, flags)
 
     def _write(self, found: Found, verdicts: Verdicts, due: Mask) -> None:
         """Let the rows say what was decided, for those who come later."""

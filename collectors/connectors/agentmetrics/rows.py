@@ -29,6 +29,7 @@ ROW: Final = np.dtype(
         ("state", "i1"),
         ("flags", "u1"),
         ("below", "u1"),
+        ("carried", "u1"),  # what it tells of itself above `open`
     ]
 )
 """One span that some dialect recognises."""
@@ -53,10 +54,11 @@ AGENT, LLM, TOOL, WORKFLOW, ATTEMPT, GUARDRAIL = (
 WAITING, COUNTED, PASSED = range(3)
 """States: not decided; counted; decided not to count."""
 
-HAS_TOKENS, TOKENS_TAKEN, ATTEMPT_TAKEN, SHOWN, COVERED, COUNTS_ITSELF = (
-    1 << bit for bit in range(6)
+HAS_TOKENS, TOKENS_TAKEN, ATTEMPT_TAKEN, SHOWN, COVERED, COUNTS_ITSELF, ALIKE = (
+    1 << bit for bit in range(7)
 )
-"""Flags. COVERED: the same thing is told further down. SHOWN: its series were seen at zero."""
+"""Flags. COVERED: the same thing is told further down. SHOWN: its series were seen at zero.
+ALIKE: what stands above `open` may be the same thing."""
 
 LLM_BELOW, ATTEMPT_BELOW, TOKENS_NEAR, TOKENS_BELOW = (1 << bit for bit in range(4))
 """What is below a span. TOKENS_NEAR is not told across an agent or a tool, TOKENS_BELOW is."""
