@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import (
+    aggregate,
     backlog,
     compile_slos,
     ingest,
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "wire": wire.main,
     "reduce": reduce.main,
     "tail_sampling": tail_sampling.main,
+    "aggregate": aggregate.main,
     "compile": compile_slos.main,
     "rules": rule_cost.main,
     "instrument": instrument.main,

@@ -64,13 +64,13 @@ class Daemon:
         self.process = None
         return code
 
-    def send(self, payload: bytes, stopping: threading.Event) -> bool:
+    def send(self, payload: bytes, stopping: threading.Event, path: str = "/v1/traces") -> bool:
         """The same request again and again, until it is acknowledged."""
         while not stopping.is_set():
             connection = http.client.HTTPConnection("127.0.0.1", self.ports["4318"], timeout=5)
             headers = {"Content-Type": "application/x-protobuf"}
             try:
-                connection.request("POST", "/v1/traces", payload, headers)
+                connection.request("POST", path, payload, headers)
                 if connection.getresponse().status == 200:
                     return True
             except (OSError, http.client.HTTPException):

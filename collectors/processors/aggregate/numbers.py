@@ -55,13 +55,13 @@ class Numbers:
             room,
         )
 
-    def values(self, series: Streams, groups: Groups, steady_ns: int) -> list[tuple[int, Value]]:
+    def values(self, series: Streams, groups: Groups, due_ns: int) -> list[tuple[int, Value]]:
         """What each group is that something was added to; deltas begin at zero again."""
         group, size = series.group, len(series)
         fresh = np.flatnonzero((group[:size] >= 0) & (groups.is_fresh(group[:size]) > 0))
         what = groups.what(group[fresh])
         found = [*self._added(series, groups, fresh[np.isin(what, (TOTAL, ADDED))])]
-        live = (series.type[fresh] > 0) & (series.seen_ns[fresh] >= steady_ns - self._lookback_ns)
+        live = (series.type[fresh] > 0) & (series.seen_ns[fresh] >= due_ns - self._lookback_ns)
         levels = fresh[live & np.isin(what, (LAST, LEVEL))]
         for of, rows in by_group(group, levels):
             parts = values(series.state[rows, 2], series.type[rows])

@@ -88,7 +88,8 @@ class Aggregate:
     def tick(self, steady_ns: int, out: Emit) -> None:
         """Put out every aggregated series that something was added to."""
         wall_ns = steady_ns + self._wall_less_steady_ns
-        numbers = self._numbers.values(self._series, self._groups, steady_ns)
+        due_ns = steady_ns if self._due_ns is None else self._due_ns
+        numbers = self._numbers.values(self._series, self._groups, due_ns)
         histograms = self._histograms.values(self._series, self._groups)
         for payload, points in self._groups.requests(numbers, histograms, wall_ns):
             self._counts.book("made", points)
