@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
-from collectors.component import Extension, Host, Receiver
+from collectors.component import Extension, Host, Receiver, StartError
 from collectors.graph import Graph
 from collectors.log import Incomplete, LogFailed
 from collectors.net.serve import PageServer
@@ -115,7 +115,12 @@ class Assembly:
         for view in self.components.views.values():
             await view.start()
         await self._serve_metrics()
-        engine = self._engine = self._make_engine(await asyncio.to_thread(self._look_through))
+        try:
+            stepper = await asyncio.to_thread(self._look_through)
+        except (OSError, Incomplete, LogFailed) as error:
+            msg = f"data directory {self._around.plan.storage.directory}: {error}"
+            raise StartError(msg) from error
+        engine = self._engine = self._make_engine(stepper)
         courier = self._courier = self._make_courier(engine)
         self._watch(courier, engine)
         await courier.start()

@@ -221,16 +221,26 @@ class Courier:
 
     async def _recount(self) -> None:
         """Count what the outbox held at start, so that the books begin from what is there."""
-        found = await asyncio.to_thread(self._count)
+        while (found := await asyncio.to_thread(self._count)) is None:  # noqa: ASYNC110 - a disk tells nobody that it is back
+            await asyncio.sleep(SAVE_SECONDS)
         for name, records in found.items():
             self._parts.books.recount(name, records)
             self._book_lost(name, waited=False)
         self._is_counted = True
 
-    def _count(self) -> dict[str, list[tuple[Signal, int]]]:
+    def _count(self) -> dict[str, list[tuple[Signal, int]]] | None:
+        """The records that wait for each; None while the disk does not let them be read."""
+        try:
+            return self._counted()
+        except OSError as error:
+            _log.warning("the outbox cannot be counted, trying again: %s", error)
+            return None
+
+    def _counted(self) -> dict[str, list[tuple[Signal, int]]]:
         outbox, end = self._parts.outbox, self._end_at_start
         waiting = {name: (low, frozenset(done)) for name, (low, done) in self._at_start.items()}
         found: dict[str, list[tuple[Signal, int]]] = {name: [] for name in waiting}
+        shares: list[tuple[int, str, int]] = []
         for note in skim(outbox, min((low for low, _ in waiting.values()), default=end), end):
             if note.signal is None:
                 continue
@@ -238,11 +248,13 @@ class Courier:
                 words = OutboxWords.decode(note.meta)
             except Unreadable:
                 continue
-            self._parts.shares.add(note.offset, holder(words.context), note.payload_bytes)
+            shares.append((note.offset, holder(words.context), note.payload_bytes))
             for name in words.destinations:
                 low, done = waiting.get(name, (end, _NONE))
                 if note.offset >= low and note.offset not in done:
                     found[name].append((note.signal, note.items))
+        for share in shares:
+            self._parts.shares.add(*share)
         return found
 
     def _expire(self) -> None:

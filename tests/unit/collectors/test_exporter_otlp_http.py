@@ -189,6 +189,31 @@ def test_no_answer_in_time_means_later() -> None:
         deliver(Backend(never), {"timeout": "200ms"})
 
 
+def test_an_answer_that_drips_without_end_means_later() -> None:
+    async def drip(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        assert isinstance(request.transport, asyncio.Transport)
+        request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not request.transport.is_closing():
+            request.transport.write(b"x")
+            await asyncio.sleep(0.02)
+        return web.Response()
+
+    with pytest.raises(TryLater, match="did not answer within"):
+        deliver(Backend(drip), {"timeout": "300ms"})
+
+
+def test_an_answer_that_breaks_off_in_the_middle_means_later() -> None:
+    async def half(request: web.BaseRequest) -> web.StreamResponse:
+        assert isinstance(request.transport, asyncio.Transport)
+        request.transport.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\nhalf")
+        request.transport.close()
+        return web.Response()
+
+    with pytest.raises(TryLater):
+        deliver(Backend(half))
+
+
 def test_a_connection_that_breaks_means_later() -> None:
     async def hang_up(request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
