@@ -30,7 +30,7 @@ from collectors.sampling.index_kernel import (
     digest,
 )
 from collectors.sampling.index_parts import Spans, Told, grown, longer, table_size, zeros
-from collectors.sampling.plan import Extra, Facts, Fold
+from collectors.sampling.plan import Extra, Facts, Flags, Fold
 from collectors.sampling.thresholds import of_trace_ids
 from collectors.wire.kernel import Codes, Longs, Octets, Words
 
@@ -243,6 +243,21 @@ class Index:
         self._kernel.walk(self._traces, self._nodes, slots, nodes, owners)
         rows = self._nodes[nodes]
         return Spans(nodes, rows["payload"].copy(), rows["entry"].copy(), owners)
+
+    def standing(self, payloads: Flags) -> tuple[Spans, Spans]:
+        """The spans that stand in these payloads: those that wait, and those of dropped traces.
+
+        Args:
+            payloads: For each row of a payload, whether it is meant.
+        """
+        used = self._nodes["payload"][: int(self._counts[USED_NODES])]
+        nodes = np.flatnonzero(payloads[used] & (used >= 0)).astype(np.int32)
+        rows = self._nodes[nodes]
+        nobody = np.full(len(nodes), -1, np.int32)
+        found = Spans(nodes, rows["payload"].copy(), rows["entry"].copy(), nobody)
+        is_dropped = np.zeros(len(self._nodes), np.bool_)
+        is_dropped[self.spans_of(self.dropped()).nodes] = True
+        return found.only(~is_dropped[nodes]), found.only(is_dropped[nodes])
 
     def drop(self, slots: Codes) -> None:
         """Let traces that wait be dropped ones, which keep their rows until `forget`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,10 +35,17 @@ class Spans:
     entries: Codes
     owners: Codes
 
-    def only(self, wanted: Flags) -> Spans:
+    def only(self, wanted: Flags | Longs) -> Spans:
         """Those that are wanted."""
         columns = (self.nodes, self.payloads, self.entries, self.owners)
         return Spans(*(column[wanted] for column in columns))
+
+    def by_payload(self) -> Iterator[tuple[int, Spans]]:
+        """Those of each payload, by its row, in the order that they have there."""
+        order = np.lexsort((self.entries, self.payloads))
+        edges = np.flatnonzero(np.diff(self.payloads[order])) + 1
+        for of in np.split(order, edges) if len(order) else ():
+            yield int(self.payloads[of[0]]), self.only(of)
 
 
 @dataclass(frozen=True, slots=True)

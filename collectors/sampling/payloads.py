@@ -10,6 +10,7 @@ import numpy as np
 
 from collectors.component import Context
 from collectors.sampling.index_kernel import Rows
+from collectors.sampling.plan import Flags
 from collectors.waiting import Pins, Place
 from collectors.wire.kernel import Codes
 
@@ -109,11 +110,12 @@ class Payloads:
             -1 - int(held.max()) if len(held) else None,
         )
 
-    def below(self, inbox_before: int, held_before: int) -> Codes:
-        """Rows with waiting spans at lower offsets, in the order of arrival."""
+    def below(self, inbox_before: int, held_before: int) -> Flags:
+        """For each row, whether it is a payload at a lower offset with spans that wait."""
         places = self._rows["place"]
         is_low = np.where(places >= 0, places < inbox_before, -1 - places < held_before)
-        return self.in_order(np.flatnonzero(is_low & (self._rows["waiting"] > 0)).astype(np.int32))
+        found: Flags = is_low & (self._rows["waiting"] > 0)
+        return found
 
     def in_order(self, rows: Codes) -> Codes:
         """`rows` in the order of arrival."""

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from collectors.component import Config
-from collectors.net.fields import SECOND, Count, Nanoseconds, differs
+from collectors.net.fields import NOT_THEIRS, SECOND, Count, Nanoseconds, differs
 from collectors.sampling.policies import CompiledPlan, Policies
 
 _LONGEST_WAIT_NS = 24 * 3600 * SECOND
@@ -79,8 +79,10 @@ class TailSamplingConfig(Config):
     sample_on_first_match: bool = False
     drop_pending_traces_on_shutdown: Annotated[bool, AfterValidator(_nothing_is_dropped)] = False
     decision_cache: DecisionCacheConfig = DecisionCacheConfig()
-    reconsider_spans: Annotated[int, Field(ge=0, le=100_000_000)] = 1_000_000
-    invert_decisions: bool = False
+    reconsider_spans: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        default=1_000_000, json_schema_extra=differs("(nothing is brought back)")
+    )
+    invert_decisions: bool = Field(default=False, json_schema_extra=differs(NOT_THEIRS))
     policies: Policies
 
     def read_keys(self) -> Sequence[str]:

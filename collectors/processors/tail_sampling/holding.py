@@ -97,24 +97,20 @@ class Holding:
         Dropped spans stay where they are, for as long as that is there; so does what cannot
         be read, until it is decided on and counted.
         """
-        rows = self.payloads.below(inbox_before, held_before)
-        waiting = self._standing(self.index.spans_of(self.index.oldest()), rows)
-        dropped = self._standing(self.index.spans_of(self.index.dropped()), rows)
-        for row in rows.tolist():
-            self._stay(_of(dropped, row), row)
-            self._move(_of(waiting, row), row)
+        waiting, dropped = self.index.standing(self.payloads.below(inbox_before, held_before))
+        for row, spans in dropped.by_payload():
+            self._stay(row, spans)
+        found = dict(waiting.by_payload())
+        for row in self.payloads.in_order(np.array(list(found), np.int32)).tolist():
+            self._move(row, found[row])
 
-    def _standing(self, spans: Spans, rows: Codes) -> Spans:
-        return spans.only(np.isin(spans.payloads, rows))
+    def _stay(self, row: int, spans: Spans) -> None:
+        twin = self.payloads.part(row)
+        self.index.move(spans, twin, spans.entries)
+        self.payloads.begin(twin, waiting=0, dropped=len(spans.nodes))
+        self.payloads.count(spans.payloads, dropped=-1)
 
-    def _stay(self, spans: Spans, row: int) -> None:
-        if len(spans.nodes):
-            self.payloads.count(spans.payloads, dropped=-1)
-            twin = self.payloads.part(row)
-            self.index.move(spans, twin, spans.entries)
-            self.payloads.begin(twin, waiting=0, dropped=len(spans.nodes))
-
-    def _move(self, spans: Spans, row: int) -> None:
+    def _move(self, row: int, spans: Spans) -> None:
         place, _, _, items, *_ = self.payloads.row(row)
         try:
             scanned = read(self._shelf, Place(place), items)
@@ -160,19 +156,14 @@ class Holding:
         slots = self.index.oldest()
         self.index.unlearn(slots)
         spans = self.index.spans_of(slots)
-        for row in self.payloads.in_order(np.unique(spans.payloads)).tolist():
+        for row, mine in spans.by_payload():
             place, _, _, items, *_ = self.payloads.row(row)
-            mine = _of(spans, row)
             try:
                 scanned = read(self._shelf, Place(place), items)
             except Gone:
                 continue
             flags, extras = self._plan.flags(scanned), self._plan.measure(scanned)
             self.index.learn(slots[mine.owners], flags[mine.entries], extras[:, mine.entries])
-
-
-def _of(spans: Spans, row: int) -> Spans:
-    return spans.only(spans.payloads == row)
 
 
 def _below(prefix: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -34,6 +34,10 @@ from collectors.wire.kernel import Codes, Longs, Words
 _COARSEST_NS: Final = 1_000_000_000
 """Decisions are made together once a second, as the Collector's are."""
 
+_OVERSHOOT: Final = 1.25
+"""Late spans of dropped traces may be so many more between two ticks: to look for the oldest
+costs a look at all."""
+
 _STEPS_PER_WAIT: Final = 30
 """Or finer than that, where the wait is short."""
 
@@ -69,7 +73,8 @@ class TailSampler:
         self._count(found, ways, batch.steady_ns)
         if row is not None:
             self._take_in(row, found, ways, batch.steady_ns, out)
-        self._held.forget_excess(self._config.reconsider_spans)
+        if self._held.index.dropped_spans > self._config.reconsider_spans * _OVERSHOOT:
+            self._held.forget_excess(self._config.reconsider_spans)
 
     def _take_in(self, row: int, found: Arrived, ways: Ways, steady_ns: int, out: Emit) -> None:
         wait, after_root = (
@@ -123,7 +128,7 @@ class TailSampler:
         slots = ways.slots[rows]
         indexed = np.ascontiguousarray(slots[ways.is_indexed[rows]])
         spans = self._held.index.spans_of(indexed)
-        gone = self._release(spans, np.zeros(len(spans.nodes), np.uint64), steady_ns, out)
+        gone = self._release(spans, sure, steady_ns, out)
         self._held.forget(indexed, spans)
         self._past.keep(found.rows["digest"][rows], sure, steady_ns)
         self._counts.booked("made", len(spans.nodes) - gone)
@@ -165,7 +170,7 @@ class TailSampler:
             is_final = ~decisions.keep & (decisions.policies != NOBODY)
         kept = np.flatnonzero(decisions.keep)
         spans = index.spans_of(slots[kept])
-        gone = self._release(spans, decisions.thresholds[kept][spans.owners], steady_ns, out)
+        gone = self._release(spans, decisions.thresholds[kept], steady_ns, out)
         self._counts.booked("lost", gone)
         self._counts.booked("sampled_out", int(facts.spans.sum()) - len(spans.nodes))
         self._held.let_go(slots[kept], spans)

@@ -13,7 +13,7 @@ from collectors.sampling.payloads import Payloads
 from collectors.sampling.restate import restate
 from collectors.waiting import Gone, Place, Shelf
 from collectors.wire.keep import keep
-from collectors.wire.kernel import Codes, Words
+from collectors.wire.kernel import Words
 from collectors.wire.scan import Scan, locate
 
 MERGED_BYTES: Final = 1 << 20
@@ -60,24 +60,25 @@ class Release:
         self._gathered: dict[Context, _Gathered] = {}
 
     def put(self, spans: Spans, thresholds: Words) -> int:
-        """Put out `spans`, each kept at its threshold.
+        """Put out `spans`.
+
+        Args:
+            spans: What is kept.
+            thresholds: At which, for each of their owners.
 
         Returns:
             How many could not be read any more.
         """
-        arrivals = self._payloads[spans.payloads]["arrival"]
-        order = np.lexsort((spans.entries, spans.payloads, arrivals))
-        edges = np.flatnonzero(np.diff(spans.payloads[order])) + 1
-        gone = sum(
-            self._put_payload(int(spans.payloads[of[0]]), spans.entries[of], thresholds[of])
-            for of in np.split(order, edges)
-            if len(of)
-        )
+        gone = 0
+        found = dict(spans.by_payload())
+        for row in self._payloads.in_order(np.array(list(found), np.int32)).tolist():
+            gone += self._put_payload(row, found[row], thresholds)
         for context in list(self._gathered):
             self._flush(context)
         return gone
 
-    def _put_payload(self, row: int, entries: Codes, thresholds: Words) -> int:
+    def _put_payload(self, row: int, spans: Spans, thresholds: Words) -> int:
+        entries = spans.entries.astype(np.int64)
         place, wall_ns, _, items, _, _, context = self._payloads.row(row)
         try:
             scanned = read(self._shelf, Place(place), items)
@@ -85,7 +86,7 @@ class Release:
             return len(entries)
         wanted = np.zeros(items, np.bool_)
         wanted[entries] = True
-        part = keep(scanned, wanted, restate(scanned, entries.astype(np.int64), thresholds))
+        part = keep(scanned, wanted, restate(scanned, entries, thresholds[spans.owners]))
         of = self._payloads.context(context)
         gathered = self._gathered.setdefault(of, _Gathered())
         gathered.parts.append(part)
