@@ -190,4 +190,5 @@ def counted(
     for request in requests:
         of.step(batch(request), lambda _: None)
         of = between(of)
-    return seen(flush(of)[-1])
+    flushed = flush(of)
+    return seen(flushed[-1]) if flushed else Seen()

@@ -32,8 +32,6 @@ _ORIGINAL: Final = "mas.original."
 _USAGE: Final = "gen_ai.usage."
 _AGGREGATED: Final = "gen_ai.aggregated_usage."
 _OPERATION: Final = "gen_ai.operation.name"
-_OUTCOME: Final = "outcome"
-_NAMES: Final = {_OUTCOME: "mas.action.outcome"}
 _WRITTEN: Final = tuple(name for name in FIELDS if name != "status")
 _OF_MODELS: Final = {
     "input": "gen_ai.usage.input_tokens",
@@ -109,7 +107,7 @@ class AgentNormalizer(Stateless):
         for name in _WRITTEN:
             text = reading.fields[name].at(row)
             if text or name == _OPERATION:  # a span without an operation has none at all
-                said[_NAMES.get(name, name)] = text
+                said[name] = text
         return {key: _pair(key, AnyValue(string_value=text)) for key, text in said.items()}
 
 

@@ -32,7 +32,7 @@ _DESTINATION, _SYSTEM, _POLICY, _DECISION, _SOURCE, _TARGET = (
     "mas.target.agent",
 )
 AGENT_NAME: Final = "gen_ai.agent.name"
-_SAID_OUTCOME: Final = "outcome"
+_SAID_OUTCOME: Final = "mas.action.outcome"
 
 _READ: Final = (
     *(_ROLE, _OPERATION, _PROVIDER, _MODEL, _TOOL, _ERROR, _DESTINATION, _SYSTEM, _POLICY),
