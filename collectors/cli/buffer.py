@@ -6,6 +6,7 @@ changed. `repair` and `requeue` (in `mend`) need the directory for themselves.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -40,7 +41,11 @@ _directory = click.argument(
 
 @click.group()
 def buffer() -> None:
-    """Look into the logs of a data directory: inbox, outbox, dead letters."""
+    """Look into the logs of a data directory.
+
+    They are inbox, outbox and dead letters; where spans wait also what is held for them, and
+    the decisions on them.
+    """
 
 
 buffer.add_command(repair)
@@ -57,10 +62,12 @@ def ls(directory: Path, letters: bool) -> None:
         for path, name in _segments(log):
             told = _look(path, name)
             items = " ".join(f"{signal}={count}" for signal, count in told.items.items() if count)
+            records = told.next_offset - name.base
+            items = items or (f"{records} records" if records else "empty")
             first = _time(told.first_wall_ns)
             click.echo(
                 f"  {path.name}  offsets {name.base}..{told.next_offset}  "
-                f"{told.bytes} bytes  from {first}  {items or 'empty'}"
+                f"{told.bytes} bytes  from {first}  {items}"
             )
         if log.name == DEAD:
             tell_letters(list(_records(log)), each=letters)
@@ -90,7 +97,7 @@ def verify(directory: Path) -> None:
 @click.option("--from", "first", type=click.IntRange(min=0), default=0, help="First offset.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many requests.")
 def cat(directory: Path, signal: str | None, first: int, limit: int | None) -> None:
-    """Print requests as OTLP JSON, one a line.
+    """Print requests as OTLP JSON, and decisions as they were noted, one a line.
 
     DIRECTORY is a log, or a data directory: then its inbox is read.
     """
@@ -99,16 +106,50 @@ def cat(directory: Path, signal: str | None, first: int, limit: int | None) -> N
     left = limit
     for record in _records(chosen):
         wanted = record.kind is Kind.DATA and record.offset >= first
-        if not wanted or record.signal is None or signal not in {None, record.signal.value}:
+        if not wanted or (signal is not None and signal != record.signal):
             continue
-        try:
-            click.echo(to_json(record.signal, record.payload))
-        except NotOtlpError as error:
-            click.echo(f"offset {record.offset} cannot be shown: {error}", err=True)
+        _print(record)
         if left is not None:
             left -= 1
             if left == 0:
                 return
+
+
+def _print(record: Record) -> None:
+    if record.signal is None:
+        for line in _decisions(record):
+            click.echo(line)
+        return
+    try:
+        click.echo(to_json(record.signal, record.payload))
+    except NotOtlpError as error:
+        click.echo(f"offset {record.offset} cannot be shown: {error}", err=True)
+
+
+def _decisions(record: Record) -> Iterator[str]:
+    """What a note in the decision log says of each trace; as it is, if it is not one of ours."""
+    from collectors.sampling.notes import decode  # noqa: PLC0415 - needs numpy, and few need it
+
+    try:
+        notes = list(decode(record.payload))
+    except ValueError:
+        yield record.payload.decode(errors="backslashreplace")
+        return
+    for note in notes:
+        words = {
+            "time": _time(record.wall_ns),
+            "traceId": note.trace_id.hex(),
+            "sampler": note.sampler,
+            "decision": "kept" if note.is_kept else "dropped",
+            "policy": note.policy,
+            "cause": note.cause,
+            "spans": note.spans,
+            "bytes": note.size_bytes,
+            "hasRoot": note.has_root,
+            "durationMs": (note.end_ns - note.start_ns) / 1e6,
+            "true": list(note.leaves),
+        }
+        yield json.dumps(words, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from collectors.log.repair import repair as repair_log
 from collectors.service.plan import StorageSettings
 from collectors.service.requeue import Letter
 from collectors.service.requeue import requeue as put_back
-from collectors.service.storage import LOGS, boot_identity, open_storage
+from collectors.service.storage import LOGS, WAITING_LOGS, boot_identity, open_storage
 
 _directory = click.argument(
     "directory", type=click.Path(exists=True, file_okay=False, path_type=Path)
@@ -73,8 +73,9 @@ def repair(directory: Path) -> None:
         storage.close()  # recovery cuts a torn tail and removes what is left over
         owned = OsFileSystem().lock(directory / "lock")
         try:
-            for name in LOGS:
-                _repair_log(directory, name)
+            for name in (*LOGS, *WAITING_LOGS):
+                if (directory / name).is_dir():
+                    _repair_log(directory, name)
         finally:
             owned.close()
     except (StartError, OSError) as error:

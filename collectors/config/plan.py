@@ -82,6 +82,8 @@ def storage(loaded: Loaded) -> StorageSettings:
         durability=Durability(config.durability),
         retain_seconds=config.retain / SECOND,
         dead_max_age_seconds=config.dead_letters_max_age / SECOND,
+        decisions_max_bytes=config.decisions_max_size,
+        decisions_max_age_seconds=config.decisions_max_age / SECOND,
     )
 
 

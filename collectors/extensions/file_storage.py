@@ -26,6 +26,7 @@ _UNITS: Final = {
     "TB": 1000**4,
 }
 MIN_SIZE_BYTES: Final = 16 * 1024 * 1024
+MIN_DECISIONS_BYTES: Final = 1024 * 1024
 
 
 def state_directory() -> Path:
@@ -60,6 +61,9 @@ class FileStorageConfig(Config):
         retain: How long finished segments stay after they were processed.
         dead_letters_max_age: After how long dead letters are let go, by whole segments,
             counted and told; 0 keeps them until they are requeued.
+        decisions_max_size: Of the log of what samplers decided, in bytes, or with a unit;
+            absent is the lesser of 256 MiB and a part of the budget.
+        decisions_max_age: After how long decisions are let go; 0 is never.
     """
 
     directory: Path = Field(
@@ -74,6 +78,12 @@ class FileStorageConfig(Config):
     )
     retain: Nanoseconds = Field(default=3600 * SECOND, json_schema_extra=differs("0s"))
     dead_letters_max_age: Nanoseconds = Field(default=0, json_schema_extra=differs("(none)"))
+    decisions_max_size: Annotated[
+        Annotated[int, Field(ge=MIN_DECISIONS_BYTES)] | None, BeforeValidator(_to_bytes)
+    ] = Field(default=None, json_schema_extra=differs("(none)"))
+    decisions_max_age: Nanoseconds = Field(
+        default=86400 * SECOND, json_schema_extra=differs("(none)")
+    )
 
 
 class FileStorage:
