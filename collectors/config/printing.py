@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from collectors.config.model import Loaded
 from collectors.config.registry import Kind
 from collectors.config.validate import block_type
-from collectors.net.fields import DIFFERS
+from collectors.net.fields import DIFFERS, Remarked
 
 _INDENT = "  "
 
@@ -59,6 +59,10 @@ def _block(name: str, model: BaseModel, depth: int) -> Iterator[str]:
         if isinstance(value, BaseModel):
             yield from _block(key, value, depth + 1)
             continue
+        if isinstance(value, list) and any(isinstance(item, BaseModel) for item in value):
+            yield f"{pad}{_INDENT}{key}:"
+            yield from (f"{pad}{_INDENT}- {_entry(item)}" for item in value)
+            continue
         if value is None and block_type(type(model), key) is not None:
             continue  # written out, a block without a value means the block with its defaults
         extra = field.json_schema_extra
@@ -67,7 +71,16 @@ def _block(name: str, model: BaseModel, depth: int) -> Iterator[str]:
         yield f"{pad}{_INDENT}{key}: {_flow(values[key])}{mark}"
 
 
+def _entry(item: object) -> str:
+    """One entry of a list, with what is to be said of it."""
+    shown = item.model_dump(mode="json", by_alias=True) if isinstance(item, BaseModel) else item
+    remark = item.remark() if isinstance(item, Remarked) else ""
+    return f"{_flow(shown)}  # {remark}" if remark else _flow(shown)
+
+
 def _flow(value: object) -> str:
-    """A value on one line of YAML."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**9, allow_unicode=True)
+    """A value on one line of YAML, its keys as they are declared."""
+    text = yaml.safe_dump(
+        value, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False
+    )
     return text.removesuffix("\n").removesuffix("\n...")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol, runtime_checkable
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
 from pydantic.config import JsonDict
@@ -31,6 +31,15 @@ class Claim(StrEnum):
 
     ADDRESS = "address"
     FILE = "file"
+
+
+@runtime_checkable
+class Remarked(Protocol):
+    """An entry of a list, about which print-config has something to say."""
+
+    def remark(self) -> str:
+        """What; empty for nothing."""
+        ...
 
 
 def differs(collector_default: str) -> JsonDict:

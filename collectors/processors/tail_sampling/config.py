@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from collectors.component import Config
-from collectors.net.fields import NOT_THEIRS, SECOND, Count, Nanoseconds, differs
+from collectors.net.fields import SECOND, Count, Nanoseconds, differs
 from collectors.sampling.policies import CompiledPlan, Policies
 
 _LONGEST_WAIT_NS = 24 * 3600 * SECOND
@@ -82,7 +82,9 @@ class TailSamplingConfig(Config):
     reconsider_spans: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
         default=1_000_000, json_schema_extra=differs("(nothing is brought back)")
     )
-    invert_decisions: bool = Field(default=False, json_schema_extra=differs(NOT_THEIRS))
+    invert_decisions: bool = Field(
+        default=False, json_schema_extra=differs("(a feature gate, gone since)")
+    )
     policies: Policies
 
     def read_keys(self) -> Sequence[str]:

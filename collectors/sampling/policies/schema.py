@@ -217,6 +217,11 @@ class PolicyConfig(Config):
         shown: dict[str, object] = handler(self)
         return {name: value for name, value in shown.items() if value is not None}
 
+    def remark(self) -> str:
+        """See `Remarked`."""
+        found = sorted({of.type for of in (self, *self.parts()) if of.type in OURS})
+        return f"the OpenTelemetry Collector has no {found[0]}" if found else ""
+
     def parts(self) -> Sequence[PolicyConfig]:
         """The policies that it is made of."""
         if self.and_:
