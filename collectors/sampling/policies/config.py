@@ -19,6 +19,9 @@ from collectors.patterns import pattern
 LONGEST_STATE_MEMBER: Final = 256
 """Bytes of a key, its value and what is between them (W3C, "Trace Context", 3.3)."""
 
+_STATE_KEY: Final = "[a-z0-9][a-z0-9_*/@-]{0,255}"
+"""A key of a trace state (W3C, "Trace Context", level 2, 3.3.1.3.1)."""
+
 _LARGEST: Final = 2**63 - 1
 
 Key = Annotated[str, Field(min_length=1)]
@@ -201,6 +204,8 @@ class TraceStateConfig(Config):
 
     @model_validator(mode="after")
     def _can_match(self) -> Self:
+        if not pattern(_STATE_KEY).fullmatch(self.key):
+            never(f"no trace state has a member {self.key}")
         if not self.usable():
             never(f"values must hold a text that fits with the key {LONGEST_STATE_MEMBER} bytes")
         return self
