@@ -25,7 +25,8 @@ _UNITS_MS: Final = {
 }
 _MOST_DIGITS: Final = 30
 _DURATION: Final = re.compile(
-    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?"
+    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?",
+    re.ASCII,
 )
 
 
@@ -88,7 +89,8 @@ def number(text: str) -> Fraction:
             before or after the point: `9e999999999` would be written out in full.
     """
     try:
-        value = Decimal(text.strip())
+        # Decimal reads the digits of every script, and underscores.
+        value = Decimal(text.strip() if text.isascii() and "_" not in text else "")
     except InvalidOperation:
         msg = f"not a number: {text!r}"
         raise ValueError(msg) from None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +42,10 @@ _GROUP: Final = "sloctl.commands"
 _OWN_NAME: Final = re.compile(r"`sloctl [^:]*: ")
 """How a command's module opens; in the list of commands the name stands beside it already."""
 _INTERRUPTED: Final = 130
+_HOW_MUCH: Final = (
+    ("q", "quiet", "Say nothing but problems."),
+    ("v", "verbose", "Say more: notices, and each file written."),
+)
 
 
 class LazyGroup(click.Group):
@@ -59,7 +65,7 @@ class LazyGroup(click.Group):
         else:
             entry = next((each for each in _plugins() if each.name == cmd_name), None)
             found = None if entry is None else entry.load()
-        return found if isinstance(found, click.Command) else None
+        return _speaking(found) if isinstance(found, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any of them."""
@@ -68,6 +74,27 @@ class LazyGroup(click.Group):
         rows += sorted((entry.name, _first_words(entry.module)) for entry in _plugins())
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _speaking(command: click.Command) -> click.Command:
+    """`command`, which takes -q and -v as well: people write them last."""
+    taken = {option for param in command.params for option in param.opts}
+    for short, name, text in _HOW_MUCH:
+        if not taken & {f"-{short}", f"--{name}"}:
+            option = click.Option(
+                [f"-{short}", f"--{name}"],
+                is_flag=True,
+                expose_value=False,
+                callback=_how_much,
+                help=text,
+            )
+            command.params.append(option)
+    return command
+
+
+def _how_much(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and isinstance(ctx.obj, State):
+        ctx.obj = replace(ctx.obj, **{str(param.name): True})
 
 
 def _plugins() -> Iterator[EntryPoint]:
@@ -157,4 +184,10 @@ def _bug(error: Exception) -> int:
 
 def main() -> None:
     """The console script."""
+    for name in ("stdin", "stdout", "stderr"):
+        # Closed by the shell (`2>&-`): what would be said goes nowhere, and fails nothing.
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            nowhere = Path(os.devnull).open(mode)  # noqa: SIM115 - open as long as the process is
+            setattr(sys, name, nowhere)
     sys.exit(run(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from slo.emit.yaml import Value, dump
 from slo.importers import Format, format_of, imported
 from slo.source import Mapping, Node, Scalar, load
 from slo.spec import SourceFile, read
+from slo.spec.shapes import API_VERSION
 
 _NUMBERS: Final = re.compile(
     r"^(\s*(?:- )?(?:objective|min_events|weight|threshold|burn): )'([0-9.]+)'$", re.MULTILINE
@@ -104,17 +106,39 @@ def _nodes(files: Sequence[SourceFile], form: Format) -> tuple[list[Node], list[
     """The documents of `form`; others are left alone, and a file without any is an error."""
     found: list[Node] = []
     problems: list[Diagnostic] = []
+    others: Counter[str] = Counter()
     for file in files:
         nodes, faults = load(file.name, file.text)
         problems.extend(faults)
         own = [node for node in nodes if format_of(node) is form]
         found.extend(own)
+        others.update(_called(node) for node in nodes if format_of(node) is not form)
         if file.named and not own and not faults:
-            text = f"{file.name} holds no document of {form}"
+            text = f"{file.name} holds no document of {form}{_instead(nodes)}"
             problems.append(Diagnostic("SLO007", Level.ERROR, text))
-    if not files:
-        problems.append(Diagnostic("SLO007", Level.ERROR, "no file was found"))
+    if not found and not problems:
+        told = ", ".join(f"{count} of {name}" for name, count in sorted(others.items()))
+        text = (
+            f"no document of {form} was found in {len(files)} YAML files, {told or 'nor any other'}"
+        )
+        problems.append(Diagnostic("SLO007", Level.ERROR, text, None, "say --from as they are"))
     return found, problems
+
+
+def _called(node: Node) -> str:
+    """Whose document it is."""
+    form = format_of(node)
+    if form is not None:
+        return form.value
+    version = node.get("apiVersion") if isinstance(node, Mapping) else None
+    if not isinstance(version, Scalar):
+        return "something without apiVersion"
+    return "fleetslo (ours already)" if version.text == API_VERSION else version.text
+
+
+def _instead(nodes: Sequence[Node]) -> str:
+    names = sorted({_called(node) for node in nodes})
+    return f", but of {', '.join(names)}" if names else ""
 
 
 def _checked(

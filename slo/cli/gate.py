@@ -8,12 +8,14 @@ import re
 import click
 
 from slo import names
-from slo.ask import Prometheus, RefusedError, Series, UnreachableError
+from slo.ask import Prometheus, RefusedError, UnreachableError
 from slo.cli.asking import CannotTell, clean, prometheus_option
 from slo.cli.state import CANNOT_TELL, FINE, PROBLEMS, State
 from slo.exact import Ratio
 from slo.spec.problems import nearest
 
+_FIRST_TILES = "15m"
+"""By then what events there are stand in tiles of five minutes, and in the budget."""
 _ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -84,17 +86,24 @@ def _left(server: Prometheus, slo_id: str) -> float:
         found = server.instant(f'{names.BUDGET_REMAINING}{{slo_id="{slo_id}"}}')
         numbers = [series.value for series in found]
         if not numbers or any(math.isnan(number) for number in numbers):
-            raise CannotTell(_why(slo_id, server.instant(names.INFO)))
+            raise CannotTell(_why(slo_id, server))
     except (UnreachableError, RefusedError) as error:
         raise CannotTell(str(error)) from error
     return min(numbers)
 
 
-def _why(slo_id: str, told: list[Series]) -> str:
-    known = sorted({series.labels.get("slo_id", "") for series in told})
-    if slo_id in known:
+def _why(slo_id: str, server: Prometheus) -> str:
+    known = sorted({series.labels.get("slo_id", "") for series in server.instant(names.INFO)})
+    if not known:
+        return "this Prometheus records no SLO: its rules are not loaded, or were not run yet"
+    if slo_id not in known:
+        return clean(f"no SLO is called {slo_id!r}, {nearest(slo_id, known)}")
+    chosen = f'{{slo_id="{slo_id}"}}'
+    if server.instant(f"{names.INFO}{chosen} offset {_FIRST_TILES}"):
         return f"{slo_id} has no budget that is known: no event was measured in its window"
-    return clean(f"no SLO is called {slo_id!r}, {nearest(slo_id, known)}")
+    if server.instant(f"{names.SLI_TOTAL}:rate5m{chosen} > 0"):
+        return f"{slo_id} has events, and no budget yet: its rules run for less than {_FIRST_TILES}"
+    return f"{slo_id} has no budget yet: its rules run for less than {_FIRST_TILES}, wait for them"
 
 
 COMMAND = gate

@@ -67,7 +67,7 @@ def _families(_ctx: click.Context, _param: click.Parameter, value: str | None) -
     help="Add the record names and labels of sloth, for dashboards and alerts that exist.",
 )
 @click.option("--strict", is_flag=True, help="Let warnings stop the run.")
-@click.option("--force", is_flag=True, help="Overwrite files in DIR that sloctl did not write.")
+@click.option("--force", is_flag=True, help="Overwrite what others wrote or changed in DIR.")
 @now_option
 @click.pass_obj
 def generate(  # noqa: PLR0913 - one parameter per option of the command

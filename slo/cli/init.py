@@ -15,6 +15,12 @@ from slo.spec.shapes import API_VERSION
 
 # Not a document of ours, but what every set-up needs beside them.
 _COLLECTOR = "collector.yaml"
+_SETTINGS = "settings.yaml"
+_BASE = f"""\
+  # Your collector: edit it, and generate puts in what SLOs on spans need. Likewise prometheus:
+  # and alertmanager: for configurations that you have already.
+  base: {{collector: {_COLLECTOR}}}
+"""
 
 
 @click.command("init")
@@ -25,7 +31,7 @@ def init(state: State, directory: Path) -> int:
 
     They are the built-in catalogue; edit them as you like. Nothing is overwritten.
     """
-    found = starter_files()
+    found = _with_base(starter_files())
     taken = sorted(path for path in found if (directory / path).exists())
     if taken:
         more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
@@ -36,6 +42,15 @@ def init(state: State, directory: Path) -> int:
         state.detail(f"written {directory / path}")
     state.say(f"{len(found)} files in {directory}; next: sloctl generate {directory} --out DIR")
     return FINE
+
+
+def _with_base(found: dict[str, str]) -> dict[str, str]:
+    """The starter files, with settings that make edits of the starter's collector count."""
+    settings = found.get(_SETTINGS, "")
+    if _COLLECTOR not in found or "\nspec:\n" not in settings:
+        return found
+    based = settings.replace("\nspec:\n", f"\nspec:\n{_BASE}", 1)
+    return {**found, _SETTINGS: based}
 
 
 def starter_files() -> dict[str, str]:

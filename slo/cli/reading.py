@@ -47,6 +47,11 @@ def read_paths(paths: Sequence[str]) -> Reading:
         except (OSError, UnicodeDecodeError) as error:
             faults.append(_unreadable(path, error))
     project, problems = read(files, parts, _bounded)
+    if not files and not faults:
+        where = ", ".join(paths)
+        text = f"no YAML file is in {where}: files that end in .yaml or .yml are read"
+        hint = "sloctl init DIR writes starter files"
+        problems = [Diagnostic("SLO007", Level.ERROR, text, None, hint)]
     if faults:
         project = None
         problems = [p for p in problems if files or p.code != "SLO007"]

@@ -47,7 +47,7 @@ def verify(state: State, directory: Path, allow_skipped: bool) -> int:
     if counts[Verdict.FAILED]:
         return PROBLEMS
     if counts[Verdict.SKIPPED] and not allow_skipped:
-        click.echo("some proofs were skipped: run `make servers`, or allow it", err=True)
+        click.echo("some proofs were skipped, see above; --allow-skipped lets them be", err=True)
         return CANNOT_TELL
     return FINE
 

@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from slo.cli.building import Built
@@ -33,10 +33,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A file of the manifest."""
+    """A file of the manifest.
+
+    Attributes:
+        was: What it was before a run that did not end; empty where none was interrupted.
+    """
 
     output: str
     sha256: str
+    was: str = ""
 
 
 def write(
@@ -58,11 +63,13 @@ def write(
         if not force:
             _refuse_strangers(out, after, before)
         todo = [file for file in files if not _same(out / file.path, file.text)]
+        if not force:
+            _refuse_edited(out, todo, before)
         final = _manifest_text({**kept, **after})
         if not todo and not stale and _same(out / MANIFEST, final):
             return ()
         out.mkdir(parents=True, exist_ok=True)
-        _replace(out / MANIFEST, _manifest_text({**before, **after}))
+        _replace(out / MANIFEST, _manifest_text({**before, **_begun(before, after)}))
         for file in todo:
             _replace(out / file.path, file.text)
         removed = [path for path in stale if _remove(out, path)]
@@ -105,9 +112,20 @@ def _listed(files: Sequence[Built]) -> dict[str, _Listed]:
     return {file.path: _Listed(file.output, sha256(file.text.encode())) for file in files}
 
 
+def _begun(before: Mapping[str, _Listed], after: Mapping[str, _Listed]) -> dict[str, _Listed]:
+    """The new files, each with what stands there until it is renamed into place."""
+    return {
+        path: replace(listed, was=before[path].sha256)
+        if path in before and before[path].sha256 != listed.sha256
+        else listed
+        for path, listed in after.items()
+    }
+
+
 def _manifest_text(listed: Mapping[str, _Listed]) -> str:
     files = [
         {"path": path, "output": listed[path].output, "sha256": listed[path].sha256}
+        | ({"was": listed[path].was} if listed[path].was else {})
         for path in sorted(listed)
     ]
     return json.dumps({"fleetslo": FORMAT, "files": files}, indent=2, ensure_ascii=False) + "\n"
@@ -119,7 +137,9 @@ def _manifest(out: Path) -> dict[str, _Listed]:
         found = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         version = found["fleetslo"]
         listed = {
-            str(entry["path"]): _Listed(str(entry["output"]), str(entry["sha256"]))
+            str(entry["path"]): _Listed(
+                str(entry["output"]), str(entry["sha256"]), str(entry.get("was", ""))
+            )
             for entry in found["files"]
         }
     except (FileNotFoundError, NotADirectoryError):
@@ -147,6 +167,25 @@ def _refuse_strangers(
         msg = (
             f"{out / strangers[0]}{more} was not written by sloctl; "
             "choose another DIR, or overwrite with --force"
+        )
+        raise Fault(msg)
+
+
+def _refuse_edited(out: Path, todo: Sequence[Built], before: Mapping[str, _Listed]) -> None:
+    """Somebody changed what we wrote: their work is not ours to throw away."""
+    edited = [
+        file.path
+        for file in todo
+        if file.path in before
+        and (out / file.path).is_file()
+        and sha256((out / file.path).read_bytes())
+        not in {before[file.path].sha256, before[file.path].was}
+    ]
+    if edited:
+        more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
+        msg = (
+            f"{out / edited[0]}{more} was changed since sloctl wrote it, and would be overwritten; "
+            "put the change into the SLO files or a base file, then use --force"
         )
         raise Fault(msg)
 

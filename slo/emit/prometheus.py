@@ -16,6 +16,10 @@ from slo.plugin import Output
 from slo.source import edit
 
 DUPLICATE: Final = "SLO040"
+_OWN_JOBS: Final = (
+    "Scrape jobs of your own: write a prometheus.yml with them beside the SLO files, and name it",
+    "in Settings, `base: {prometheus: prometheus.yml}`. Our parts are then put into a copy of it.",
+)
 CLASH: Final = "SLO041"
 NOBODY_TOLD: Final = "SLO044"
 SELF_METRICS: Final = "127.0.0.1:8888"
@@ -58,7 +62,8 @@ def config_text(settings: Settings) -> str:
     """
     base = settings.base.prometheus
     if base is None:
-        return dump(_config(settings, _itself(settings.urls.prometheus)), HEADER)
+        head = "".join(f"# {line}\n" for line in (HEADER, *_OWN_JOBS))
+        return head + dump(_config(settings, _itself(settings.urls.prometheus)))
     document = edit.Edit.parse(base.path, base.text)
     ours = edit.Edit.parse("ours", dump(_config(settings))).root
     for key, is_there in (("rule_files", _says), ("scrape_configs", _is_job)):

@@ -39,10 +39,26 @@ def per_second(expr: pp.Expr) -> pp.Expr:
             number of series, or an `increase` is used where a factor would change the meaning.
     """
     _check(expr, scales=True)
+    if _stands_still(expr):
+        msg = "@ makes the expression stand still at one moment, and tells its events for ever"
+        raise PromqlError(msg, hint="take it out")
     if what := _no_rate(expr):
         msg = f"{what} over $window makes 0, 1 or a number of series of it, not events per second"
         raise PromqlError(msg, hint="use sli.gauge, which counts time slices")
     return pp.transform(expr, post_visit=_as_rate)
+
+
+def _stands_still(expr: pp.Expr) -> bool:
+    """Whether something in `expr` is read at a fixed time."""
+    found: list[bool] = []
+
+    def visit(node: pp.Expr) -> None:
+        selector = node.vector_selector if isinstance(node, pp.MatrixSelector) else node
+        if isinstance(selector, pp.VectorSelector | pp.SubqueryExpr):
+            found.append(selector.at is not None)
+
+    pp.walk(expr, visit)
+    return any(found)
 
 
 def adds_rates(expr: pp.Expr) -> bool:

@@ -18,7 +18,7 @@ from typing import Final
 
 from slo.plugin import Result, Verdict
 from slo.prove.slices import Slice, slices
-from slo.servers import find
+from slo.servers import find, way_out
 
 _SECONDS: Final = 300
 """Longest that one run of the tool may take."""
@@ -39,7 +39,7 @@ class PromtoolProof:
             return
         tool = find("promtool")
         if tool is None:
-            words = "promtool is not to be had: run `make servers`, or put it on PATH"
+            words = f"promtool is not to be had: {way_out('promtool')}"
             yield Result("prometheus rules, configuration and unit tests", Verdict.SKIPPED, words)
             return
         config = root / "prometheus.yml"

@@ -1,6 +1,6 @@
 """The real servers and their tools: found, started on loopback, and always stopped."""
 
-from slo.servers.find import MissingToolError, find, require
+from slo.servers.find import MissingToolError, find, require, way_out
 from slo.servers.process import Server, ServerError, free_port
 from slo.servers.run import alertmanager, prometheus
 
@@ -13,4 +13,5 @@ __all__ = [
     "free_port",
     "prometheus",
     "require",
+    "way_out",
 ]

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 _OTHER_NAMES: Final = {"alertmanager": "prometheus-alertmanager"}
-_WAY_OUT: Final = "run `make servers`, or put it on PATH"
+_CHECKOUT: Final = Path(__file__).resolve().parents[2]
+_PACKAGES: Final = {"amtool": "prometheus-alertmanager", "alertmanager": "prometheus-alertmanager"}
+"""The package of Debian and Ubuntu that holds a tool; prometheus where none is named."""
 
 
 class MissingToolError(RuntimeError):
@@ -42,9 +44,17 @@ def require(tool: str) -> Path:
     """
     found = find(tool)
     if found is None:
-        msg = f"{tool} is not on PATH and not in .servers: {_WAY_OUT}"
+        msg = f"{tool} is not on PATH: {way_out(tool)}"
         raise MissingToolError(msg)
     return found
+
+
+def way_out(tool: str) -> str:
+    """How to get `tool`: by make in a checkout of this project, else by a package."""
+    if (_CHECKOUT / ".ci" / "servers").is_file():
+        return "run `make servers`, or put it on PATH"
+    package = _PACKAGES.get(tool, "prometheus")
+    return f"install the package {package}, or put the tool on PATH"
 
 
 def _folders() -> Iterator[Path]:
@@ -53,4 +63,4 @@ def _folders() -> Iterator[Path]:
         yield Path(chosen)
         return
     yield Path.cwd() / ".servers"
-    yield Path(__file__).resolve().parents[2] / ".servers"
+    yield _CHECKOUT / ".servers"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Final
 
 from slo.diagnostic import Span
 from slo.exact import Duration, decimal, number
+from slo.model import Severity
 from slo.names import ALERT_LABELS, camel
 from slo.source import Entry, Mapping, Node, Scalar, Sequence
 from slo.spec.forms import (
@@ -29,6 +31,8 @@ from slo.spec.forms import (
 )
 from slo.spec.problems import Problems, closest, nearest
 
+_TICKETS: Final = frozenset({"warning", "warn", "info", "low", "minor", "medium", "sev3", "p3"})
+"""What other people call a ticket."""
 _PERCENT_DIGITS: Final = 10
 """Its share is then exact in the twelve digits that an expression shows."""
 
@@ -180,11 +184,20 @@ def _percent(text: str, what: str) -> _Fault | None:
     if (value * 10**_PERCENT_DIGITS).denominator != 1:
         text = f"{what} may have {_PERCENT_DIGITS} digits after the point, got {text}"
         return "SLO012", text, fine
+    return _promise(value, what)
+
+
+def _promise(value: Fraction, what: str) -> _Fault | None:
+    """Whether `value` percent can be promised."""
+    fine = "write 99.9 for three nines"
     if not 0 < value < 100:
         text = f"{what} must be above 0 and below 100 percent, got {decimal(value)}"
         if value == 100:
             return "SLO012", text, f"100 leaves no budget to alert on; {fine}"
         return "SLO012", text, fine
+    if value < 1:
+        text = f"{what} is in percent, and {decimal(value)} percent is hardly a promise"
+        return "SLO012", text, f"did you mean {decimal(value * 100)}?"
     return None
 
 
@@ -222,7 +235,11 @@ def _choice(text: str, what: str, form: Choice) -> _Fault | None:
     if text in form.words:
         return None
     allowed = ", ".join(form.words)
-    return "SLO016", f"{what} must be one of {allowed}, got {text!r}", closest(text, form.words)
+    hint = closest(text, form.words)
+    if form.words == tuple(Severity):
+        meant = "ticket" if text.lower() in _TICKETS else "page"
+        hint = hint or f"write {meant}; words of your own stand under severities in Settings"
+    return "SLO016", f"{what} must be one of {allowed}, got {text!r}", hint
 
 
 def _name(text: str, what: str, form: Name) -> _Fault | None:

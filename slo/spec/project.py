@@ -32,6 +32,9 @@ from slo.spec.slos import check_class, identity
 from slo.spec.teams import read_team
 
 _T = TypeVar("_T")
+_UNREAD = frozenset({"SLO001", "SLO003"})
+_MISSING = frozenset({"SLO007", "SLO021", "SLO027"})
+"""Nothing of ours, no such document, no such policy."""
 
 
 def read(
@@ -62,7 +65,21 @@ def read(
     if not found and not problems.errors:
         names = ", ".join(file.name for file in files[:5]) or "nothing"
         problems.error("SLO007", f"no document of ours was found, looked at {names}", None)
-    return (None if problems.errors else project), problems.sorted()
+    return (None if problems.errors else project), _first_things(problems.sorted())
+
+
+def _first_things(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Without what may only be missing because a document could not be read at all.
+
+    A name that is near to one that is known is misspelt, whatever else there is.
+    """
+    if not any(problem.code in _UNREAD for problem in found):
+        return found
+    return [
+        problem
+        for problem in found
+        if problem.code not in _MISSING or problem.help.startswith("did you mean")
+    ]
 
 
 def _handwritten(parts: Iterable[UserFile], problems: Problems) -> dict[str, UserFile]:
@@ -155,11 +172,20 @@ def _unique(
 
 
 def _unique_alert_names(by_kind: dict[str, list[Document]], context: Context) -> None:
-    """Two SLOs may have different ids and yet the same alert name; an Alert may take it too."""
-    seen: dict[str, Document] = {d.name: d for d in by_kind["Alert"] if d.name}
+    """Two SLOs may have different ids and yet the same alert name; an Alert may take it too.
+
+    Names that differ in case only are the same file to some file systems: ``runbooks/<name>.md``.
+    """
+    seen: dict[str, Document] = {}
+    for document in by_kind["Alert"]:
+        first = seen.setdefault(document.name.casefold(), document)
+        if document.name and first.name != document.name:
+            text = f"Alert {document.name} differs from {first.name} in case only"
+            hint = f"rename it, or the one in {_where(first)}: their runbooks would be one file"
+            context.problems.error("SLO020", text, document.place, hint)
     for document in by_kind["SLO"]:
         name = burn_alert(document.metadata.text("service"), document.name)
-        first = seen.setdefault(name, document)
+        first = seen.setdefault(name.casefold(), document)
         same = first.kind == "SLO" and identity(first) == identity(document)
         if first is not document and not same and document.name:
             text = f"the burn alert would be called {name}, as that of {first.name}"

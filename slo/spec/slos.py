@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from slo.spec.shapes import CALENDAR_PERIODS, SLO_SPEC
 from slo.spec.sli import Case, sli
 from slo.spec.windows import rolling_length
 
+_ONE_PERCENT: Final = Fraction(1, 100)
 _DEEP: Final = frozenset({"alerting", "traffic", "labels"})
 
 
@@ -165,7 +167,8 @@ def _alerting(
     policy = _policy(fields, context)
     if policy is None or not _known_tiers(fields, policy, context):
         return None
-    if objective is None or window is None or not 0 < objective.value < 1:
+    # Below one percent it was told already: a share stands where percent are meant.
+    if objective is None or window is None or not _ONE_PERCENT <= objective.value < 1:
         return None
     traffic = spec.child("traffic").number("events_per_second")
     options = _options(fields)

@@ -177,3 +177,16 @@ def test_a_foreign_file_in_a_directory_is_read_beside_ours(
 
 def test_every_format_has_conversions() -> None:
     assert {case.form for case in SUITE} == set(Format)
+
+
+def test_a_folder_without_any_of_the_format_says_what_it_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "specs/a.yaml", sloth(EVENTS))
+
+    code = run(
+        ["convert", "--from", "pyrra", str(tmp_path / "specs"), "--out", str(tmp_path / "o")]
+    )
+
+    assert code == 1
+    assert "no document of pyrra was found in 1 YAML files, 1 of sloth" in capsys.readouterr().err

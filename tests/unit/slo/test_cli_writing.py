@@ -206,3 +206,24 @@ def test_a_run_that_is_killed_at_any_step_is_finished_by_the_next(
     assert orphans == set()
     write(out, new, ALL)
     assert tree(out) == tree(tmp_path / "wanted")
+
+
+def test_a_file_that_somebody_changed_is_not_overwritten_unless_forced(tmp_path: Path) -> None:
+    write(tmp_path, [RULES, BOOK], ALL)
+    (tmp_path / RULES.path).write_text("mine\n")
+    newer = Built(RULES.path, RULES.output, "groups: [new]\n")
+
+    with pytest.raises(Fault, match="was changed since sloctl wrote it"):
+        write(tmp_path, [newer, BOOK], ALL)
+    assert (tmp_path / RULES.path).read_text() == "mine\n"
+    write(tmp_path, [newer, BOOK], ALL, force=True)
+    assert (tmp_path / RULES.path).read_text() == newer.text
+
+
+def test_a_change_that_is_generated_too_is_nobodys_loss(tmp_path: Path) -> None:
+    write(tmp_path, [RULES], ALL)
+    newer = Built(RULES.path, RULES.output, "groups: [new]\n")
+    (tmp_path / RULES.path).write_text(newer.text)
+
+    assert write(tmp_path, [newer], ALL) == ()
+    assert listed_hashes(tmp_path) == {newer.path: sha256(newer.text.encode())}

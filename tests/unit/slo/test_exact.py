@@ -63,3 +63,11 @@ def test_a_printed_duration_reads_back_the_same(ms: int) -> None:
 @given(st.fractions(0, 1).map(lambda value: value.limit_denominator(10**6)))
 def test_a_printed_number_is_within_a_trillionth_of_the_exact_one(value: Fraction) -> None:
     assert abs(Fraction(decimal(value)) - value) <= Fraction(1, 10**12)
+
+
+@pytest.mark.parametrize("text", ["\uff19\uff19", "\u0663", "1_000", "9\u0669.9"])
+def test_only_plain_digits_are_numbers(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        number(text)
+    with pytest.raises(ValueError, match="not a duration"):
+        Duration.parse(f"{text}m")

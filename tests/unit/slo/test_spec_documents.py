@@ -9,6 +9,7 @@ from slo.exact import Duration
 from slo.model import DestinationKind, LogStore, Settings, Severity, TraceStore, WorkingHours
 from slo.spec import SourceFile, read
 from tests.front_end import (
+    EVENTS,
     TEAM,
     alert_text,
     codes_of,
@@ -313,3 +314,33 @@ def test_half_a_document_is_told_and_breaks_nothing(text: str) -> None:
     assert project is None
     assert problems
     assert all(problem.text for problem in problems)
+
+
+def test_names_of_alerts_that_differ_in_case_only_would_be_one_file() -> None:
+    codes = codes_of(alert_text("QueueStuck"), alert_text("Queuestuck"))
+    assert "SLO020" in codes
+    assert "SLO020" not in codes_of(alert_text("QueueStuck"), alert_text("QueueIdle"))
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"), [("critical", "write page"), ("warning", "write ticket")]
+)
+def test_a_severity_of_other_people_leads_to_ours(word: str, hint: str) -> None:
+    text = alert_text().replace("severity: page", f"severity: {word}")
+
+    (problem,) = [each for each in problems_of(text) if each.code == "SLO016"]
+
+    assert hint in problem.help
+    assert "severities in Settings" in problem.help
+
+
+def test_a_share_for_an_objective_is_asked_about() -> None:
+    (problem,) = [p for p in problems_of(slo_text(objective="0.999")) if p.code == "SLO012"]
+
+    assert problem.help == "did you mean 99.9?"
+
+
+def test_an_expression_that_stands_still_is_refused() -> None:
+    still = EVENTS.replace("errors_total[$window]", "errors_total[$window] @ 0")
+
+    assert codes_of(slo_text(sli=still)) == ["SLO054"]
