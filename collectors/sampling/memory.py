@@ -134,7 +134,7 @@ class Memory:
         first = np.broadcast_to(rows >> self._level, prints.shape)[filled]
         kept = notes.reshape(-1, WAYS)[rows, ways][filled] if self._type else None
         self._open(self._level + 1)
-        self._write(self._below(first, prints[filled] & PRINT), prints[filled], kept)
+        self._write(self._below(first, prints[filled] & np.uint32(PRINT)), prints[filled], kept)
 
     def dump(self) -> dict[str, bytes]:
         """All state."""

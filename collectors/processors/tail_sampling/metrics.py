@@ -10,20 +10,25 @@ import numpy as np
 from collectors.component import Meter
 from collectors.graph import ITEMS
 from collectors.sampling.counted import (
+    BROUGHT_BACK,
     DECIDED_EARLY,
+    DOUBTFUL,
+    GONE,
     LATE_AGE,
+    NEW,
     RELEASES,
     SPANS_BY_POLICY,
     TRACES,
     TRACES_BY_POLICY,
+    WITHOUT_ID,
 )
 from collectors.sampling.notes import Cause
 from collectors.sampling.plan import NOBODY, Decisions, Facts
 from collectors.wire.kernel import Longs
 
-_SAMPLED: Final = {"sampled": "true", "decision": "sampled"}
-_NOT_SAMPLED: Final = {"sampled": "false", "decision": "not_sampled"}
-_DROPPED: Final = {"sampled": "false", "decision": "dropped"}
+_SAMPLED: Final[Mapping[str, str]] = {"sampled": "true", "decision": "sampled"}
+_NOT_SAMPLED: Final[Mapping[str, str]] = {"sampled": "false", "decision": "not_sampled"}
+_DROPPED: Final[Mapping[str, str]] = {"sampled": "false", "decision": "dropped"}
 
 
 class Counts:
@@ -34,6 +39,22 @@ class Counts:
         self._meter = meter
         self._id = component_id
         self._drops = drops
+
+    def appear(self, policies: Sequence[str]) -> None:
+        """Let every counter stand at zero: an alert on its rate waits for no second event."""
+        for labels in (_SAMPLED, _NOT_SAMPLED, _DROPPED):
+            self._meter.add(TRACES, 0, processor=self._id, **labels)
+        for policy in policies:
+            for labels in (self._yes(policy), _NOT_SAMPLED):
+                for name in (TRACES_BY_POLICY, SPANS_BY_POLICY):
+                    self._meter.add(name, 0, processor=self._id, policy=policy, **labels)
+        for answer in ("true", "false"):
+            self._meter.add(RELEASES, 0, processor=self._id, sampled=answer)
+        for name in (NEW, BROUGHT_BACK, WITHOUT_ID, DOUBTFUL, GONE):
+            self._meter.add(name, 0, processor=self._id)
+
+    def _yes(self, policy: str) -> Mapping[str, str]:
+        return _DROPPED if policy in self._drops else _SAMPLED
 
     def add(self, name: str, value: int, **labels: str) -> None:
         """Count, unless it is nothing."""
@@ -71,7 +92,7 @@ class Counts:
         self.add(TRACES, len(facts) - kept - for_good, **_NOT_SAMPLED)
         spans = int(facts.spans.sum())
         for policy, (traces, of_them) in zip(policies, decisions.votes.tolist(), strict=True):
-            yes = _DROPPED if policy in self._drops else _SAMPLED
+            yes = self._yes(policy)
             self.add(TRACES_BY_POLICY, traces, policy=policy, **yes)
             self.add(TRACES_BY_POLICY, len(facts) - traces, policy=policy, **_NOT_SAMPLED)
             self.add(SPANS_BY_POLICY, of_them, policy=policy, **yes)

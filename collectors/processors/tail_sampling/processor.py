@@ -8,6 +8,7 @@ which way it goes from `sorting`, what is decided from the plan, and what is put
 from __future__ import annotations
 
 import dataclasses
+import logging
 from hashlib import blake2b
 from typing import Final
 
@@ -30,6 +31,8 @@ from collectors.sampling.restate import restate
 from collectors.waiting import Pins, Shelf
 from collectors.wire.keep import keep
 from collectors.wire.kernel import Codes, Longs, Words
+
+_log = logging.getLogger(__name__)
 
 _COARSEST_NS: Final = 1_000_000_000
 """Decisions are made together once a second, as the Collector's are."""
@@ -54,6 +57,7 @@ class TailSampler:
         self._held = Holding(self._plan, shelf)
         drops = frozenset(policy.name for policy in config.policies if policy.type == "drop")
         self._counts = Counts(settings.meter, settings.component_id, drops)
+        self._counts.appear(self._plan.names)
         self._grain_ns = max(1, min(_COARSEST_NS, config.decision_wait // _STEPS_PER_WAIT))
 
     # ------------------------------------------------------------ arrival
@@ -231,10 +235,20 @@ class TailSampler:
         return self._held.dump(self._past.dump() | {"plan": self._plan.snapshot()})
 
     def restore(self, state: bytes) -> None:
-        """Continue from `state`; where the policies ask other things, spans are asked anew."""
+        """Continue from `state`, which may be of other policies.
+
+        Spans that wait are asked anew where the policies ask other things; what policies
+        remember is taken over as far as they are the same.
+
+        Raises:
+            ValueError: It is of another layout.
+        """
         parts = self._held.load(state)
         self._past.load(parts)
-        self._plan.restore(parts["plan"])
+        try:
+            self._plan.restore(parts["plan"])
+        except ValueError as error:
+            _log.warning("%s: the budgets of its policies begin anew: %s", self._id, error)
 
 
 def _seed(batch: Batch) -> int:

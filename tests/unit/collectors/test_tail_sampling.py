@@ -507,6 +507,18 @@ def test_new_policies_ask_the_spans_that_wait_already() -> None:
     assert made.imbalance() == 0
 
 
+def test_a_policy_of_another_type_under_the_same_name_begins_anew_and_no_span_is_lost() -> None:
+    made = sampled(FEW_SPANS)
+    made.give(span(1, error=True), span(2))
+    made.reload(configured({**ERRORS, "name": FEW_SPANS["name"]}))
+    assert made.sampler.held_items() == 2
+    made.reload(configured({**FEW_SPANS, "name": "errors"}, share(10)))
+    made.reload(configured({**ERRORS, "name": "share"}))
+
+    assert names(made.pass_time(40)) == ["1/0"]
+    assert made.imbalance() == 0
+
+
 def test_the_defaults_are_those_of_the_documentation() -> None:
     config = configured(ALL)
 
