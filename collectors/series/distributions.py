@@ -124,9 +124,11 @@ def read_point(kind: int, message: bytes) -> HistogramPoint:
     return ExponentialHistogramDataPoint.FromString(message)
 
 
-def _capped(count: int) -> int:
-    """What the field can hold; only a sender that lies about its counts comes near."""
-    return min(count, _MOST)
+def _capped(counts: list[int]) -> list[int]:
+    """What the fields can hold; only a sender that lies about its counts comes near."""
+    if max(counts, default=0) <= _MOST:
+        return counts
+    return [min(count, _MOST) for count in counts]
 
 
 class _Join(Protocol):
@@ -179,7 +181,7 @@ class Explicit:
         if not isinstance(earlier, Explicit) or not self.fits(earlier):
             return False
         counts = [now - then for now, then in zip(self.counts, earlier.counts, strict=True)]
-        if self.count < earlier.count or any(count < 0 for count in counts):
+        if self.count < earlier.count or min(counts, default=0) < 0:
             return False
         self.counts, self.count = counts, self.count - earlier.count
         self.edges.take_out(earlier.edges)
@@ -190,9 +192,12 @@ class Explicit:
         if not isinstance(point, HistogramDataPoint):
             msg = "an explicit histogram is written to a point of its kind"
             raise TypeError(msg)
-        point.count = _capped(self.count)
-        point.bucket_counts[:] = map(_capped, self.counts)
-        point.explicit_bounds[:] = self.bounds
+        point.count = min(self.count, _MOST)
+        point.bucket_counts[:] = _capped(self.counts)
+        if len(point.explicit_bounds) != len(self.bounds) or self.bounds != tuple(
+            point.explicit_bounds
+        ):
+            point.explicit_bounds[:] = self.bounds
         self.edges.write(point)
 
 
@@ -246,7 +251,7 @@ class Side:
         if span is not None:
             buckets.offset = span[0]
             indices = range(span[0], span[1] + 1)
-            buckets.bucket_counts[:] = [_capped(self.counts.get(index, 0)) for index in indices]
+            buckets.bucket_counts[:] = _capped([self.counts.get(index, 0) for index in indices])
 
 
 def lower_bound(index: int, scale: int) -> float:
@@ -343,8 +348,8 @@ class Exponential:
         if not isinstance(point, ExponentialHistogramDataPoint):
             msg = "an exponential histogram is written to a point of its kind"
             raise TypeError(msg)
-        point.scale, point.count = self.scale, _capped(self.count)
-        point.zero_count = _capped(self.zero_count)
+        point.scale, point.count = self.scale, min(self.count, _MOST)
+        point.zero_count = min(self.zero_count, _MOST)
         point.zero_threshold = self.zero_threshold
         self.positive.write(point.positive)
         self.negative.write(point.negative)

@@ -12,7 +12,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
 
 from collectors.graph import pack, unpack
 from collectors.wire.kernel import Longs, Octets
-from collectors.wire.points import ATTRIBUTES, EVERY, Columns, Keys, Parts, assemble, rests
+from collectors.wire.points import ATTRIBUTES, EVERY, Columns, Keys, Parts, assemble, gather, rests
 
 Identity = tuple[int, int]
 
@@ -144,7 +144,8 @@ class Frames:
         sequence = np.argsort(position[rows], kind="stable")
         for first in range(0, len(sequence), _CHUNK):
             chosen = sequence[first : first + _CHUNK]
-            parts = self._parts(source, extents[chosen], position[rows[chosen]], order)
+            points, places = gather(source, extents[chosen])
+            parts = self._parts(points, places, position[rows[chosen]], order)
             yield assemble(parts), len(chosen)
 
     def _order(self) -> tuple[Longs, Longs, Longs]:

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.graph import pack, unpack
-from collectors.series.distributions import Distribution, blank, distribution, read_point
+from collectors.series.distributions import (
+    Distribution,
+    HistogramPoint,
+    blank,
+    distribution,
+    read_point,
+)
 from collectors.wire.keep import delimited
 from collectors.wire.kernel import Longs
 from collectors.wire.points import Columns
@@ -34,11 +40,6 @@ class Kept:
         places = {row: int(renamed[row]) for row in self.of}
         self.of = {places[row]: held for row, held in self.of.items() if places[row] >= 0}
 
-    def written(self, row: int, template: bytes, start_ns: int, time_ns: int) -> bytes:
-        """The histogram of `row` as a point, all else as in `template`, with its tag."""
-        kind, held = self.of[row]
-        return written(kind, held, template, (start_ns, time_ns))
-
     def snapshot(self) -> bytes:
         """All state."""
         parts: dict[str, bytes] = {}
@@ -61,21 +62,26 @@ class Kept:
 
 def written(kind: int, held: Distribution, template: bytes, times: tuple[int, int]) -> bytes:
     """`held` as a point with its tag: start and time as given, all else as in `template`."""
-    point = read_point(kind, template)
+    return filled(read_point(kind, template), held, times)
+
+
+def filled(point: HistogramPoint, held: Distribution, times: tuple[int, int]) -> bytes:
+    """`point` with its tag, after it was changed to what is `held`, start and time as given."""
     held.write(point)
     point.start_time_unix_nano, point.time_unix_nano = times
     return delimited(point.SerializeToString(), _POINT_TAG)
 
 
-def message(columns: Columns, place: int) -> bytes:
-    """The message of a point."""
+def decoded(columns: Columns, place: int) -> tuple[HistogramPoint, Distribution | None]:
+    """The histogram at `place`, and what it counted; None where it makes no sense."""
     body, end = columns.at[place, 1:3].tolist()
-    return columns.scanned.payload[body:end]
+    point = read_point(int(columns.mark[place, 0]), columns.scanned.payload[body:end])
+    return point, distribution(point)
 
 
 def counted(columns: Columns, place: int) -> Distribution | None:
     """What the histogram at `place` counted; None where it makes no sense."""
-    return distribution(read_point(int(columns.mark[place, 0]), message(columns, place)))
+    return decoded(columns, place)[1]
 
 
 def readable(columns: Columns) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from collectors.series.arena import BODY, END, Arena
-from collectors.series.kept import Kept, counted
+from collectors.series.kept import Kept, counted, written
 from collectors.series.streams import Streams
 from collectors.wire.kernel import Longs, Octets
 from collectors.wire.points import Columns
@@ -59,4 +59,5 @@ class Merging(Kept):
     def _point(self, row: int, streams: Streams, arena: Arena) -> bytes:
         body, end = streams.slot[row, [BODY, END]].tolist()
         start, time = streams.state[row, :2].tolist()
-        return self.written(row, arena.buffer[body:end].tobytes(), start, time)
+        kind, held = self.of[row]
+        return written(kind, held, arena.buffer[body:end].tobytes(), (start, time))

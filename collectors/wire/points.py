@@ -188,6 +188,21 @@ def _fill(columns: Columns, resource: Keys, point: Keys) -> int:
     )
 
 
+def gather(source: Octets, spots: Longs, kernel: PointsKernel = POINTS) -> tuple[Octets, Longs]:
+    """Copy slices (start, end) one after the other: the bytes, and where each is now.
+
+    Raises:
+        ValueError: One is outside of `source`.
+    """
+    ends = np.cumsum(spots[:, 1] - spots[:, 0])
+    starts = ends - (spots[:, 1] - spots[:, 0])
+    out = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
+    if not kernel.move(source, np.ascontiguousarray(spots), out, starts):
+        msg = "slices must be inside of what they are taken from"
+        raise ValueError(msg)
+    return out, np.column_stack((starts, ends))
+
+
 def rests(
     payload: Octets,
     spots: Longs,

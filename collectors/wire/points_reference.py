@@ -120,23 +120,23 @@ def _metric(
 ) -> tuple[bytes, bytes, tuple[int, int, int, int, int]]:
     """Name, unit, and start, end, kind, temporality and is monotonic of the data."""
     texts = {1: b"", 3: b""}
-    found = (0, 0, 0)
+    head, tail, kind = 0, 0, 0
     for _, field, wire, begin, stop in strict(data, start, end):
         if wire == 2 and field in texts:
             texts[field] = data[begin:stop]
         elif wire == 2 and field in _ATTRIBUTES:
-            if found[2]:
+            if kind:
                 raise Unsound
-            found = (begin, stop, field)
+            head, tail, kind = begin, stop, field
     temporality = monotonic = 0
-    if found[2] in (SUM, HISTOGRAM, EXPONENTIAL):
-        for _, field, wire, begin, stop in strict(data, found[0], found[1]):
+    if kind in (SUM, HISTOGRAM, EXPONENTIAL):
+        for _, field, wire, begin, stop in strict(data, head, tail):
             if wire == 0 and field == 2:
                 value = _varint(data, begin, stop)
                 temporality = value if value < 3 else 0
-            elif wire == 0 and field == 3 and found[2] == SUM:
+            elif wire == 0 and field == 3 and kind == SUM:
                 monotonic = int(_varint(data, begin, stop) != 0)
-    return texts[1], texts[3], (*found, temporality, monotonic)
+    return texts[1], texts[3], (head, tail, kind, temporality, monotonic)
 
 
 def _varint(data: bytes, start: int, end: int) -> int:

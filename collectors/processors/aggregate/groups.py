@@ -18,7 +18,7 @@ from collectors.processors.aggregate.totals import Value, encoded, values
 from collectors.series.arena import BODY, END, Arena
 from collectors.series.distributions import Distribution
 from collectors.series.frames import Frames
-from collectors.series.kept import message, written
+from collectors.series.kept import written
 from collectors.series.streams import Streams
 from collectors.wire.keep import delimited
 from collectors.wire.kernel import Longs, Words
@@ -196,7 +196,8 @@ class Groups:
 def _bare(columns: Columns, place: int, keys: Keys) -> bytes:
     """A point with the attributes that stay, and nothing else, with its tag."""
     point = _TYPES[int(columns.mark[place, 0])]()
-    point.ParseFromString(message(columns, place))
+    body, end = columns.at[place, 1:3].tolist()
+    point.ParseFromString(columns.scanned.payload[body:end])
     kept = [pair for pair in point.attributes if (pair.key in keys.names) == keys.only]
     point.Clear()
     point.attributes.extend(kept)

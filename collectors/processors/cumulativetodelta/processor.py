@@ -16,7 +16,7 @@ from collectors.component import Batch, Context, Emit, ProcessorFactory, Setting
 from collectors.graph import pack, unpack
 from collectors.processors.cumulativetodelta.config import CumulativeToDeltaConfig
 from collectors.series.counts import Counts
-from collectors.series.kept import Kept, counted, message, written
+from collectors.series.kept import Kept, decoded, filled
 from collectors.series.rewriting import rewritten
 from collectors.series.senders import PerSender
 from collectors.series.streams import Streams
@@ -137,7 +137,7 @@ class CumulativeToDelta:
         seen = (columns.mark[:, 0] != SUM) & np.isin(verdict, (FIRST, NEXT, RESET))
         for place in np.flatnonzero(seen).tolist():
             of, kind = int(row[place]), int(columns.mark[place, 0])
-            now, start = counted(columns, place), int(step[place, 0])
+            (point, now), start = decoded(columns, place), int(step[place, 0])
             before = self._kept.of.get(of)
             if now is None:
                 strange[place] = True
@@ -153,7 +153,7 @@ class CumulativeToDelta:
                     self._counts.treated("reset", 1)
             if kept[place]:
                 times = start, int(columns.word[place, 1])
-                found[place] = written(kind, since, message(columns, place), times)
+                found[place] = filled(point, since, times)
         return found, strange
 
     def _book(self, wanted: Mask, row: Longs, verdict: Octets, strange: Mask, kept: Mask) -> None:

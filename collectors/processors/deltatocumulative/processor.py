@@ -15,7 +15,7 @@ from collectors.component import Batch, Context, Emit, ProcessorFactory, Setting
 from collectors.graph import pack, unpack
 from collectors.processors.deltatocumulative.config import DeltaToCumulativeConfig
 from collectors.series.counts import Counts
-from collectors.series.kept import Kept, counted, message
+from collectors.series.kept import Kept, decoded, filled
 from collectors.series.rewriting import rewritten
 from collectors.series.senders import PerSender
 from collectors.series.streams import Streams
@@ -107,7 +107,11 @@ class DeltaToCumulative:
         found: dict[int, bytes] = {}
         streams = self._streams
         for place in np.flatnonzero(which).tolist():
-            of, kind, now = int(row[place]), int(columns.mark[place, 0]), counted(columns, place)
+            of, kind, (point, now) = (
+                int(row[place]),
+                int(columns.mark[place, 0]),
+                decoded(columns, place),
+            )
             start, time, _ = columns.word[place].tolist()
             is_first, last = streams.type[of] == 0, int(streams.state[of, 1])
             if now is None:
@@ -126,7 +130,7 @@ class DeltaToCumulative:
                 streams.state[of, 0] = start or time
             streams.state[of, 1], streams.type[of], streams.seen_ns[of] = time, COUNT, steady_ns
             begun = int(streams.state[of, 0])
-            found[place] = self._kept.written(of, message(columns, place), begun, time)
+            found[place] = filled(point, self._kept.of[of][1], (begun, time))
         return found
 
     def _book(self, wanted: Mask, row: Longs, verdict: Octets, kept: Mask) -> None:

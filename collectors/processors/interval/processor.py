@@ -24,7 +24,7 @@ from collectors.series.merging import Merging
 from collectors.series.senders import PerSender
 from collectors.series.streams import Streams
 from collectors.wire.kernel import Longs, Octets
-from collectors.wire.points import Columns, edit, read, rebuild
+from collectors.wire.points import Columns, edit, gather, read, rebuild
 from collectors.wire.points_kernel import (
     CUMULATIVE,
     DELTA,
@@ -84,14 +84,15 @@ class Interval:
         adds = self._frames.temporalities(frame) == DELTA
         sums = adds & (self._frames.kinds(frame) == SUM)
         slot = streams.slot[row]
-        extents = np.ascontiguousarray(slot[:, [START, END]])
-        value = np.column_stack((streams.state[row[sums]], streams.type[row[sums]]))
+        source, extents = gather(self._arena.buffer, slot[:, [START, END]])
+        type_ = streams.type[row[sums]].astype(np.uint64)
+        value = np.column_stack((streams.state[row[sums]], type_))
         bodies = np.ascontiguousarray(slot[sums][:, [BODY, END]])
         added, places = edit(self._arena.buffer, bodies, np.ascontiguousarray(value), SUM)
-        extents[sums] = places + len(self._arena.buffer)
+        extents[sums] = places + len(source)
         merged, places = self._merging.points(row[adds & ~sums], streams, self._arena)
-        extents[adds & ~sums] = places + len(self._arena.buffer) + len(added)
-        source = np.concatenate((self._arena.buffer, added, merged))
+        extents[adds & ~sums] = places + len(source) + len(added)
+        source = np.concatenate((source, added, merged))
         self._put_out(source, extents, frame, steady_ns, out)
         streams.type[row[adds]] = 0
         streams.fresh[row] = 0
@@ -171,10 +172,12 @@ class Interval:
         if bool(again.any()):
             # What waits in the arena goes out if it was not put out yet.
             again &= (prior >= 0) | (self._streams.fresh[row] == 1)
-            slot = self._streams.slot[row[again]][:, [START, END]] + len(mine.bytes)
-            earlier = mine.spots[np.maximum(prior[again], 0)]
-            extents = np.where((prior[again] >= 0)[:, None], earlier, slot)
-            source = np.concatenate((mine.bytes, self._arena.buffer))
+            waiting = prior[again] < 0
+            slot = self._streams.slot[row[again][waiting]][:, [START, END]]
+            points, places = gather(self._arena.buffer, slot)
+            extents = mine.spots[np.maximum(prior[again], 0)]
+            extents[waiting] = places + len(mine.bytes)
+            source = np.concatenate((mine.bytes, points))
             self._put_out(source, extents, self._streams.frame[row[again]], steady_ns, out)
         self._keep(mine, row, np.isin(verdict, (FIRST, NEXT, RESET, EMPTY)))
         return int(again.sum())
@@ -230,7 +233,7 @@ class Interval:
         self._merging.rename(renamed)
         moved = self._frames.keep(self._streams.frame)
         if moved is not None:
-            self._streams.frame = moved[self._streams.frame]
+            self._streams.frame = np.append(moved, -1)[self._streams.frame]
         self._arena.tidy(self._streams.slot)
 
 
