@@ -41,7 +41,7 @@ gameday: $(STAMP) servers  ## every fault in virtual time, and six in real time,
 	@printf '%s\n' R1 R4 F1 F2 F5 M2-100 | xargs -P 2 -I{} $(BIN)/sloctl gameday {}
 
 nightly: $(STAMP) servers  ## every fault that pages within seven minutes, in real time, two stacks at once
-	@printf '%s\n' R1 R2 R2b R3 R3-auth R3-outage R4 F1 F2 F3 F5 M2-100 | xargs -P 2 -I{} $(BIN)/sloctl gameday {}
+	@printf '%s\n' R1 R2 R2b R3 R3-auth R3-outage R4 F1 F2 F3 F5 M2-100 S-collector | xargs -P 2 -I{} $(BIN)/sloctl gameday {}
 
 servers:         ## Prometheus and Alertmanager from Debian's packages, into .servers/
 	@.ci/servers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from alerts.gameday.fleet.crew import Crew
 from alerts.gameday.fleet.frames import Body, Json
@@ -35,7 +35,24 @@ class Kill:
     process: str
 
 
-Step = Command | Kill
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Kill the collector, as a crash would; it stays down until it is healed."""
+
+
+Step = Command | Kill | Outage
+
+
+class Stage(Protocol):
+    """What can be broken beside the fleet."""
+
+    def kill_collector(self) -> None:
+        """End it without warning."""
+        ...
+
+    def start_collector(self) -> None:
+        """Start it again, on what it left behind; raises ServerError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +69,25 @@ class Fault:
     injection: str
     steps: tuple[Step, ...]
 
+    @property
+    def needs_stage(self) -> bool:
+        """Whether it breaks more than the fleet."""
+        return Outage() in self.steps
 
-def inject(fault: Fault, crew: Crew) -> None:
-    """Break it, now."""
+
+def inject(fault: Fault, crew: Crew, stage: Stage | None = None) -> None:
+    """Break it, now.
+
+    Raises:
+        ValueError: It breaks more than the fleet, and there is no stage.
+    """
     for step in fault.steps:
         match step:
+            case Outage():
+                if stage is None:
+                    msg = f"{fault.id} kills the collector, which only a stack of its own allows"
+                    raise ValueError(msg)
+                stage.kill_collector()
             case Kill(process):
                 crew.kill(process)
             case Command(processes, do, words):
@@ -64,8 +95,10 @@ def inject(fault: Fault, crew: Crew) -> None:
                 crew.command(_matching(crew, processes), command)
 
 
-def heal(fault: Fault, crew: Crew) -> None:
+def heal(fault: Fault, crew: Crew, stage: Stage | None = None) -> None:
     """Undo what `inject` did."""
+    if fault.needs_stage and stage is not None:
+        stage.start_collector()
     crew.command(crew.names(), {"do": "heal"})
     for step in fault.steps:
         if isinstance(step, Kill):
@@ -138,7 +171,11 @@ def _llm(identity: str, title: str, percent: int, status: int) -> Fault:
 def all_faults(topology: Topology) -> tuple[Fault, ...]:
     """Every fault that a fleet of this shape can have."""
     burns = tuple(action_failure(percent) for percent in (5, 20, 100))
-    return (*_runbook(topology), *_failures(topology), *burns)
+    return (*_runbook(topology), *_failures(topology), *burns, _collector_down())
+
+
+def _collector_down() -> Fault:
+    return Fault("S-collector", "collector down", "the collector is killed", (Outage(),))
 
 
 def _runbook(topology: Topology) -> tuple[Fault, ...]:

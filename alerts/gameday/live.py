@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from alerts.gameday.oracles import ask_all
 from alerts.gameday.runner import Outcome, UnhealthyError, run
 from alerts.gameday.scenarios import Scenario
 from alerts.gameday.site import GIVEN_PUSH_SECONDS, Given, own
-from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, stack
+from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack, start_collector
 from alerts.gameday.tree import TreeError
 from slo.servers import MissingToolError, ServerError
 
@@ -70,18 +71,44 @@ def _on_our_own(scenario: Scenario, traffic: Traffic, baseline: float, console: 
     with (
         tempfile.TemporaryDirectory(prefix="fleetslo-gameday-") as folder,
         stack(Path(folder)) as running,
+        ExitStack() as again,
     ):
+        stage = _OwnStage(running, again)
         with Crew(running.charge(COMPACT, traffic), hear=_say(console)) as crew:
             outcome = run(
-                scenario, own(running), crew, baseline_seconds=baseline, tell=_tell(console)
+                scenario,
+                own(running),
+                crew,
+                baseline_seconds=baseline,
+                stage=stage,
+                tell=_tell(console),
             )
         return replace(outcome, oracles=ask_all(running, crew.truth()))
+
+
+class _OwnStage:
+    """The servers of a stack of our own, of which the collector may be killed."""
+
+    def __init__(self, running: Stack, again: ExitStack) -> None:
+        self._running = running
+        self._again = again
+
+    def kill_collector(self) -> None:
+        self._running.collector.process.kill()
+        self._running.collector.process.wait()
+
+    def start_collector(self) -> None:
+        started = start_collector(self._running.tree, self._running.ports)
+        self._again.enter_context(started)
 
 
 def _on(
     given: Given, scenario: Scenario, traffic: Traffic, baseline: float, console: Console
 ) -> Outcome:
     """One scenario on servers that are not ours: nothing of theirs is started or stopped."""
+    if scenario.fault.needs_stage:
+        msg = f"{scenario.id} breaks the collector: it needs a stack of its own"
+        return Outcome(scenario, (), (), (), msg)
     site = given.site()
     charge = Charge(
         name="",

@@ -149,6 +149,7 @@ def run(
     crew: Crew,
     *,
     baseline_seconds: float = BASELINE_SECONDS,
+    stage: faults.Stage | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Break the fleet as `scenario` says and wait for everything that must come of it.
@@ -158,10 +159,11 @@ def run(
         site: Where the fleet reports to.
         crew: The fleet.
         baseline_seconds: Healthy traffic before the fault.
+        stage: What may be broken beside the fleet; healed in the end, and must recover.
         tell: Told what happens.
 
     Raises:
-        UnhealthyError: The fleet never was healthy.
+        UnhealthyError: The fleet never was healthy, or did not become it again.
     """
     began = time.monotonic()
     wait_healthy(site)
@@ -170,12 +172,15 @@ def run(
     loaded = ask.holds(site.prometheus)
     tell(f"{scenario.id}: {scenario.fault.injection}")
     injected = time.time()
-    faults.inject(scenario.fault, crew)
+    faults.inject(scenario.fault, crew, stage)
     found: list[Found] = []
     for expected in scenario.expected:
         due = due_seconds(expected, loaded, baseline, site.way_seconds)
         found.append(_await(expected, site, injected, due))
         tell(f"{scenario.id}: {found[-1].expected.alert}: {found[-1].verdict}")
+    if scenario.fault.needs_stage:
+        faults.heal(scenario.fault, crew, stage)
+        tell(f"{scenario.id}: healed, and healthy again after {wait_healthy(site):.0f} s")
     return _outcome(scenario, site, injected, tuple(found))
 
 

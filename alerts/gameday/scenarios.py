@@ -100,8 +100,12 @@ def scenarios(topology: Topology) -> tuple[Scenario, ...]:
     faults = {fault.id: fault for fault in all_faults(topology)}
     return tuple(
         Scenario(faults[identity], expected, forbidden)
-        for identity, (expected, forbidden) in {**_runbook(), **_failures(), **_burns()}.items()
+        for identity, (expected, forbidden) in _consequences().items()
     )
+
+
+def _consequences() -> _Consequences:
+    return {**_runbook(), **_failures(), **_burns(), **_pipeline()}
 
 
 _Consequences = dict[str, tuple[tuple[Expected, ...], tuple[str, ...]]]
@@ -183,3 +187,8 @@ def _burns() -> _Consequences:
         "M2-20": (expected(share(0.02, 0.2), sustained), ()),
         "M2-5": (expected(share(0.02, 0.05), sustained), ()),
     }
+
+
+def _pipeline() -> _Consequences:
+    """The telemetry itself: a failed scrape is known at the next evaluation."""
+    return {"S-collector": ((Expected("CollectorDown", "platform", _PAGE, after(0.0)),), ())}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from opentelemetry.exporter.otlp.proto.grpc import _log_exporter as grpc_logs
 from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc_metrics
@@ -38,6 +38,12 @@ SCHEDULE_DELAY_MS: Final = 1_000.0
 METRIC_INTERVAL_MS: Final = 10_000.0
 """Below the 15 s of a scrape, so that every scrape finds something new; the SDK's is 60 s."""
 
+CHANNEL_OPTIONS: Final = cast(
+    "tuple[tuple[str, str]]",  # the SDK's annotation; gRPC wants a number here
+    (("grpc.max_reconnect_backoff_ms", 5_000),),
+)
+"""gRPC waits up to two minutes to connect again: longer than the outage that it waits out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exporters:
@@ -59,9 +65,9 @@ def exporters_from_environment(environment: Mapping[str, str]) -> Exporters:
     protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     if protocol == "grpc":
         return Exporters(
-            grpc_traces.OTLPSpanExporter(),
-            grpc_metrics.OTLPMetricExporter(),
-            grpc_logs.OTLPLogExporter(),
+            grpc_traces.OTLPSpanExporter(channel_options=CHANNEL_OPTIONS),
+            grpc_metrics.OTLPMetricExporter(channel_options=CHANNEL_OPTIONS),
+            grpc_logs.OTLPLogExporter(channel_options=CHANNEL_OPTIONS),
         )
     if protocol == "http/protobuf":
         return Exporters(

@@ -35,7 +35,7 @@ from collectors.instrument import (
     meter_provider,
     observe_process,
 )
-from collectors.instrument.providers import SCHEDULE_DELAY_MS
+from collectors.instrument.providers import CHANNEL_OPTIONS, SCHEDULE_DELAY_MS
 
 EXPORT_SECONDS: Final = 5.0
 
@@ -109,9 +109,15 @@ def exporters(protocol: Protocol, grpc: str, http: str) -> Exporters:
     """
     if protocol is Protocol.GRPC:
         return Exporters(
-            grpc_traces.OTLPSpanExporter(grpc, insecure=True, timeout=EXPORT_SECONDS),
-            grpc_metrics.OTLPMetricExporter(grpc, insecure=True, timeout=EXPORT_SECONDS),
-            grpc_logs.OTLPLogExporter(grpc, insecure=True, timeout=EXPORT_SECONDS),
+            grpc_traces.OTLPSpanExporter(
+                grpc, insecure=True, timeout=EXPORT_SECONDS, channel_options=CHANNEL_OPTIONS
+            ),
+            grpc_metrics.OTLPMetricExporter(
+                grpc, insecure=True, timeout=EXPORT_SECONDS, channel_options=CHANNEL_OPTIONS
+            ),
+            grpc_logs.OTLPLogExporter(
+                grpc, insecure=True, timeout=EXPORT_SECONDS, channel_options=CHANNEL_OPTIONS
+            ),
         )
     return Exporters(
         http_traces.OTLPSpanExporter(f"{http}/v1/traces", timeout=EXPORT_SECONDS),
