@@ -90,7 +90,7 @@ def _check_pattern(text: str) -> None:
     try:
         re.compile(text)
     except re.error as error:
-        msg = f"not a pattern: {error}, got {text!r}"
+        msg = f"metrics must be patterns: {error}, got {text!r}"
         raise ValueError(msg) from error
 
 

@@ -230,7 +230,7 @@ def test_both_readers_agree_on_bytes_that_were_damaged(
         except Malformed:
             found.append(None)
 
-    written = [of and anew(of) for of in found]
+    written = [None if of is None else anew(of) for of in found]
     for other, bytes_ in zip(found[1:], written[1:], strict=True):
         assert (found[0] is None) == (other is None)
         assert found[0] is None or other is None or same(found[0], other)

@@ -56,7 +56,7 @@ def problems_of(processor: str) -> list[str]:
         ("aggregate: {drop: [a], max_stale: 1s}", "max_stale must not be below gauge_lookback"),
         ("cumulativetodelta: {include: {metrics: [a]}}", "need each other"),
         ("cumulativetodelta: {include: {match_type: strict}}", "must name metrics or metric_types"),
-        ("cumulativetodelta: {include: {metrics: ['('], match_type: regexp}}", "not a pattern"),
+        ("cumulativetodelta: {include: {metrics: ['('], match_type: regexp}}", "metrics must be patterns"),
         (
             "cumulativetodelta: {include: {metric_types: [sum]}, exclude: {metric_types: [sum]}}",
             "include and exclude are the same",
