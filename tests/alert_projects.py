@@ -53,7 +53,7 @@ def destination(kind: DestinationKind, line: int = 1, **settings: str) -> Destin
 
 
 def team(name: str, *destinations: Destination, hours: WorkingHours | None = None) -> Team:
-    return Team(name, name.title(), ("ada",), ("ada", "grace"), destinations, hours, place(7))
+    return Team(name, name.title(), ("ada",), (), destinations, hours, place(7))
 
 
 def tier(name: str, severity: Severity, hours: int, form: TierForm = TierForm.WINDOWS) -> Tier:
@@ -265,7 +265,7 @@ def fleet(url: str = "http://127.0.0.1:9") -> Compiled:
             webhook(at("platform-ticket"), Severity.TICKET),
             hours=OFFICE,
         ),
-        team("core-engineering", webhook(at("core"))),
+        replace(team("core-engineering", webhook(at("core"))), escalation=("platform",)),
         team("legal-and-compliance", webhook(at("legal"))),
         team("audit", webhook(at("audit"))),
         team("watchdog", webhook(at("watchdog"))),

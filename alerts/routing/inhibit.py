@@ -248,14 +248,16 @@ def title(document: Slo | Alert) -> str:
 
 def _who(document: Slo | Alert) -> tuple[Matcher, ...]:
     if isinstance(document, Slo):
-        burns = (burn_alert(document.service, document.name), IDLE)
+        burn = burn_alert(document.service, document.name)
+        burns = (burn,) if document.alerting.idle == "ok" else (burn, IDLE)
         return (equals("slo_id", document.slo_id), one_of("alertname", burns))
     return (one_of("alertname", _names(document)),)
 
 
 def _names(alert: Alert) -> tuple[str, ...]:
-    """Its name, and that of its escalation where it has one."""
-    if alert.runbook.escalation is None:
+    """Its name, and that of its escalation where one is generated."""
+    escalation = alert.runbook.escalation
+    if escalation is None or not escalation.expr:
         return (alert.name,)
     return (alert.name, escalated(alert.name))
 

@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from alerts.routing.inhibit import CLUSTER
-from alerts.routing.tree import AUDIT, GROUP_BY_ALL, Inhibition, Matcher, Route, Routing
+from alerts.routing.tree import (
+    AUDIT,
+    GROUP_BY_ALL,
+    NOBODY,
+    WATCHDOG,
+    Inhibition,
+    Matcher,
+    Route,
+    Routing,
+)
 from slo.exact import Duration
 
 _RETENTION: Final = Duration.parse("120h")
@@ -36,6 +45,9 @@ def _receivers(routing: Routing) -> Iterator[str]:
         yield f"route to receiver {name}, which is not defined"
     for name in sorted(set(defined) - used):
         yield f"receiver {name} is never used"
+    for receiver in routing.receivers:
+        if not receiver.integrations and receiver.name not in {NOBODY, WATCHDOG}:
+            yield f"receiver {receiver.name} has no destination and tells nobody"
     for name in sorted({name for name in defined if defined.count(name) > 1}):
         yield f"receiver {name} is defined twice"
 

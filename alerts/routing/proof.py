@@ -1,9 +1,9 @@
 """Proves on a generated tree that every alert reaches its owner, with Alertmanager's own tool.
 
-Four proofs: `amtool check-config` takes the file; the laws that it does not know hold;
-for each alert the tool, our simulator and the alert's own labels name the same receivers;
-and every template that a notification uses renders, since one that does not render drops
-the page without a word (check-config does not look).
+`amtool check-config` takes the file; the laws that it does not know hold; what teams and
+runbooks say of the routing is so; for each alert the tool, our simulator and the alert's own
+labels name the same receivers; and every template that a notification uses renders, since one
+that does not render drops the page without a word (check-config does not look).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final, cast
 
 import yaml
 
+from alerts.routing.crosscheck import crosscheck
 from alerts.routing.generator import CONFIG_PATH
 from alerts.routing.insert import is_ours, own_part, read, wrapped
 from alerts.routing.kinds import KINDS
@@ -59,15 +60,15 @@ class AmtoolProof:
             routing = meant(read(config.read_text("utf-8")), words)
         except ValueError as error:
             return [Result("amtool: read", Verdict.FAILED, str(error))]
-        results = [_laws(routing)]
+        # In a configuration of the user's own, alerts of others go the user's own ways.
+        alone = wrapped(routing) is None
+        alerts = tuple(each for each in alert_labels(directory) if alone or is_ours(each))
+        results = [_laws(routing), *crosscheck(directory, routing, alerts)]
         try:
             amtool = require("amtool")
         except MissingToolError as error:
             return [*results, Result("amtool", Verdict.SKIPPED, str(error))]
         results.append(_judge("amtool check-config", _run(amtool, "check-config", str(config))))
-        # In a configuration of the user's own, alerts of others go the user's own ways.
-        alone = wrapped(routing) is None
-        alerts = tuple(each for each in alert_labels(directory) if alone or is_ours(each))
         results.append(_routes(partial(_told_by, amtool, config, words), routing, alerts))
         results.append(_templates(amtool, config.parent, routing))
         return results

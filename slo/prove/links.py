@@ -15,11 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from slo import names
 from slo.plugin import Result, Verdict
+from slo.prove.pages import between_pages
 from slo.prove.reading import Plain, Rule, load, mappings, rules_of, strings, texts
 
 _RECORDED: Final = re.compile(r"\bslo:[a-z0-9_:]+|\bslo_info\b")
-_ALERT_NAME: Final = re.compile(r'alertname="([A-Za-z0-9_]+)"')
+_ALERT_NAMES: Final = re.compile(r'alertname=~?"([A-Za-z0-9_|]+)"')
 _EVENTS_OF: Final = re.compile(rf'{names.SLI_EVENTS}\{{[^}}]*\bslo_id="([^"]+)"')
+_SLO: Final = re.compile(r'slo_id="([^"]+)"')
 _TEAM: Final = re.compile(r'team="([^"]+)"')
 _SPANS: Final = re.compile(r"(?: \* \(1 - \(time\(\) >= bool \d+\) \* \(time\(\) < bool \d+\)\))+")
 _NOT_OF_AN_ALERT: Final = frozenset({"index.md"})
@@ -72,7 +74,7 @@ class LinksProof:
             return
         if not tree.rules:
             return
-        for name, broken in checks(tree):
+        for name, broken in (*checks(tree), *between_pages(directory / "runbooks")):
             complaint = "\n".join(broken)
             yield Result(name, Verdict.FAILED if complaint else Verdict.PASSED, complaint)
 
@@ -273,8 +275,10 @@ def _queries(value: Plain) -> Iterator[str]:
 def _routes(tree: Tree) -> Iterator[str]:
     said = list(strings(tree.routes))
     teams = {team for text in said for team in _TEAM.findall(text)}
-    routed = {name for text in said for name in _ALERT_NAME.findall(text)}
+    routed = {n for text in said for some in _ALERT_NAMES.findall(text) for n in some.split("|")}
     for team in {rule.labels["team"] for rule in tree.alerts if rule.labels.get("team")} - teams:
         yield f"no route leads to the team {team}"
     for name in routed - {rule.name for rule in tree.alerts}:
         yield f"the routes name the alert {name}, which does not exist"
+    for slo_id in {name for text in said for name in _SLO.findall(text)} - tree.slo_ids:
+        yield f"the routes name the SLO {slo_id}, which does not exist"

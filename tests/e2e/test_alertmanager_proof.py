@@ -11,6 +11,7 @@ import yaml
 
 from alerts.routing.generator import GENERATOR
 from alerts.routing.proof import PROOF
+from alerts.runbooks.generator import GENERATOR as RUNBOOKS
 from slo.model import Compiled, DestinationKind, Severity, Team
 from slo.plugin import Result, Verdict
 from slo.servers import find
@@ -47,6 +48,10 @@ def tree(tmp_path: Path) -> Path:
         path = tmp_path / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.text, "utf-8")
+    for page in RUNBOOKS.generate(compiled):
+        path = tmp_path / page.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page.text, "utf-8")
     rules = [
         {"alert": rule.name, "expr": rule.expr, "labels": dict(rule.labels)}
         for rule in compiled.alert_rules()
@@ -71,7 +76,7 @@ def failed(tree: Path) -> dict[str, str]:
 
 
 def edit(tree: Path, path: str, change: Callable[[str], str]) -> None:
-    file = tree / "alertmanager" / path
+    file = tree / ("" if path.startswith("runbooks/") else "alertmanager") / path
     before = file.read_text("utf-8")
     after = change(before)
     assert after != before
@@ -84,6 +89,8 @@ def test_a_generated_tree_passes_every_proof(tree: Path) -> None:
     assert [each.detail for each in results.values() if each.verdict is not Verdict.PASSED] == []
     assert set(results) == {
         "alertmanager laws",
+        "every receiver has its team, every team its receivers",
+        "every runbook says of its alert's way what the routes do",
         "amtool check-config",
         "amtool config routes test",
         "amtool template render",
@@ -156,6 +163,50 @@ def test_a_guard_taken_away_is_noticed(tree: Path) -> None:
     )
 
     assert "source does not demand budget_id" in failed(tree)["alertmanager laws"]
+
+
+TEAMS = "every receiver has its team, every team its receivers"
+RUNBOOK_WAYS = "every runbook says of its alert's way what the routes do"
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "name", "told"),
+    [
+        ("teams.yaml", "- fleetslo-platform-page\n", "- x\n", TEAMS, "nobody stands behind"),
+        ("teams.yaml", "- fleetslo-platform-page\n", "- x\n", TEAMS, "a team has the receiver x"),
+        ("teams.yaml", "  - platform\n", "  - plat\n", TEAMS, "calls plat next, which is no team"),
+        (
+            "runbooks/OrchestratorUnhealthy.md",
+            "| fleetslo-platform-page |",
+            "| fleetslo-core-engineering-page |",
+            RUNBOOK_WAYS,
+            "does not name fleetslo-platform-page, which is told",
+        ),
+        (
+            "runbooks/QueueSlow.md",
+            "during [OrchestratorUnhealthy]",
+            "during [AgentSilent]",
+            RUNBOOK_WAYS,
+            "says that AgentSilent silences it, and no route does so",
+        ),
+    ],
+)
+def test_what_the_files_say_of_the_routing_is_held_against_it(
+    tree: Path, path: str, old: str, new: str, name: str, told: str
+) -> None:
+    edit(tree, path, lambda text: text.replace(old, new))
+
+    assert told in failed(tree)[name]
+
+
+def test_an_inhibition_taken_away_is_missed_by_the_runbooks(tree: Path) -> None:
+    def without(text: str) -> str:
+        before, _, rest = text.partition("  # OrchestratorUnhealthy-over-QueueSlow")
+        return before + rest[rest.index("\n\ntime_intervals") :]
+
+    edit(tree, "alertmanager.yml", without)
+
+    assert "OrchestratorUnhealthy silences it" in failed(tree)[RUNBOOK_WAYS]
 
 
 def test_without_amtool_the_proof_is_skipped_and_says_why(

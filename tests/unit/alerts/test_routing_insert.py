@@ -212,7 +212,7 @@ def test_amtool_takes_the_whole_file_and_sends_every_alert_of_ours_home(tmp_path
     results = list(PROOF.run(tmp_path))
 
     assert [r.detail for r in results if r.verdict is not Verdict.PASSED] == []
-    assert len(results) == 4
+    assert len(results) == 5
 
 
 def test_a_base_file_that_cannot_be_read_is_drawn_where_it_is_named(
@@ -220,7 +220,7 @@ def test_a_base_file_that_cannot_be_read_is_drawn_where_it_is_named(
 ) -> None:
     assert run(["init", str(tmp_path / "slos")]) == 0
     settings = tmp_path / "slos" / "settings.yaml"
-    settings.write_text(settings.read_text() + "  base: {alertmanager: ../am.yml}\n")
+    settings.write_text(settings.read_text().replace("base: {", "base: {alertmanager: ../am.yml, "))
     capsys.readouterr()
 
     assert run(["validate", str(tmp_path / "slos")]) == 1

@@ -12,6 +12,7 @@ from alerts.routing.tree import Inhibition, Interval, Receiver, Route, Routing, 
 from tests.alert_projects import fleet
 
 FLEET = routing(fleet())
+TOLD = FLEET.receivers[0].integrations
 PAGE, TICKET = equals("severity", "page"), equals("severity", "ticket")
 
 
@@ -44,9 +45,19 @@ def test_a_receiver_that_is_not_defined_is_seen() -> None:
 
 
 def test_a_receiver_that_nothing_leads_to_is_seen() -> None:
-    spare = replace(FLEET, receivers=(*FLEET.receivers, Receiver("spare")))
+    spare = replace(FLEET, receivers=(*FLEET.receivers, Receiver("spare", TOLD)))
 
     assert told(spare) == "receiver spare is never used"
+
+
+def test_a_receiver_that_tells_nobody_is_seen() -> None:
+    empty = tuple(
+        replace(each, integrations=()) if each.name == "fleetslo-platform-page" else each
+        for each in FLEET.receivers
+    )
+
+    wrong = told(replace(FLEET, receivers=empty))
+    assert wrong == "receiver fleetslo-platform-page has no destination and tells nobody"
 
 
 def test_a_route_behind_one_that_takes_everything_is_seen() -> None:

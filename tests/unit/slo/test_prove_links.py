@@ -24,7 +24,12 @@ def tree(folder: Path) -> Path:
         (folder / name).mkdir(parents=True)
     for rule in compiled.alert_rules():
         (folder / f"runbooks/{rule.name}.md").write_text(f"# {rule.name}\n")
-    (folder / "runbooks/index.md").write_text("# All\n")
+    listed = "".join(f"- [{rule.name}]({rule.name}.md)\n" for rule in compiled.alert_rules())
+    (folder / "runbooks/index.md").write_text(f"# All\n{listed}- [p](procedures/p.md)\n")
+    (folder / "runbooks/procedures").mkdir()
+    (folder / "runbooks/procedures/p.md").write_text(
+        "[back](../index.md) and [x](https://x.org/y.md)"
+    )
     query = f'slo:burn_rate:ratio{{slo_id="{SLO_ID}"}}'
     board = {
         "uid": "fleetslo-on-call",
@@ -73,6 +78,22 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a runbook is gone": (
         lambda folder: (folder / "runbooks/QueueStuck.md").unlink(),
         "QueueStuck links to the runbook QueueStuck.md",
+    ),
+    "a page leads nowhere": (
+        lambda folder: (folder / "runbooks/procedures/p.md").unlink(),
+        "runbooks/index.md links to procedures/p.md, which does not exist",
+    ),
+    "a page is reached from nowhere": (
+        lambda folder: (folder / "runbooks/procedures/q.md").write_text("# Q\n"),
+        "runbooks/procedures/q.md is not in the index",
+    ),
+    "a page leads to its own folder": (
+        lambda folder: (folder / "runbooks/procedures/p.md").write_text("[back](index.md#top)"),
+        "runbooks/procedures/p.md links to procedures/index.md, which does not exist",
+    ),
+    "an inhibition names an SLO that is gone": (
+        in_file(ROUTES, 'team=\\"operations\\"', 'team=\\"operations\\",slo_id=\\"gone\\"'),
+        "the routes name the SLO gone, which does not exist",
     ),
     "a runbook is left over": (
         lambda folder: (folder / "runbooks/Old.md").write_text("# Old\n"),
