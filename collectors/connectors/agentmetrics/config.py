@@ -67,6 +67,10 @@ class AgentMetricsConfig(Config):
     )
     declare: list[dict[str, Values]] = Field(default_factory=list[dict[str, list[str]]])
 
+    def counted(self) -> tuple[str, ...]:
+        """The metrics that are made: a span must meet each of them once."""
+        return tuple(metric.name for metric in made(tuple(self.exclude_metrics)))
+
     @field_validator("exclude_metrics")
     @classmethod
     def _are_made(cls, value: list[str]) -> list[str]:

@@ -285,4 +285,5 @@ FACTORY = ConnectorFactory(
     config=AgentMetricsConfig,
     create=AgentMetrics,
     routes=frozenset({(Signal.TRACES, Signal.METRICS)}),
+    counts=AgentMetricsConfig.counted,
 )

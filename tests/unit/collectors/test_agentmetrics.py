@@ -319,6 +319,25 @@ def test_absurd_numbers_of_tokens_count_as_none() -> None:
     assert found.count("gen_ai.client.operation.duration") == len(tokens)
 
 
+def test_two_on_the_way_of_one_span_are_an_error() -> None:
+    text = """\
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:4317"}}}
+connectors:
+  agentmetrics/a:
+  agentmetrics/b: {exclude_metrics: [mas.llm.cost]}
+exporters:
+  prometheus: {endpoint: "127.0.0.1:8889"}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [agentmetrics/a, agentmetrics/b]}
+    metrics: {receivers: [agentmetrics/a, agentmetrics/b], exporters: [prometheus]}
+"""
+    _, problems = load([Text("c.yaml", text)], Surroundings({}, str), Registry.installed())
+
+    assert any("gen_ai.client.token.usage" in problem.text for problem in problems)
+
+
 @pytest.mark.parametrize(
     ("line", "said", "where"),
     [
