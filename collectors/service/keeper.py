@@ -102,6 +102,7 @@ class Keeper:
         for name, view in parts.views.items():
             if VIEW_STATE + name in state:
                 self._restore_view(name, view, state[VIEW_STATE + name])
+        state.clear()  # taken over, and large where much waits
         queued = {name: dict(counts) for name, counts in snapshot.queued.items()}
         known: set[Identity] = set()
         _add(queued, self._outbox_counts(snapshot.outbox.end, known))
@@ -166,7 +167,8 @@ class Keeper:
         """
         parts = self._parts
         shelved = Shelved() if parts.shelving is None else parts.shelving.shelved(stepper.offset)
-        state = {GRAPH_STATE + name: data for name, data in stepper.graph.snapshot().items()}
+        graph = stepper.graph.snapshot()
+        state = {GRAPH_STATE + name: data for name, data in graph.items()}
         state |= {VIEW_STATE + name: view.snapshot() for name, view in parts.views.items()}
         if stepper.offset > stepper.repeats_until:
             self._known_from = outbox.end
@@ -187,7 +189,7 @@ class Keeper:
         )
         parts.files.save_snapshot(snapshot)
         self._saved_offset = snapshot.inbox.end
-        stepper.keep_base()
+        stepper.keep_base(graph)
         if parts.shelving is not None:
             parts.shelving.saved(shelved)
 

@@ -143,17 +143,16 @@ class Stepper:
         self._next_output = parts.next_output
         self._shown: dict[Total, float] = {}
         self._given: dict[str, list[tuple[Signal, int]]] = {}
-        self._base: tuple[int, dict[str, bytes]] = (0, {})
-        self.keep_base()
-
-    def keep_base(self) -> None:
-        """Make the present state the one that a failure goes back to."""
         self._base = (self.offset, self.graph.snapshot())
+
+    def keep_base(self, state: dict[str, bytes]) -> None:
+        """Make `state`, which is the present one, that which a failure goes back to."""
+        self._base = (self.offset, state)
 
     def go_back(self) -> None:
         """Make up for a component that failed between two steps."""
         self._undo(self.offset)
-        self.keep_base()
+        self._base = (self.offset, self.graph.snapshot())
 
     @property
     def graph(self) -> Graph:
