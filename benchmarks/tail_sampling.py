@@ -29,6 +29,9 @@ SPANS_PER_TRACE = 8
 PER_SECOND = 100
 """Requests a second of steady time: 51,200 spans."""
 
+KNOWN_SPANS = 150_000
+"""Dropped spans that are known: few, so that forgetting them is measured too."""
+
 WALL_NS = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
 
@@ -86,7 +89,9 @@ def batches(count: int, spans_per_trace: int = SPANS_PER_TRACE) -> Iterator[Batc
 
 
 def sampler(shelf: MemoryShelf, wait: str) -> TailSampler:
-    config = TailSamplingConfig.model_validate({"policies": POLICIES, "decision_wait": wait})
+    config = TailSamplingConfig.model_validate(
+        {"policies": POLICIES, "decision_wait": wait, "reconsider_spans": KNOWN_SPANS}
+    )
     made = FACTORY.create(config, settings(Path("unused"), shelf=shelf))
     assert isinstance(made, TailSampler)
     return made

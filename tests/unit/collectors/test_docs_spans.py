@@ -15,6 +15,7 @@ from collectors.ottl import CONTEXTS
 from collectors.ottl.conditions import FUNCTIONS
 from collectors.processors.filter import FilterConfig
 from collectors.processors.probabilistic_sampler import SamplerConfig
+from collectors.processors.tail_sampling import TailSamplingConfig
 
 PAGE = (Path(__file__).parents[3] / "docs" / "spans-and-sampling.md").read_text("utf-8")
 
@@ -36,6 +37,13 @@ def test_the_filter_of_the_page_is_understood() -> None:
     FilterConfig.model_validate(yaml.safe_load(example)["filter"])
 
 
+def test_the_tail_sampling_of_the_page_is_understood() -> None:
+    (example,) = re.findall(r"```\n(processors:\n  tail_sampling:.*?)```", PAGE, re.DOTALL)
+
+    given = yaml.safe_load(example)["processors"]["tail_sampling"]
+    assert len(TailSamplingConfig.model_validate(given).policies) == 3
+
+
 def test_every_path_and_function_is_told() -> None:
     for context in CONTEXTS.values():
         for path in context.paths:
@@ -49,3 +57,4 @@ def test_every_key_is_told() -> None:
 
     assert set(SpanMetricsConfig.model_fields) <= told
     assert set(SamplerConfig.model_fields) <= told
+    assert set(TailSamplingConfig.model_fields) <= told
