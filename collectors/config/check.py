@@ -13,6 +13,7 @@ from collectors.component import (
     Signal,
 )
 from collectors.config import tree
+from collectors.config.agreeing import agreeing
 from collectors.config.authenticators import authenticators
 from collectors.config.clashes import clashes
 from collectors.config.counting import counting
@@ -51,6 +52,7 @@ def check(
     problems.extend(checker.unused())
     problems.extend(counting(loaded, root))
     problems.extend(unheard(loaded, root))
+    problems.extend(agreeing(loaded))
     problems.extend(authenticators(loaded, root))
     problems.extend(clashes(loaded, root))
 

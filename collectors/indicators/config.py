@@ -5,7 +5,8 @@ As `sloctl generate` writes them for the processor `sli`; policies of samplers r
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from collections.abc import Mapping
+from typing import Annotated, Final, Protocol, Self, runtime_checkable
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -78,3 +79,12 @@ class SloConfig(Config):
     """One indicator."""
 
     spans: SpansConfig
+
+
+@runtime_checkable
+class HasIndicators(Protocol):
+    """A configuration that names SLOs, and says what their events are."""
+
+    def indicators(self) -> Mapping[str, SpansConfig]:
+        """By SLO id."""
+        ...

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from collectors.component import Config
-from collectors.indicators import Key, SloConfig
+from collectors.indicators import Key, SloConfig, SpansConfig
 from collectors.net.fields import SECOND, Nanoseconds
 
 
@@ -24,6 +24,10 @@ class SliConfig(Config):
     def counted(self) -> tuple[str, ...]:
         """The SLOs whose events are counted."""
         return tuple(self.slos)
+
+    def indicators(self) -> Mapping[str, SpansConfig]:
+        """See `HasIndicators`."""
+        return {name: slo.spans for name, slo in self.slos.items()}
 
     def read_keys(self) -> Sequence[str]:
         """See `ReadsKeys`."""

@@ -5,12 +5,13 @@ Source: opentelemetry-collector-contrib, tail sampling processor, README and `co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from collectors.component import Config
+from collectors.indicators import SpansConfig
 from collectors.net.fields import SECOND, Count, Nanoseconds, differs
 from collectors.sampling.policies import CompiledPlan, Policies
 
@@ -86,6 +87,16 @@ class TailSamplingConfig(Config):
         default=False, json_schema_extra=differs("(a feature gate, gone since)")
     )
     policies: Policies
+
+    def indicators(self) -> Mapping[str, SpansConfig]:
+        """See `HasIndicators`."""
+        return {
+            name: slo.spans
+            for policy in self.policies
+            for part in policy.within()
+            if part.slo is not None
+            for name, slo in part.slo.slos.items()
+        }
 
     def read_keys(self) -> Sequence[str]:
         """See `ReadsKeys`."""

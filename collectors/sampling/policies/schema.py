@@ -5,7 +5,7 @@ Source: opentelemetry-collector-contrib, tail sampling processor, README and `co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
@@ -219,7 +219,7 @@ class PolicyConfig(Config):
 
     def remark(self) -> str:
         """See `Remarked`."""
-        found = sorted({of.type for of in (self, *self.parts()) if of.type in OURS})
+        found = sorted({of.type for of in self.within() if of.type in OURS})
         return f"the OpenTelemetry Collector has no {found[0]}" if found else ""
 
     def parts(self) -> Sequence[PolicyConfig]:
@@ -231,6 +231,12 @@ class PolicyConfig(Config):
         if self.not_:
             return [self.not_.not_sub_policy]
         return self.composite.composite_sub_policy if self.composite else []
+
+    def within(self) -> Iterator[PolicyConfig]:
+        """This policy, and all that it is made of."""
+        yield self
+        for part in self.parts():
+            yield from part.within()
 
     def _blocks(self) -> list[str]:
         """Names of the blocks that are given, as in the file."""

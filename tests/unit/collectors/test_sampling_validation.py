@@ -296,6 +296,19 @@ def test_an_attribute_that_was_taken_out_before_is_told() -> None:
     assert read({"tail_sampling": asks, "attributes": scrub, "resource": resource})[1] == []
 
 
+def test_an_slo_that_sampler_and_counter_mean_differently_is_told() -> None:
+    counts = {"slos": {"shop": {"spans": {"service": "shop", "bad": {"above": "1s"}}}}}
+    spans = {"service": "shop", "bad": {"above": "2s"}}
+    wants = policy("slo", bytes_per_second=9, slos={"shop": {"objective": 99, "spans": spans}})
+
+    _, problems = read({"sli": counts, "tail_sampling": {"policies": [wants]}})
+
+    text = "tail_sampling means other events by shop than sli: bad.above is '2s', and there '1s'"
+    assert [(of.text, of.level) for of in problems] == [(text, Level.WARNING)]
+    spans["bad"] = {"above": "1s"}
+    assert read({"sli": counts, "tail_sampling": {"policies": [wants]}})[1] == []
+
+
 def test_what_is_printed_is_read_again_and_says_what_only_we_have() -> None:
     policies = [
         ERRORS,
