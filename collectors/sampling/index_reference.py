@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from collectors.sampling.index_kernel import (
     FREE,
     FREE_NODE,
@@ -113,14 +111,13 @@ def _gather(traces: Rows, slot: int, span: Rows) -> None:
 def remove(table: Codes, traces: Rows, due: Longs, counts: Longs, seed: int, slots: Codes) -> None:
     """See `IndexKernel.remove`."""
     mask = len(table) - 1
-    homes = _homes(traces, np.arange(len(traces), dtype=np.int32), seed)
-    for slot in slots.tolist():
-        hole = place = _look(table, traces, traces[slot], homes[slot])
+    for slot, start in zip(slots.tolist(), _homes(traces, slots, seed), strict=True):
+        hole = place = _look(table, traces, traces[slot], start)
         while True:
             place = (place + 1) & mask
             if not table[place]:
                 break
-            home = homes[table[place] - 1] & mask
+            home = _homes(traces, table[place : place + 1] - 1, seed)[0] & mask
             if (place - home) & mask >= (place - hole) & mask:
                 table[hole] = table[place]
                 hole = place
