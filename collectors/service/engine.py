@@ -283,7 +283,7 @@ class Engine:
         if shelving is None or not self._is_ready or self._draining.is_set():
             return
         self._relocates = self._may_relocate
-        most_bytes = shelving.most_bytes_early()
+        most_bytes = shelving.most_bytes_early(offset)
         if most_bytes is None or offset < self._early_until:
             return
         _log.warning("the disk is full of what waits: the oldest is decided on before its time")

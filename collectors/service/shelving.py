@@ -171,33 +171,50 @@ class Shelving:
         All that waits is less than a share of what it pins: so what is copied is little
         beside what will be freed, whichever segment it lies in.
         """
-        parts = self._parts
-        free = self._floor(offset, self._held.end, Pins())
-        inbox = _between(parts.inbox, self._pins.inbox, self._moved.inbox, free.inbox)
-        held = _between(self._held, self._pins.held, self._moved.held, free.held)
-        pinned = inbox.size_bytes + held.size_bytes
-        share = PRESSED_SPARSE_SHARE if parts.budget().is_pressed() else SPARSE_SHARE
-        too_few = inbox.segments + held.segments < _LEAST_SEGMENTS
-        if too_few or self.waiting_bytes() > pinned * share:
+        inbox, held = self._movable(offset)
+        if not self._is_sparse(inbox, held):
             return False
         moved = self._moved
         if inbox.size_bytes >= held.size_bytes:
             self._moved = Bounds(inbox.first_end, moved.held)
         else:
             self._moved = Bounds(moved.inbox, held.first_end)
-        for _, processor in parts.graph().waiting():
+        for _, processor in self._parts.graph().waiting():
             processor.relocate(self._moved.inbox, self._moved.held)
         self.has_moved = True
         return True
 
-    def most_bytes_early(self) -> int | None:
-        """How many bytes may go on waiting, if it is they that fill the disk; else None."""
+    def most_bytes_early(self, offset: int) -> int | None:
+        """How many bytes may go on waiting, if it is they that fill the disk; else None.
+
+        They do if the segments that they pin, and the room that is kept for them in the
+        outbox, are half of what is used, and there is nothing to be gained by moving them.
+        """
         budget, waiting = self._parts.budget(), self.waiting_bytes()
+        budget.reserve(waiting)
         used, limit = budget.used_bytes, budget.limit_bytes
-        # What waits takes its room twice: where it stands, and in the outbox in advance.
-        if used < limit * EARLY_SHARE or 2 * waiting < used / 2:
+        if used < limit * EARLY_SHARE or self._is_sparse(*self._movable(offset)):
+            return None
+        inbox = _between(self._parts.inbox, self._pins.inbox, 0, offset)
+        held = _between(self._held, self._pins.held, 0, self._held.end)
+        if inbox.size_bytes + held.size_bytes + waiting < used / 2:
             return None
         return max(0, waiting - int(used - limit * EARLY_TARGET_SHARE))
+
+    def _movable(self, offset: int) -> tuple[_Stretch, _Stretch]:
+        """What nothing but pins keeps, in inbox and held log, and was not looked through yet."""
+        free, moved = self._floor(offset, self._held.end, Pins()), self._moved
+        return (
+            _between(self._parts.inbox, self._pins.inbox, moved.inbox, free.inbox),
+            _between(self._held, self._pins.held, moved.held, free.held),
+        )
+
+    def _is_sparse(self, inbox: _Stretch, held: _Stretch) -> bool:
+        """Whether all that waits is little beside what would be freed if it were moved."""
+        if inbox.segments + held.segments < _LEAST_SEGMENTS:
+            return False
+        share = PRESSED_SPARSE_SHARE if self._parts.budget().is_pressed() else SPARSE_SHARE
+        return self.waiting_bytes() <= (inbox.size_bytes + held.size_bytes) * share
 
     def _floor(self, offset: int, held_end: int, pins: Pins) -> Bounds:
         """Below where everything may go: nobody pins it, and it is old or in the way."""
@@ -224,7 +241,7 @@ class _Stretch:
 
 
 def _between(log: Log, pin: int | None, moved: int, free: int) -> _Stretch:
-    """The segments up to `free` that nothing but `pin` keeps, without those below `moved`."""
+    """The segments from `pin` on and up to `free`, without those below `moved`."""
     if pin is None:
         return _Stretch(0, 0, 0)
     found = [of for of in log.segments() if max(pin, moved) < of.end <= free]
