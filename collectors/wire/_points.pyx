@@ -621,7 +621,6 @@ def follow(const int64_t[::1] row, tuple points, tuple series, tuple found):
             if type[of] == 0:
                 verdict[here] = FIRST
             else:
-                prior[here] = place[of]
                 verdict[here] = NEXT
                 if mark[here, 0] != 5 and begun != state[of, 0] and begun >= state[of, 1]:
                     verdict[here] = RESET
@@ -636,6 +635,10 @@ def follow(const int64_t[::1] row, tuple points, tuple series, tuple found):
                         verdict[here] = RESET
                         if begun <= state[of, 0]:  # it does not know that it began again
                             step[here, 0] = state[of, 1]
+                    elif begun and begun < state[of, 0]:  # of another, which began before
+                        verdict[here] = LATE
+                        continue
+                prior[here] = place[of]
                 if verdict[here] == NEXT:
                     step[here, 0] = state[of, 1]
                     if kind == type[of] and kind != DOUBLE:

@@ -32,7 +32,8 @@ NO_VALUE: Final = 1
 
 FIRST, NEXT, RESET, LATE, TWICE, EMPTY = 1, 2, 3, 4, 5, 6
 """Verdicts on a point: the first of its series, a further one, the first after the source began
-again, older than the newest, of the same time as the newest, without a value. 0: no row."""
+again, older than the newest or of a source that began before, of the same time as the newest,
+without a value. 0: no row."""
 
 NOBODY: Final = -2
 """`prior` of a point that has none before it; -1 is the state before this batch."""

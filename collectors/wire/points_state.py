@@ -97,15 +97,17 @@ def follow(
             verdict[here] = EMPTY
             continue
         if type_[of]:
-            prior[here] = newest.get(of, -1)
+            grows = monotonic or metric in (HISTOGRAM, EXPONENTIAL)
             verdict[here] = NEXT
             if metric != GAUGE and begun != start and begun >= last:
                 verdict[here] = RESET
-            elif (monotonic or metric in (HISTOGRAM, EXPONENTIAL)) and _falls(
-                bits, kind, before, int(type_[of])
-            ):
+            elif grows and _falls(bits, kind, before, int(type_[of])):
                 verdict[here] = RESET
                 step[here, 0] = last if begun <= start else begun
+            elif grows and 0 < begun < start:
+                verdict[here] = LATE
+                continue
+            prior[here] = newest.get(of, -1)
             if verdict[here] == NEXT:
                 step[here] = (last, _grown(bits, kind, before, int(type_[of])))
         else:

@@ -56,7 +56,10 @@ def problems_of(processor: str) -> list[str]:
         ("aggregate: {drop: [a], max_stale: 1s}", "max_stale must not be below gauge_lookback"),
         ("cumulativetodelta: {include: {metrics: [a]}}", "need each other"),
         ("cumulativetodelta: {include: {match_type: strict}}", "must name metrics or metric_types"),
-        ("cumulativetodelta: {include: {metrics: ['('], match_type: regexp}}", "metrics must be patterns"),
+        (
+            "cumulativetodelta: {include: {metrics: ['('], match_type: regexp}}",
+            "metrics must be patterns",
+        ),
         (
             "cumulativetodelta: {include: {metric_types: [sum]}, exclude: {metric_types: [sum]}}",
             "include and exclude are the same",
@@ -183,6 +186,26 @@ def test_what_was_counted_before_the_first_look_is_no_increase() -> None:
     ]
 
     assert values(run(aggregate, given)) == [7 + 4 + 3]
+
+
+def test_of_two_senders_with_the_same_labels_the_one_that_began_last_counts() -> None:
+    meter = MemoryMeter()
+    to_delta = make(TO_DELTA, {"initial_value": "keep"}, meter)
+    given = [
+        batch(total(100, 5, began=1), 5),
+        batch(total(3, 6, began=4), 6),
+        batch(total(101, 7, began=1), 7),
+        batch(total(5, 8, began=4), 8),
+    ]
+
+    assert values(run(to_delta, given)) == [100, 3, 2]
+    assert meter.total(POINTS_TREATED, reason="late") == 1
+
+
+def test_a_clock_that_was_set_back_before_a_restart_loses_nothing() -> None:
+    given = [batch(total(100, 50, began=40), 50), batch(total(3, 55, began=20), 55)]
+
+    assert values(run(make(TO_DELTA, {"initial_value": "keep"}), given)) == [100, 3]
 
 
 def test_a_point_beyond_the_limit_goes_through_with_its_labels() -> None:
