@@ -9,6 +9,7 @@ from alerts.routing import hours, planned, receivers
 from alerts.routing.build import AUDIT_TEAM, WATCHDOG_TEAM, fallback, people, routing
 from alerts.routing.inhibit import alert_labels, documents, edges, title, unresolved
 from alerts.routing.simulate import silences
+from alerts.routing.texts import defined
 from alerts.routing.tree import Labels
 from slo.diagnostic import Diagnostic, Level, Span
 from slo.model import Alert, AlertRule, Compiled, Severity, Slo
@@ -56,10 +57,13 @@ def _owners(compiled: Compiled) -> Iterator[Diagnostic]:
 
 
 def _destinations(compiled: Compiled) -> Iterator[Diagnostic]:
-    version = compiled.project.settings.alertmanager_version
+    settings = compiled.project.settings
+    version = settings.alertmanager_version
+    # A configuration of the user's own may bring templates of its own.
+    templates = None if settings.base.alertmanager else defined()
     for team in compiled.project.teams:
         for destination in team.destinations:
-            yield from receivers.check(destination, team.name, version)
+            yield from receivers.check(destination, team.name, version, templates)
 
 
 def _hours(compiled: Compiled) -> Iterator[Diagnostic]:

@@ -77,6 +77,13 @@ CODES: Final = {
         "It would be muted from the start of the first to the end of the second, which is longer "
         "than either says. State it as one window, or narrow the matchers so that none fits both."
     ),
+    "ALM022": (
+        "A text of a destination would not render, and Alertmanager drops such a notification.\n\n"
+        "It is a Go template: every `{{` has its `}}`, every `if`, `range` and `with` its "
+        "`{{ end }}`. A notification has .Status, .Alerts, .GroupLabels, .CommonLabels, "
+        ".CommonAnnotations, .ExternalURL and .Receiver; functions and templates must exist in "
+        "the Alertmanager of `targets.alertmanager`."
+    ),
     "ALM021": (
         "Planned work would keep pages from people for longer than it says.\n\n"
         "A window may mute a page for 12 hours, or for what its `mutes_pages_for` states. Longer "

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 from typing import Final
 
-from alerts.routing import crew
+from alerts.routing import crew, texts
 from alerts.routing.build import routing
 from alerts.routing.check import check
 from alerts.routing.crew import CREW_PATH
@@ -38,7 +37,7 @@ class AlertmanagerGenerator:
         words = settings.severities
         ours = said(routing(compiled), words)
         config = render(ours, version) if base is None else inserted(base, ours, version)
-        template = files("alerts.routing").joinpath("fleetslo.tmpl").read_text("utf-8")
+        template = texts.template()
         template = template.replace('.severity "page"', f'.severity "{words.page}"')
         names = [receiver.name for receiver in ours.receivers]
         return (

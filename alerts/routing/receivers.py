@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Final
 from urllib.parse import urlsplit
 
+from alerts.routing import gotext
 from alerts.routing.kinds import KINDS, Kind, Secret, Version, by_severity
 from alerts.routing.tree import Setting
 from slo.diagnostic import Diagnostic, Level
@@ -38,12 +39,27 @@ def integration(destination: Destination, severity: Severity) -> Integration:
     return kind.block, {key: merged[key] for key in sorted(merged)}
 
 
-def check(destination: Destination, owner: str, version: Version) -> Iterator[Diagnostic]:
-    """What keeps `destination` of the team `owner` from reaching anybody."""
+def check(
+    destination: Destination, owner: str, version: Version, templates: Collection[str] | None = None
+) -> Iterator[Diagnostic]:
+    """What keeps `destination` of the team `owner` from reaching anybody.
+
+    `templates` are the names of those that its texts may use; None where nobody knows them all.
+    """
     kind = KINDS[destination.kind]
     yield from _version(destination, kind, owner, version)
     yield from _keys(destination, kind, owner)
     yield from _secrets(destination, kind, owner, version)
+    for key, text in destination.settings.items():
+        for wrong in gotext.problems(text, templates, version):
+            yield Diagnostic(
+                "ALM022",
+                Level.ERROR,
+                f"{key} in destination {destination.kind.value} of team {owner} would not render: "
+                f"{wrong}",
+                destination.place,
+                "Alertmanager drops a notification whose text does not render",
+            )
 
 
 def is_secret_url(url: str) -> bool:

@@ -30,7 +30,7 @@ KINDS = {
 
 def with_every_kind() -> Compiled:
     compiled = fleet()
-    more = tuple(destination(kind, **settings) for kind, settings in KINDS.items())
+    more = tuple(destination(kind, 1, **settings) for kind, settings in KINDS.items())
 
     def talk(team: Team) -> Team:
         return replace(team, destinations=team.destinations + more)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from alerts.routing.gotext import problems
+from alerts.routing.kinds import KINDS
 from alerts.routing.receivers import check, integration, is_secret_url
+from alerts.routing.texts import defined, template
+from slo.diagnostic import Level
 from slo.model import Destination, DestinationKind, Severity
-from tests.alert_projects import destination, webhook
+from tests.alert_projects import destination, place, webhook
 
 OLD, NEW = (0, 25), (0, 28)
 COMPLETE = {
@@ -142,3 +146,39 @@ def test_a_webhook_shows_the_token_of_its_file_with_every_request() -> None:
     assert list(check(guarded, "platform", (0, 25))) == []
     assert block["http_config"] == {"authorization": {"credentials_file": "/etc/am/token"}}
     assert "credentials_file" not in block
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{{ .CommonLables.team }}", "no .CommonLables, did you mean CommonLabels?"),
+        ("{{ if .Status }}on fire", "if is not closed"),
+        ("{{ .Status | toUper }}", "no function is called toUper, did you mean toUpper?"),
+        ('{{ template "fleetslo.titel" . }}', "did you mean fleetslo.title?"),
+        ('{{ date "2006" .Status }}', "the function date needs Alertmanager 0.28"),
+        ("{{ .Status", "not closed with }}"),
+    ],
+)
+def test_a_text_that_does_not_render_is_an_error_where_it_stands(text: str, told: str) -> None:
+    chosen = destination(DestinationKind.SLACK, 9, **COMPLETE[DestinationKind.SLACK], title=text)
+    (problem,) = check(chosen, "platform", OLD, defined())
+
+    assert (problem.code, problem.level, problem.place) == ("ALM022", Level.ERROR, place(9))
+    assert "title in destination slack of team platform would not render: " in problem.text
+    assert told in problem.text
+
+
+def test_every_text_and_template_of_ours_would_render() -> None:
+    texts = [str(kind.content) for kind in KINDS.values()]
+    wrong = [each for text in (*texts, template()) for each in problems(text, defined(), OLD)]
+
+    assert wrong == []
+
+
+def test_templates_of_a_users_own_configuration_may_be_used() -> None:
+    own = destination(
+        DestinationKind.SLACK, **COMPLETE[DestinationKind.SLACK], title='{{ template "mine" . }}'
+    )
+
+    assert [each.code for each in check(own, "platform", OLD, defined())] == ["ALM022"]
+    assert list(check(own, "platform", OLD, None)) == []
