@@ -40,7 +40,7 @@ _TYPES: Final[
 
 
 class Groups:
-    """The aggregated series."""
+    """The aggregated series; of its `Streams`, `group` says what each is, by the codes above."""
 
     def __init__(self, config: AggregateConfig) -> None:
         self._keys = config.points
