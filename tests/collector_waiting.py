@@ -199,6 +199,7 @@ class WaitingSetup:
     made: list[Wait] = field(default_factory=list)
     clock: ManualClock = field(default_factory=ManualClock)
     disk: StillDisk = field(default_factory=StillDisk)
+    kind: type[Wait] = Wait
     max_size_bytes: int = 8 << 20
     segment_bytes: int | None = 4096
     retain_seconds: float = 0.0
@@ -209,7 +210,7 @@ class WaitingSetup:
             return self.receivers[-1]
 
         def wait(settings: Settings) -> Wait:
-            self.made.append(Wait(settings, self.seconds))
+            self.made.append(self.kind(settings, self.seconds))
             return self.made[-1]
 
         pipelines = {

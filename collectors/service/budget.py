@@ -27,6 +27,8 @@ DELIVERY_SHARE = 0.8
 which holds up everything where it cannot be listed."""
 
 DEFAULT_MOST_BYTES = 10 * GIBI
+_MOST_DECISIONS_BYTES = 256 * MEBI
+_DECISIONS_PART = 32
 _SEGMENTS = 64  # a trim frees one of them; the tails of three logs take three
 _FREE_SEGMENTS = 16  # admission keeps room for two of them, and three are reserved as tails
 _LEAST_SEGMENT_BYTES = 64 * KIBI
@@ -156,6 +158,11 @@ def budget_bytes(asked: int | None, free_bytes: int, held_bytes: int) -> int:
         held_bytes: Taken by the logs now: free to them.
     """
     return asked if asked is not None else min(DEFAULT_MOST_BYTES, (free_bytes + held_bytes) // 2)
+
+
+def decisions_bytes(asked: int | None, budget: int) -> int:
+    """What the decision log may take of the budget: what was asked for, else a small part."""
+    return asked if asked is not None else min(_MOST_DECISIONS_BYTES, budget // _DECISIONS_PART)
 
 
 def segment_bytes(asked: int | None, budget: int, free_bytes: int) -> int:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collectors.component import StartError
@@ -25,7 +25,7 @@ from collectors.log import (
     StoreSettings,
 )
 from collectors.log.disk import Owned
-from collectors.service.budget import budget_bytes, segment_bytes
+from collectors.service.budget import budget_bytes, decisions_bytes, segment_bytes
 from collectors.service.keeper import last_identity
 from collectors.service.marker import Marker
 from collectors.service.plan import KIBI, MEBI, Durability, StorageSettings
@@ -41,8 +41,6 @@ LOGS = (INBOX, OUTBOX, DEAD)
 WAITING_LOGS = (HELD, DECISIONS)
 """Those that there are only where items wait on disk, or have waited."""
 
-_DECISIONS_SHARE = 1 / 32
-_MOST_DECISIONS_BYTES = 256 * MEBI
 _LEAST_SEGMENT_BYTES = 16 * KIBI
 _DECISIONS_SEGMENTS = 8  # one of them is let go at a time
 _HELD_CACHE_BYTES = 8 * MEBI
@@ -134,6 +132,52 @@ def _tell_of_a_full_disk(storage: Storage, directory: Path, free: int) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Opens logs below a directory.
+
+    Attributes:
+        opened: Told of each, so that somebody closes them if one cannot be opened.
+    """
+
+    files: FileSystem
+    directory: Path
+    hooks: Callable[[str], LogHooks]
+    opened: list[Log | Owned]
+
+    def log(
+        self,
+        name: str,
+        settings: StoreSettings,
+        floor: Mark | None = None,
+        *,
+        cut: Mark | None = None,
+        cache_bytes: int = 32 * MEBI,
+    ) -> Log:
+        """Open one; what of it lies behind `cut` is let go."""
+        store = Store(self.files, self.directory / name, settings, floor=floor)
+        try:
+            if cut is not None:
+                store.cut(cut)
+        except OSError:
+            store.close()
+            raise
+        log = Log(store, cache_bytes=cache_bytes, hooks=self.hooks(name))
+        self.opened.append(log)
+        return log
+
+    def waiting(
+        self, like: StoreSettings, snapshot: Snapshot | None, decisions_bytes: int
+    ) -> WaitingLogs:
+        """Open those of what waits, without what no snapshot relies on: it is held again."""
+        relied_on = snapshot.shelved.held if snapshot is not None else Mark()
+        whole = replace(like, sync=True)
+        held = self.log(HELD, whole, relied_on, cut=relied_on, cache_bytes=_HELD_CACHE_BYTES)
+        piece = max(_LEAST_SEGMENT_BYTES, decisions_bytes // _DECISIONS_SEGMENTS)
+        loose = StoreSettings(segment_bytes=piece, sync=False)
+        return WaitingLogs(held, self.log(DECISIONS, loose, cache_bytes=0), decisions_bytes)
+
+
 def open_storage(
     settings: StorageSettings,
     files: FileSystem,
@@ -155,11 +199,10 @@ def open_storage(
         StartError: It is in use, not writable, or of a later version.
     """
     directory = settings.directory
-    opened: list[Log] = []
-    owned: Owned | None = None
+    opened: list[Log | Owned] = []
     try:
         files.make_directory(directory)
-        owned = files.lock(directory / "lock")
+        opened.append(owned := files.lock(directory / "lock"))
         state = StateFiles(files, directory / STATE)
         recent = Recent(state.directory / "recent")
         snapshot, before = state.load_snapshot(), state.load_boot()
@@ -168,19 +211,15 @@ def open_storage(
         budget = budget_bytes(settings.max_size_bytes, free, _held(directory))
         store = _store_settings(settings, budget, free)
 
-        def opening(name: str, floor: Mark | None, *, sync: bool = store.sync) -> Log:
-            of = StoreSettings(segment_bytes=store.segment_bytes, sync=sync)
-            log = Log(Store(files, directory / name, of, floor=floor), hooks=hooks(name))
-            opened.append(log)
-            return log
-
-        outbox = opening(OUTBOX, _outbox_floor(snapshot, cursors))
+        opening = _Opening(files, directory, hooks, opened)
+        outbox = opening.log(OUTBOX, store, _outbox_floor(snapshot, cursors))
         last = last_identity(outbox)
-        inbox = opening(INBOX, _inbox_floor(snapshot, last))
-        dead = opening(DEAD, None, sync=True)
+        inbox = opening.log(INBOX, store, _inbox_floor(snapshot, last))
+        dead = opening.log(DEAD, replace(store, sync=True))
         waiting = None
         if waits or (directory / HELD).is_dir():
-            waiting = _open_waiting(settings, store, budget, files, hooks, snapshot, opened)
+            most = decisions_bytes(settings.decisions_max_bytes, budget)
+            waiting = opening.waiting(store, snapshot, most)
         storage = Storage(
             owned=owned,
             inbox=inbox,
@@ -204,49 +243,10 @@ def open_storage(
         _tell_of_a_full_disk(storage, directory, free)
         return storage  # noqa: TRY300 - what comes before may fail as well
     except (OSError, Locked, NewerFormat) as error:
-        for log in opened:
-            log.close()
-        if owned is not None:
-            owned.close()
+        for one in reversed(opened):
+            one.close()
         msg = f"data directory {directory}: {_words(error)}"
         raise StartError(msg) from error
-
-
-def _open_waiting(
-    settings: StorageSettings,
-    like: StoreSettings,
-    budget: int,
-    files: FileSystem,
-    hooks: Callable[[str], LogHooks],
-    snapshot: Snapshot | None,
-    opened: list[Log],
-) -> WaitingLogs:
-    """Open the logs of what waits, without what no snapshot relies on: replay holds it again."""
-    most = settings.decisions_max_bytes
-    if most is None:
-        most = min(_MOST_DECISIONS_BYTES, int(budget * _DECISIONS_SHARE))
-    relied_on = snapshot.shelved.held if snapshot is not None else Mark()
-    store = Store(
-        files,
-        settings.directory / HELD,
-        StoreSettings(segment_bytes=like.segment_bytes),
-        floor=relied_on,
-    )
-    try:
-        store.cut(relied_on)
-    except OSError:
-        store.close()
-        raise
-    held = Log(store, cache_bytes=_HELD_CACHE_BYTES, hooks=hooks(HELD))
-    opened.append(held)
-    pieces = StoreSettings(
-        segment_bytes=max(_LEAST_SEGMENT_BYTES, most // _DECISIONS_SEGMENTS), sync=False
-    )
-    decisions = Log(
-        Store(files, settings.directory / DECISIONS, pieces), cache_bytes=0, hooks=hooks(DECISIONS)
-    )
-    opened.append(decisions)
-    return WaitingLogs(held, decisions, most)
 
 
 def boot_identity() -> str:

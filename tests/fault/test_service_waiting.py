@@ -18,7 +18,7 @@ from collectors.log import Log, OsFileSystem, Record, Store, StoreSettings
 from collectors.service import Service, engine, names
 from tests.collector_parts import ManualClock, ScriptedExporter, span_names
 from tests.collector_setup import until
-from tests.collector_waiting import WaitingSetup
+from tests.collector_waiting import Wait, WaitingSetup
 
 SEED = 20261120
 TRACES = Signal.TRACES
@@ -215,6 +215,51 @@ def test_one_long_trace_does_not_pin_all_that_came_after_it(tmp_path: Path) -> N
             assert imbalance(service) == 0
 
     run(scenario)
+
+
+def test_a_processor_that_fails_while_it_moves_what_waits_loses_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Clumsy(Wait):
+        def relocate(self, inbox_before: int, held_before: int) -> None:
+            super().relocate(inbox_before, held_before)
+            self.restore(b"[[], []]")
+            msg = "clumsy"
+            raise RuntimeError(msg)
+
+    async def scenario() -> None:
+        setup = WaitingSetup(tmp_path, kind=Clumsy)
+        async with setup.running() as service:
+            await until(service.is_ready)
+            await setup.send("stay long")
+            for number in range(60):
+                await setup.send(f"drop {number}{PADDING}")
+                setup.clock.forward(0.5)
+            await until(lambda: "cannot be moved" in caplog.text)
+            await decided(setup, service, seconds=50.0)
+            assert Counter(setup.out.names) == both("stay long")
+            assert imbalance(service) == 0
+
+    run(scenario)
+
+    assert caplog.text.count("cannot be moved") == 1
+
+
+def test_a_request_that_a_processor_cannot_take_changes_nothing_that_waits(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        setup = WaitingSetup(tmp_path)
+        async with setup.running() as service:
+            await until(service.is_ready)
+            for name in ("a", "poison", "b", "drop", "poison 2", "c"):
+                await setup.send(name)
+                setup.clock.forward(0.1)
+            await decided(setup, service)
+            assert Counter(setup.out.names) == both("a", "b", "c")
+            assert imbalance(service) == 0
+
+    run(scenario)
+
+    assert [record.items for record in records(tmp_path, "dead_letters")] == [1, 1]
 
 
 def test_what_was_dropped_is_read_again_for_as_long_as_it_is_retained(tmp_path: Path) -> None:
