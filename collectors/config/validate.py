@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from typing import Final, TypeVar
 
@@ -18,6 +19,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 Path = tuple[str | int, ...]
 
 _LONGEST_SHOWN = 60
+_QUOTED: Final = re.compile("'([^']*)'")
 _RULES: Final = {
     "too_short": "must hold at least {min_length}",
     "too_long": "must hold at most {max_length}",
@@ -142,7 +144,17 @@ def _located(
     if detail["type"] == "missing":
         above = place(root, (*path, *where[:-1]), of_key=True)
         return error(Code.VALUE, f"{name} is required", above)
-    return error(Code.VALUE, f"{name} {_words(detail)}", place(root, (*path, *where)))
+    text = f"{name} {_words(detail)}"
+    return error(Code.VALUE, text, place(root, (*path, *where)), _meant(detail))
+
+
+def _meant(detail: ErrorDetails) -> str:
+    """The word that was misspelled, where one of a few was wanted."""
+    if detail["type"] != "literal_error" or not isinstance(detail["input"], str):
+        return ""
+    choices = _QUOTED.findall(str(detail.get("ctx", {}).get("expected")))
+    found = nearest(detail["input"], choices)
+    return found if found.startswith("did you mean") else ""
 
 
 def _words(detail: ErrorDetails) -> str:

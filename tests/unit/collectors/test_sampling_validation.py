@@ -296,6 +296,13 @@ def test_an_attribute_that_was_taken_out_before_is_told() -> None:
     assert read({"tail_sampling": asks, "attributes": scrub, "resource": resource})[1] == []
 
 
+def test_a_misspelled_type_is_told_what_was_meant() -> None:
+    _, (problem,) = read({"tail_sampling": {"policies": [policy("string_atribute")]}})
+
+    assert problem.text.startswith("policies.0.type must be one of 'always_sample'")
+    assert problem.help == "did you mean string_attribute?"
+
+
 def test_an_slo_that_sampler_and_counter_mean_differently_is_told() -> None:
     counts = {"slos": {"shop": {"spans": {"service": "shop", "bad": {"above": "1s"}}}}}
     spans = {"service": "shop", "bad": {"above": "2s"}}
