@@ -43,12 +43,11 @@ class Numbers:
         is_sum = columns.mark[:, 0] == SUM
         deltas = is_sum & (columns.mark[:, 1] == DELTA)
         grows = is_sum & (columns.mark[:, 2] > 0) & np.isin(verdict, (FIRST, NEXT, RESET))
-        adds = deltas | (grows & ~deltas)
         word = columns.word.copy()
         word[~deltas, 2] = step[~deltas, 1]
         room = np.zeros(len(row), np.uint8), np.zeros((len(row), 4), np.uint64)
         POINTS.accumulate(
-            np.where(adds, row, -1),
+            np.where(deltas | grows, row, -1),
             (columns.at, word, columns.mark),
             False,  # noqa: FBT003 - both readers take it by place
             (series.total, series.total_type),
