@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -129,7 +129,7 @@ class Speaker:
         self._lock = threading.Lock()
 
     @contextmanager
-    def invocation(self, agent: str) -> Iterator[None]:
+    def invocation(self, agent: str) -> Generator[None]:
         """One invocation of `agent`, all that is done inside."""
         words: _Words = {
             "agent": agent,
@@ -148,7 +148,7 @@ class Speaker:
                 self.truth.invocations[agent] += bool(self.shape.agent)
 
     @contextmanager
-    def llm_call(self, provider: str, model: str) -> Iterator[Call]:
+    def llm_call(self, provider: str, model: str) -> Generator[Call]:
         """One call to `model`."""
         call, above = Call(), _AGENT.get()
         words: _Words = {"agent": "", **above, "provider": provider, "model": model}
@@ -166,7 +166,7 @@ class Speaker:
                     self.truth.output_tokens += call.output
 
     @contextmanager
-    def tool(self, name: str) -> Iterator[None]:
+    def tool(self, name: str) -> Generator[None]:
         """One execution of the tool `name`."""
         words: _Words = {"agent": "", "provider": "", **_AGENT.get(), "tool": name}
         try:
@@ -179,7 +179,7 @@ class Speaker:
     @contextmanager
     def _spans(
         self, wanted: Sequence[SpanShape], words: _Words, what: str, call: Call | None = None
-    ) -> Iterator[None]:
+    ) -> Generator[None]:
         """The spans of `wanted`, each inside the one before."""
         opened: list[Span] = []
         try:

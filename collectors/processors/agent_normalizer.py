@@ -28,8 +28,10 @@ from collectors.wire.keep import keep
 from collectors.wire.scan import locate
 
 _ATTRIBUTES: Final = 9  # Span.attributes
+_KEY_TAG: Final = 0x0A  # KeyValue.key
+_SHORT: Final = 0x80  # from here on a length takes two bytes
 _ORIGINAL: Final = "mas.original."
-_USAGE: Final = "gen_ai.usage."
+_USAGE: Final = b"gen_ai.usage."
 _AGGREGATED: Final = "gen_ai.aggregated_usage."
 _OPERATION: Final = "gen_ai.operation.name"
 _WRITTEN: Final = tuple(name for name in FIELDS if name != "status")
@@ -45,8 +47,8 @@ _COST_OF_MODELS, _COST_OF_AGENTS = "mas.llm.cost", "mas.usage.cost"
 _LLM: Final = number_of(Kind.LLM)
 _LEFT_ALONE: Final = frozenset({"normalised", "http"})
 
-Puts = Mapping[str, bytes]
-"""Serialized `KeyValue`s by key."""
+Puts = Mapping[bytes, bytes]
+"""By key the attribute of a span as a field; empty where the span is to have none."""
 
 
 class AgentNormalizerConfig(Config):
@@ -90,14 +92,14 @@ class AgentNormalizer(Stateless):
         payload = keep(scanned, np.ones(len(scanned.entries), np.bool_), edited)
         out(dataclasses.replace(batch, payload=payload))
 
-    def _words(self, reading: Reading) -> tuple[list[dict[str, bytes]], list[int]]:
+    def _words(self, reading: Reading) -> tuple[list[dict[bytes, bytes]], list[int]]:
         """What each span says in words: the same for many, so made once for all of these."""
         columns = [reading.fields[name].codes for name in _WRITTEN]
         parts = [reading.dialects.astype(np.int64), reading.kinds.astype(np.int64), *columns]
         _, first, of_row = np.unique(combined(parts), return_index=True, return_inverse=True)
         return [self._of(reading, row) for row in first.tolist()], of_row.tolist()
 
-    def _of(self, reading: Reading, row: int) -> dict[str, bytes]:
+    def _of(self, reading: Reading, row: int) -> dict[bytes, bytes]:
         dialect = self._reader.known[int(reading.dialects[row])]
         said = {
             "mas.dialect": dialect.name,
@@ -108,57 +110,59 @@ class AgentNormalizer(Stateless):
             text = reading.fields[name].at(row)
             if text or name == _OPERATION:  # a span without an operation has none at all
                 said[name] = text
-        return {key: _pair(key, AnyValue(string_value=text)) for key, text in said.items()}
+        return {
+            key.encode(): _field(key, AnyValue(string_value=text)) if text else b""
+            for key, text in said.items()
+        }
 
 
-def _amounts(reading: Reading, row: int) -> dict[str, bytes]:
+def _amounts(reading: Reading, row: int) -> dict[bytes, bytes]:
     """The tokens and the cost of one span."""
     if not reading.has_tokens[row]:
         return {}
     is_model = int(reading.kinds[row]) == _LLM
-    found: dict[str, bytes] = {}
+    found: dict[bytes, bytes] = {}
     for name, key in (_OF_MODELS if is_model else _OF_AGENTS).items():
         amount = int(reading.tokens[name][row])
         if amount:
-            found[key] = _pair(key, AnyValue(int_value=amount))
+            found[key.encode()] = _field(key, AnyValue(int_value=amount))
     spent = int(reading.tokens["cost"][row])
     if spent:
         key = _COST_OF_MODELS if is_model else _COST_OF_AGENTS
-        found[key] = _pair(key, AnyValue(double_value=spent / NANO))
+        found[key.encode()] = _field(key, AnyValue(double_value=spent / NANO))
     return found
 
 
 def _edited(body: bytes, puts: Puts, *, moves_usage: bool) -> bytes:
     """A span with `puts` in place of what it had under these keys."""
-    missing = dict(puts)
+    missing = {key: field for key, field in puts.items() if not field or field not in body}
+    if not moves_usage and not any(key in body for key in missing):
+        return b"".join((body, *missing.values()))
     parts: list[bytes] = []
     for field in slices(body):
-        if field.number != _ATTRIBUTES or field.value is None:
-            parts.append(field.whole)
-            continue
-        pair = KeyValue.FromString(field.value)
-        wanted = puts.get(pair.key)
-        if wanted == field.value:
-            missing.pop(pair.key, None)
-            parts.append(field.whole)
-        elif wanted is not None:
-            original = f"{_ORIGINAL}{pair.key}"
-            missing[original] = _pair(original, pair.value)
-        elif moves_usage and pair.key.startswith(_USAGE):
-            key = f"{_AGGREGATED}{pair.key.removeprefix(_USAGE)}"
-            parts.append(delimited(_ATTRIBUTES, _pair(key, pair.value)))
+        key = _key(field.value) if field.number == _ATTRIBUTES and field.value is not None else b""
+        if key in missing:
+            pair = KeyValue.FromString(field.value or b"")
+            parts.append(_field(f"{_ORIGINAL}{pair.key}", pair.value))
+        elif moves_usage and key.startswith(_USAGE):
+            pair = KeyValue.FromString(field.value or b"")
+            moved = key.decode().replace(_USAGE.decode(), _AGGREGATED, 1)
+            parts.append(_field(moved, pair.value))
         else:
             parts.append(field.whole)
-    empty = _EMPTY_OPERATION
-    parts += [delimited(_ATTRIBUTES, pair) for pair in missing.values() if pair != empty]
-    return b"".join(parts)
+    return b"".join((*parts, *missing.values()))
 
 
-def _pair(key: str, value: AnyValue) -> bytes:
-    return KeyValue(key=key, value=value).SerializeToString()
+def _key(pair: bytes) -> bytes:
+    """The key of a serialized `KeyValue`, which is not decoded if it is as all write it."""
+    if len(pair) > 1 and pair[0] == _KEY_TAG and pair[1] < _SHORT:
+        return pair[2 : 2 + pair[1]]
+    return KeyValue.FromString(pair).key.encode()
 
 
-_EMPTY_OPERATION: Final = _pair(_OPERATION, AnyValue(string_value=""))
+def _field(key: str, value: AnyValue) -> bytes:
+    return delimited(_ATTRIBUTES, KeyValue(key=key, value=value).SerializeToString())
+
 
 FACTORY = ProcessorFactory(
     config=AgentNormalizerConfig,

@@ -535,7 +535,7 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             {
                 "metrics_flush_interval": "1s",
                 "wait": "1s",
-                "declare": [{"gen_ai.provider.name": ["openai"]}],
+                "remember": "1s",
             },
             conserves=False,
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
 from collectors.connectors.agentmetrics.config import AgentMetricsConfig, made
 from collectors.connectors.agentmetrics.emit import request
-from collectors.connectors.agentmetrics.labels import FIELDS, Labels
+from collectors.connectors.agentmetrics.labels import FIELDS, LABELS, Labels
 from collectors.connectors.agentmetrics.measures import Counts, Measures
 from collectors.connectors.agentmetrics.pending import Decided, Pending
 from collectors.connectors.agentmetrics.rows import (
@@ -33,7 +33,7 @@ from collectors.connectors.agentmetrics.rows import (
     keys_of,
 )
 from collectors.counting import Resources
-from collectors.dialects import AGENT_SPANS, Kind, Reader, Reading, number_of
+from collectors.dialects import AGENT_SPANS, KINDS, Kind, Reader, Reading, number_of
 from collectors.graph import ITEMS, pack, unpack
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import Scan, locate
@@ -48,6 +48,7 @@ from slo.catalog import metrics
 
 _NOTHING: Final = (number_of(Kind.STEP), number_of(Kind.ECHO))
 _WORDS: Final = "words"
+_OF_RESOURCE: Final = frozenset(attribute.key for attribute in metrics().resource)
 
 
 class AgentMetrics:
@@ -71,6 +72,9 @@ class AgentMetrics:
                 for dialect in self._reader.known
             ]
         )
+        self._declared = [
+            (_resource(of), self._measures.declared(_known(of))) for of in config.declare
+        ]
         self._told: Counter[tuple[str, str]] = Counter()
         self._due_ns: int | None = None
         self._wall_less_steady_ns = 0
@@ -116,6 +120,9 @@ class AgentMetrics:
     def snapshot(self) -> bytes:
         """Every series, every span that waits or is remembered, and the words that they use."""
         words = {
+            "shape": _shape(),
+            "dialects": [dialect.name for dialect in self._reader.known],
+            "dimensions": self._measures.dimensions(),
             "due": self._due_ns,
             "wall": self._wall_less_steady_ns,
             "since": self._since_ns,
@@ -134,17 +141,21 @@ class AgentMetrics:
         )
 
     def restore(self, state: bytes) -> None:
-        """Continue from `state`."""
+        """Continue from `state`; what another version means otherwise begins anew."""
         parts = unpack(state)
         words = json.loads(parts[_WORDS])
         self._due_ns = words["due"]
         self._wall_less_steady_ns, self._since_ns = words["wall"], words["since"]
-        self._labels.sets.take(words["sets"])
-        self._labels.names.take(words["names"])
         self._labels.bounds.seen = {key: dict.fromkeys(of) for key, of in words["seen"].items()}
         self._told = Counter({(dialect, what): of for dialect, what, of in words["told"]})
-        self._measures.restore(parts["measures"])
-        self._pending.restore(parts["pending"])
+        self._measures.restore(parts["measures"], words["dimensions"])
+        if words["shape"] == _shape():
+            self._labels.sets.take(words["sets"])
+            self._labels.names.take(words["names"])
+            self._pending.restore(parts["pending"])
+            names = [dialect.name for dialect in self._reader.known]
+            moved = [names.index(name) if name in names else 0 for name in words["dialects"]]
+            self._pending.renumber(("dialect",), np.array(moved, np.int64))
         self._resources.restore(parts["resources"])
         self._show()
 
@@ -226,16 +237,9 @@ class AgentMetrics:
         self._measures.begin(counts, self._since_ns, steady_ns)
 
     def _declare(self, steady_ns: int) -> None:
-        of_resource = {attribute.key for attribute in metrics().resource}
-        for declared in self._config.declare:
-            resource = Resource()
-            for key in sorted(of_resource & declared.keys()):
-                resource.attributes.add(key=key).value.string_value = declared[key][0]
-            known = {
-                key: tuple(values) for key, values in declared.items() if key not in of_resource
-            }
-            number = self._resources.number(resource.SerializeToString(), steady_ns)
-            self._measures.declare(number, known, self._since_ns, steady_ns)
+        for resource, declared in self._declared:
+            number = self._resources.number(resource, steady_ns)
+            self._measures.begin_declared(number, declared, self._since_ns, steady_ns)
 
     def _let_go(self, steady_ns: int) -> None:
         """Drop resources that were silent for long, or are too many, unless a span needs them."""
@@ -279,6 +283,24 @@ class AgentMetrics:
     def _show(self) -> None:
         for (dialect, what), total in self._told.items():
             self._meter.set(AGENT_SPANS, total, dialect=dialect, reason=what)
+
+
+def _resource(declared: Mapping[str, list[str]]) -> bytes:
+    """The resource on which declared series stand."""
+    resource = Resource()
+    for key in sorted(_OF_RESOURCE & declared.keys()):
+        resource.attributes.add(key=key).value.string_value = declared[key][0]
+    return resource.SerializeToString()
+
+
+def _known(declared: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    """The values of the attributes of declared series."""
+    return {key: tuple(of) for key, of in declared.items() if key not in _OF_RESOURCE}
+
+
+def _shape() -> list[object]:
+    """What the rows that wait mean, in words of JSON."""
+    return [[list(of) for of in ROW.descr], list(LABELS), [kind.value for kind in KINDS]]
 
 
 FACTORY = ConnectorFactory(

@@ -117,14 +117,20 @@ class Measures:
             for resource, key in zip(resources.tolist(), keys, strict=True):
                 measure.table.begin(resource, key, wall_ns, steady_ns)
 
-    def declare(
-        self, resource: int, known: Mapping[str, tuple[str, ...]], wall_ns: int, steady_ns: int
+    def declared(self, known: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, Key], ...]:
+        """Metric and key of every series whose label set `known` gives in full."""
+        return tuple(
+            (measure.metric.name, tuple(_value(words[name]) for name in measure.dimensions))
+            for measure in self
+            for words in measure.metric.zero_sets(known)
+        )
+
+    def begin_declared(
+        self, resource: int, series: Sequence[tuple[str, Key]], wall_ns: int, steady_ns: int
     ) -> None:
-        """Let every series exist whose label set `known` gives in full."""
-        for measure in self:
-            for words in measure.metric.zero_sets(known):
-                key = tuple(_value(words[name]) for name in measure.dimensions)
-                measure.table.begin(resource, key, wall_ns, steady_ns)
+        """Let `series` of `resource` exist."""
+        for name, key in series:
+            self._of[name].table.begin(resource, key, wall_ns, steady_ns)
 
     def clear(self) -> None:
         """Forget every series."""
@@ -140,10 +146,15 @@ class Measures:
         """Every series."""
         return pack({name: measure.table.snapshot() for name, measure in self._of.items()})
 
-    def restore(self, state: bytes) -> None:
-        """Continue with every series of a metric that is still made."""
+    def dimensions(self) -> dict[str, list[str]]:
+        """What the keys of each metric mean, in words of JSON."""
+        return {measure.metric.name: list(measure.dimensions) for measure in self}
+
+    def restore(self, state: bytes, dimensions: Mapping[str, list[str]]) -> None:
+        """Continue with every series of a metric that is still made, with the same dimensions."""
+        mine = self.dimensions()
         for name, table in unpack(state).items():
-            if name in self._of:
+            if name in mine and mine[name] == dimensions[name]:
                 self._of[name].table.restore(table)
 
     def _entries(self, counts: Counts) -> Iterator[_Entry]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from collectors.config.registry import Registry
 from collectors.config.tree import Surroundings
 from collectors.connectors.agentmetrics.config import MADE
 from collectors.cumulative import Cumulative
+from collectors.graph import unpack
 from collectors.instrument.dialects import Speaker
 from slo.catalog import Instrument, metrics
 from tests.agent_spans import (
@@ -292,6 +295,48 @@ def test_totals_begin_again_at_zero_and_what_waits_still_counts() -> None:
     of.begin_again()
 
     assert seen(flush(of)[-1]).count("gen_ai.client.operation.duration") == 1
+
+
+def test_a_metric_that_is_taken_in_later_begins_at_zero_and_the_others_go_on() -> None:
+    one = connector({"exclude_metrics": ["mas.llm.attempts"]})
+    one.step(batch(request_of(span(1, CHAT))), lambda _: None)
+    flush(one)
+    two = connector()
+    two.restore(one.snapshot())
+    two.step(batch(request_of(span(2, CHAT)), 90 * SECOND), lambda _: None)
+
+    found = seen(flush(two)[-1])
+
+    assert found.count("gen_ai.client.operation.duration") == 2
+    assert found.count("mas.llm.attempts") == 1
+
+
+def test_label_sets_that_no_span_uses_any_more_are_forgotten() -> None:
+    of = connector({"remember": "10s"})
+    combinations = list(product(range(10), range(20), range(7)))
+    roles = metrics().metric(ACTIONS).labels["mas_agent_role"].values
+    for start in range(0, len(combinations), 50):
+        spans = [
+            span(
+                start + place + 1,
+                {
+                    "gen_ai.operation.name": "chat",
+                    "gen_ai.provider.name": f"p{provider}",
+                    "gen_ai.request.model": f"m{model}",
+                    "mas.agent.role": roles[role],
+                },
+            )
+            for place, (provider, model, role) in enumerate(combinations[start : start + 50])
+        ]
+        of.step(batch(request_of(*spans), (start + 1) * SECOND), lambda _: None)
+        while (due := of.next_deadline()) is not None and due <= (start + 49) * SECOND:
+            of.tick(due, lambda _: None)
+
+    kept = json.loads(unpack(of.snapshot())["words"])["sets"]
+    assert len(kept) < 1200
+    found = seen(flush(of)[-1])
+    assert found.count("gen_ai.client.operation.duration") == len(combinations)
+    assert len(found.by("gen_ai.client.operation.duration", "gen_ai.request.model")) == 20
 
 
 def test_a_resource_that_a_span_still_needs_is_kept() -> None:
