@@ -19,8 +19,8 @@ from collectors.sampling.policies.leaves import (
     Holds,
     IsFlagged,
     Leaf,
-    Leaves,
 )
+from collectors.sampling.policies.questions import Leaves
 from collectors.sampling.policies.schema import PolicyConfig
 from collectors.sampling.policies.single import (
     Always,

@@ -18,7 +18,7 @@ from collectors.ottl.columns import Mask
 from collectors.sampling.dynamic.keys import Fields
 from collectors.sampling.plan import NOBODY, UNKNOWN, Decisions, Extra, Facts
 from collectors.sampling.policies.build import Builder
-from collectors.sampling.policies.leaves import Leaves
+from collectors.sampling.policies.questions import Leaves
 from collectors.sampling.policies.schema import PolicyConfig
 from collectors.sampling.thresholds import ALWAYS
 from collectors.sampling.votes import Asking, Policy, is_open

@@ -9,7 +9,7 @@ from pydantic_core import InitErrorDetails
 
 from collectors.sampling.dynamic.keys import Fields
 from collectors.sampling.policies.build import Builder
-from collectors.sampling.policies.leaves import Leaves, TooManyLeaves
+from collectors.sampling.policies.questions import Leaves, TooManyLeaves
 from collectors.sampling.policies.schema import PolicyConfig
 from collectors.sampling.policies.sense import clash, demands, shadowed
 
