@@ -158,9 +158,7 @@ def _diagnosis(slo: Slo, rules: Sequence[AlertRule], ways: Ways) -> Iterator[str
             yield f"It depends on {title(cause)}: look at {links.page(name)} first."
     yield (
         f"4. Traces and logs of the bad events: [debug]({links.dashboard(settings, 'debug')}). "
-        f"Who else fires: [alerts of `{slo.service}`]("
-        + links.graph(settings, f'ALERTS{{alertstate="firing",service="{slo.service}"}}')
-        + ")."
+        f"Who else fires: {links.firing(settings, slo.service)}."
     )
     yield "The conditions, exactly as they are evaluated:"
     for rule in rules:

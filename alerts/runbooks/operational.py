@@ -22,7 +22,7 @@ def alert_page(alert: Alert, rules: Sequence[AlertRule], ways: Ways) -> text.Pag
         (runbook.meaning, _when(rules)),
         (runbook.impact or f"See what {alert.service} promises on the dashboard.",),
         tuple(_diagnosis(alert, rules, ways)),
-        tuple(_mitigation(alert)),
+        tuple(_mitigation(alert, settings)),
         tuple(_escalation(alert, rules, ways)),
         _links(alert, rules, settings),
     )
@@ -45,11 +45,11 @@ def escalation_page(alert: Alert, rules: Sequence[AlertRule], ways: Ways) -> tex
         (alert.runbook.impact or f"See {links.page(alert.name)}.",),
         (
             f"What the first responders did is on {links.page(alert.name)}:",
-            text.steps(alert.runbook.triage),
+            text.steps(links.clickable(settings, step) for step in alert.runbook.triage),
             "The conditions of this escalation:",
             *(text.query(rule.expr) for rule in rules),
         ),
-        tuple(_mitigation(alert)),
+        tuple(_mitigation(alert, settings)),
         (
             text.bullets(f"woken: {ways.people(rule.team)}" for rule in rules[:1])
             + f"\n- already at work: {ways.people(alert.owner)}",
@@ -80,10 +80,8 @@ def _when(rules: Sequence[AlertRule]) -> str:
 
 
 def _diagnosis(alert: Alert, rules: Sequence[AlertRule], ways: Ways) -> Iterator[str]:
-    yield text.steps(alert.runbook.triage) or "Look at what the condition selects:"
-    yield "The condition, exactly as it is evaluated:"
-    for rule in rules:
-        yield text.query(rule.expr)
+    settings = ways.compiled.project.settings
+    # A cause comes first: whoever is woken must not begin with its effect.
     for name in alert.depends_on:
         cause = resolve(ways.compiled.project, alert, name)
         if cause is not None:
@@ -93,10 +91,16 @@ def _diagnosis(alert: Alert, rules: Sequence[AlertRule], ways: Ways) -> Iterator
                 else cause.name
             )
             yield f"It depends on {title(cause)}: look at {links.page(page)} first."
+    triage = (links.clickable(settings, step) for step in alert.runbook.triage)
+    yield text.steps(triage) or "Look at what the condition selects:"
+    yield f"Who else fires: {links.firing(settings, alert.service)}."
+    yield "The condition, exactly as it is evaluated:"
+    for rule in rules:
+        yield text.query(rule.expr)
 
 
-def _mitigation(alert: Alert) -> Iterator[str]:
-    yield text.steps(alert.runbook.mitigation)
+def _mitigation(alert: Alert, settings: Settings) -> Iterator[str]:
+    yield text.steps(links.clickable(settings, step) for step in alert.runbook.mitigation)
     yield "Was it a change? [Roll it back](procedures/rolling-back-a-deployment.md)."
 
 
