@@ -126,9 +126,10 @@ def restated(payload: bytes, entry: list[int], spot: list[int], text: bytes) -> 
     """
     _, body, end, _ = entry
     start, stop = spot
-    head = delimited(payload[start:stop], _SPAN_FIELD)
-    cut = stop - len(head)
     new = delimited(text, _SPAN_FIELD)
-    if stop and cut >= body and payload[cut:stop] == head:
-        return payload[body:cut] + payload[stop:end] + new
+    if stop:
+        head = delimited(payload[start:stop], _SPAN_FIELD)
+        cut = stop - len(head)
+        if cut >= body and payload[cut:stop] == head:
+            return payload[body:cut] + payload[stop:end] + new
     return payload[body:end] + new

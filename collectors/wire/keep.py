@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +15,9 @@ from collectors.wire.scan import Scan
 
 _RESOURCE_TAG = b"\x0a"
 _CHILD_TAG = b"\x12"
+_LENGTHS: Final = 4096
+"""Lengths of messages whose bytes are remembered: spans are mostly shorter."""
+
 _NONE: Final[Mapping[int, bytes]] = MappingProxyType({})
 
 
@@ -86,6 +90,7 @@ def delimited(message: bytes, tag: bytes = _CHILD_TAG) -> bytes:
     return tag + _varint(len(message)) + message
 
 
+@lru_cache(_LENGTHS)
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
