@@ -192,9 +192,12 @@ class Index:
         """The traces that are due, in the order in which they arrived."""
         return self._in_order((self._due > 0) & (self._due <= steady_ns))
 
-    def oldest(self) -> Codes:
-        """All traces that wait, in the order in which they arrived."""
-        return self._in_order(self._due > 0)
+    def oldest(self, most: int | None = None) -> Codes:
+        """The traces that wait, or the first so many, in the order in which they arrived."""
+        slots = self._rows(self._due > 0)
+        if most is not None and most < len(slots):
+            slots = slots[np.argpartition(self._traces["order"][slots], most)[:most]]
+        return self.in_order(slots)
 
     def dropped(self) -> Codes:
         """All dropped traces that have their rows, first dropped first."""

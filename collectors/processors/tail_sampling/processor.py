@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 _COARSEST_NS: Final = 1_000_000_000
 """Decisions are made together once a second, as the Collector's are."""
 
+_MOST_AT_ONCE: Final = 50_000
+"""Traces that are decided on together: a million at a time would take as much memory again."""
+
 _OVERSHOOT: Final = 1.25
 """Late spans of dropped traces may be so many more between two ticks: to look for the oldest
 costs a look at all."""
@@ -98,7 +101,7 @@ class TailSampler:
             self._settle(self._held.index.in_order(large), steady_ns, out, Cause.TOO_LARGE)
         if (most := self._config.num_traces) and self._held.index.traces > most:
             excess = self._held.index.traces - most
-            self._settle(self._held.index.oldest()[:excess], steady_ns, out, Cause.EARLY)
+            self._settle(self._held.index.oldest(excess), steady_ns, out, Cause.EARLY)
         self._counts.level(counted.WAITING, self._held.index.traces)
 
     def _due(self, steady_ns: int) -> int:
@@ -163,8 +166,10 @@ class TailSampler:
 
     def _settle(self, slots: Codes, steady_ns: int, out: Emit, cause: Cause) -> None:
         """Decide on traces and be done with them."""
-        if not len(slots):
-            return
+        for at in range(0, len(slots), _MOST_AT_ONCE):
+            self._settle_some(slots[at : at + _MOST_AT_ONCE], steady_ns, out, cause)
+
+    def _settle_some(self, slots: Codes, steady_ns: int, out: Emit, cause: Cause) -> None:
         index = self._held.index
         facts, digests = index.facts(slots), index.digests(slots)
         if cause is Cause.TOO_LARGE:

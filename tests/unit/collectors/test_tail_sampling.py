@@ -10,10 +10,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from pydantic import ValidationError
 
 from collectors.component import Batch, Context, Signal
+from collectors.processors.tail_sampling import FACTORY, processor
 from collectors.sampling.notes import Cause
 from collectors.sampling.tracestate import parse
 from collectors.testing.samples import START_NS
-from collectors.waiting import Pins, Place
+from collectors.waiting import Pins, Place, Waiting
 from collectors.wire.parse import Malformed
 from tests.sampled_traces import (
     ALL,
@@ -152,6 +153,16 @@ def test_probability_keeps_the_share_that_it_says() -> None:
 
     expected, spread = 500, math.sqrt(10_000 * 0.05 * 0.95)
     assert abs(kept - expected) < 5 * spread
+
+
+def test_who_keeps_less_keeps_nothing_that_another_drops() -> None:
+    kept: list[set[bytes]] = []
+    for percentage in (5, 20, 60):
+        made = sampled(share(percentage))
+        made.give(*(span(trace) for trace in range(1000)))
+        kept.append({one.trace_id for one in made.pass_time(40)})
+
+    assert kept[0] < kept[1] < kept[2]
 
 
 def test_a_budget_is_spent_in_the_order_of_arrival_and_survives_a_restart() -> None:
@@ -397,6 +408,24 @@ def test_an_empty_request_passes() -> None:
 
 
 # ---------------------------------------------------------------- the shelf
+
+
+def test_the_daemon_knows_that_its_items_wait() -> None:
+    assert isinstance(sampled(ALL).sampler, Waiting)
+    assert FACTORY.waits
+
+
+def test_what_is_too_much_at_once_is_decided_on_in_parts_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, parts = sampled(FEW_SPANS, share(20)), sampled(FEW_SPANS, share(20))
+    for made in (whole, parts):
+        made.give(*(span(trace) for trace in range(50)))
+    whole.pass_time(40)
+    monkeypatch.setattr(processor, "_MOST_AT_ONCE", 7)
+    parts.pass_time(40)
+
+    assert spans_in(parts.out) == spans_in(whole.out)
 
 
 def test_spans_wait_where_the_inbox_has_them_and_edited_ones_in_the_held_log() -> None:
