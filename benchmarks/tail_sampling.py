@@ -76,15 +76,17 @@ def batches(count: int, spans_per_trace: int = SPANS_PER_TRACE) -> Iterator[Batc
     spots = places[:, None] + np.arange(16)
     # A trace has its spans in `spans_per_trace` requests, as services that call each other do.
     for number in range(count):
-        first = number // spans_per_trace * SPANS
+        first = number // spans_per_trace * SPANS + 1
         numbers = np.arange(first, first + SPANS, dtype=np.uint64)
         mixed = numbers * np.uint64(0x9E3779B97F4A7C15)
         ids = np.stack((mixed, mixed * np.uint64(0xBF58476D1CE4E5B9)), axis=1)
         body = np.frombuffer(payload, np.uint8).copy()
         body[spots] = ids.view(np.uint8).reshape(-1, 16)
         steady = number * SECOND // PER_SECOND
+        # A field that nobody knows makes each one new, so that a daemon takes it for no retry.
+        payload_of_its_own = body.tobytes() + b"\x9a\x06\x08" + number.to_bytes(8, "big")
         yield Batch(
-            Signal.TRACES, body.tobytes(), SPANS, Context(), steady, WALL_NS + steady, number
+            Signal.TRACES, payload_of_its_own, SPANS, Context(), steady, WALL_NS + steady, number
         )
 
 
