@@ -39,7 +39,7 @@ def per_second(expr: pp.Expr) -> pp.Expr:
             number of series, or an `increase` is used where a factor would change the meaning.
     """
     _check(expr, scales=True)
-    if _stands_still(expr):
+    if "@" in compact(expr) and _stands_still(expr):
         msg = "@ makes the expression stand still at one moment, and tells its events for ever"
         raise PromqlError(msg, hint="take it out")
     if what := _no_rate(expr):

@@ -14,11 +14,14 @@ from slo import names
 from slo.exact import Duration
 from slo.model import Intervals
 from slo.promql import adds_rates, parse
-from slo.rules.terms import FIVE_MINUTES, Terms, checked
+from slo.rules.terms import FIVE_MINUTES, Terms
 
 
 def tiles(terms: Terms, intervals: Intervals) -> tuple[str, str]:
-    """All events and bad events per second in the last 5 minutes, as two expressions."""
+    """All events and bad events per second in the last 5 minutes, as two expressions.
+
+    Whoever puts something around them checks the whole.
+    """
     slo = terms.slo
     if slo.excluded or not (adds_rates(parse(slo.sli.total)) and adds_rates(parse(slo.sli.errors))):
         return _averaged(terms, intervals, names.SLI_TOTAL), _averaged(
@@ -29,7 +32,7 @@ def tiles(terms: Terms, intervals: Intervals) -> tuple[str, str]:
     now = terms.select(f"{names.SLI_TOTAL}:rate5m")
     nothing = f"0 * sum without (slo_id) ({now})"
     errors = f"{_gained(terms.errors, nothing)} or {nothing}"
-    return checked(_gained(terms.total, nothing)), checked(errors)
+    return _gained(terms.total, nothing), errors
 
 
 def _gained(template: str, nothing: str) -> str:
@@ -45,4 +48,4 @@ def _averaged(terms: Terms, intervals: Intervals, series: str) -> str:
     the tile before, is not counted twice.
     """
     span = Duration(FIVE_MINUTES.ms - intervals.fast.ms // 2).promql()
-    return checked(f"avg_over_time({terms.select(f'{series}:rate5m')}[{span}])")
+    return f"avg_over_time({terms.select(f'{series}:rate5m')}[{span}])"

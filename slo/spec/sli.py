@@ -66,7 +66,10 @@ def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
         return None
     if not case.by:
         # A zero where nothing is comes from the rules: the user's would hide that all is gone.
-        rates |= {key: compact(without_zero(parse(text))) for key, text in rates.items()}
+        rates |= {
+            key: compact(without_zero(parse(text))) if " or " in text else text
+            for key, text in rates.items()
+        }
     for key in given:
         if key != "total":
             _lint(fields, key, rates, case.problems)
@@ -86,7 +89,8 @@ def _lint(fields: Fields, key: str, rates: Mapping[str, str], problems: Problems
         return
     total = parse(rates["total"])
     problems.lint(sides(part, total), place)
-    problems.lint(falls_back(total), fields.place("total"))
+    if " or " in rates["total"]:
+        problems.lint(falls_back(total), fields.place("total"))
     if key == "good":
         for code, text, hint in born_later(part, total):
             problems.notice(code, text, place, hint)

@@ -21,6 +21,9 @@ from slo.exact import decimal
 from slo.model import Slo
 from slo.rules.terms import FIVE_MINUTES, reads_raw, windows_of
 
+Pair = tuple[int, int]
+Whole = tuple[int, Pair, Pair, bool]
+_NONE: Final = Fraction(0)
 GROUPS: Final = ("first", "second")
 """Values of the `by` labels: the budget under test, and a busy one beside it."""
 
@@ -40,6 +43,11 @@ class Phase:
     rate: Fraction
     bad: Fraction = Fraction(0)
     gone: bool = False
+
+    @property
+    def whole(self) -> Whole:
+        """The same in whole numbers, which are compared and hashed in no time."""
+        return self.seconds, self.rate.as_integer_ratio(), self.bad.as_integer_ratio(), self.gone
 
 
 def _relabelled(kinds: Kinds | None, by: tuple[str, ...], group: str) -> Kinds | None:
@@ -117,9 +125,13 @@ class Feed:
         self, kinds: Kinds, phases: Sequence[Phase], named: Mapping[Raw, str], step: int
     ) -> list[Value]:
         found: list[Value] = []
+        happens = tuple(phase.whole for phase in phases)
+        worst = self.worst.as_integer_ratio()
         for raw, series in named.items():
-            good, bad = (each.growth.get(raw, Fraction(0)) for each in (kinds.good, kinds.bad))
-            values = _grown(good, bad, self.worst, tuple(phases), step)
+            good, bad = (
+                each.growth.get(raw, _NONE).as_integer_ratio() for each in (kinds.good, kinds.bad)
+            )
+            values = _grown(good, bad, worst, happens, step)
             found.append({"series": series, "values": values})
         return found
 
@@ -160,19 +172,18 @@ def _named(raw: Raw) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _grown(
-    good: Fraction, bad: Fraction, worst: Fraction, phases: tuple[Phase, ...], step: int
-) -> str:
+def _grown(good: Pair, bad: Pair, worst: Pair, phases: tuple[Whole, ...], step: int) -> str:
     """A counter that grows by `good` for each good event, and by `bad` for each of the others.
 
     `worst` is the share of those that count as bad. Many SLOs have the same numbers, and
-    exact ones take their time.
+    exact ones take their time: all come as numerator and denominator.
     """
-    more = (bad - good) / worst
+    each = Fraction(*good)
+    more = (Fraction(*bad) - each) / Fraction(*worst)
     return _counter(
         (
-            (phase.seconds, None if phase.gone else (good + more * phase.bad) * phase.rate)
-            for phase in phases
+            (seconds, None if gone else (each + more * Fraction(*share)) * Fraction(*rate))
+            for seconds, rate, share, gone in phases
         ),
         step,
     )
