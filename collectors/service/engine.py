@@ -39,8 +39,10 @@ SNAPSHOT_SECONDS = 10.0
 PRESSED_SNAPSHOT_SECONDS = 1.0
 """While the disk is more than half used: nothing is trimmed that a snapshot still needs."""
 
-_SAVING_PART = 10
-"""A snapshot that takes long is taken more seldom: for a tenth of the time at most."""
+_SAVING_PART, _PRESSED_SAVING_PART = 10, 2
+"""A snapshot that takes long is taken more seldom: for a tenth of the time, or a third."""
+
+_EARLY_TOLD_SECONDS = 60.0
 
 _IDLE_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
@@ -98,7 +100,8 @@ class Engine:
         self._restart_wanted = False
         self._saved_at = self._saved_seconds = 0.0
         self._relocates, self._may_relocate = False, True
-        self._early_until = 0
+        self._early_until: int | None = None
+        self._early_told_at = -_EARLY_TOLD_SECONDS
         self._ticks_from = time.monotonic() + parts.tick_pause_seconds
         self._thread = threading.Thread(target=self._run, name="graph", daemon=True)
 
@@ -284,9 +287,11 @@ class Engine:
             return
         self._relocates = self._may_relocate
         most_bytes = shelving.most_bytes_early(offset)
-        if most_bytes is None or offset < self._early_until:
+        if most_bytes is None or self._early_until is not None:
             return
-        _log.warning("the disk is full of what waits: the oldest is decided on before its time")
+        if time.monotonic() - self._early_told_at >= _EARLY_TOLD_SECONDS:
+            self._early_told_at = time.monotonic()
+            _log.warning("the disk is full of what waits: the oldest is decided on before its time")
         if self._append_control(DecideEarly(most_bytes)):
             self._early_until = self._parts.inbox.end
 
@@ -302,12 +307,16 @@ class Engine:
 
     def _save_if_due(self) -> None:
         """Save now and then: more often while the disk is pressed, less if it takes long."""
-        is_pressed = self._parts.budget.is_pressed()
-        patience = PRESSED_SNAPSHOT_SECONDS if is_pressed else SNAPSHOT_SECONDS
-        patience = max(patience, _SAVING_PART * self._saved_seconds)
-        if time.monotonic() - self._saved_at >= patience:
+        early = self._early_until
+        frees = early is not None and self._parts.stepper.offset >= early
+        if self._parts.budget.is_pressed():
+            patience = max(PRESSED_SNAPSHOT_SECONDS, _PRESSED_SAVING_PART * self._saved_seconds)
+        else:
+            patience = max(SNAPSHOT_SECONDS, _SAVING_PART * self._saved_seconds)
+        if frees or time.monotonic() - self._saved_at >= patience:
             self._press.flush()
             self._save()
+            self._early_until = None if frees else early
             self._decide_early_if_full()
 
     def _save(self) -> None:

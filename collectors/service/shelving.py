@@ -33,7 +33,7 @@ PRESSED_SPARSE_SHARE = 0.5
 EARLY_SHARE = 0.8
 """Above this share of the budget what waits is decided on early: requests are refused at 0.9."""
 
-EARLY_TARGET_SHARE = 0.7
+EARLY_TARGET_SHARE = 0.6
 """So much is decided on that the budget comes down to this share."""
 
 _LEAST_SEGMENTS = 2  # fewer are not worth moving anything
