@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -19,6 +21,8 @@ from slo.cli.writing import Change, differences, write
 from slo.emit.flavors import Flavor
 from slo.plugin import Output
 
+_VERSION: Final = re.compile(r"(\d{1,3})\.(\d{1,3})(?:\.\d{1,3})?")
+
 
 def _families(_ctx: click.Context, _param: click.Parameter, value: str | None) -> frozenset[Output]:
     if value is None:
@@ -30,6 +34,18 @@ def _families(_ctx: click.Context, _param: click.Parameter, value: str | None) -
         msg = f"{', '.join(unknown) or 'nothing'}; known are {', '.join(known)}"
         raise click.BadParameter(msg)
     return frozenset(Output(word) for word in words)
+
+
+def _version(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    match = _VERSION.fullmatch(value)
+    if match is None:
+        msg = f"not a version: {value!r}, write for example 0.28"
+        raise click.BadParameter(msg)
+    return int(match[1]), int(match[2])
 
 
 @click.command("generate")
@@ -66,6 +82,13 @@ def _families(_ctx: click.Context, _param: click.Parameter, value: str | None) -
     type=click.Choice(["sloth"]),
     help="Add the record names and labels of sloth, for dashboards and alerts that exist.",
 )
+@click.option(
+    "--alertmanager-version",
+    "alertmanager",
+    callback=_version,
+    metavar="X.Y",
+    help="The Alertmanager to write for, whatever targets.alertmanager says. Default: 0.25.",
+)
 @click.option("--strict", is_flag=True, help="Let warnings stop the run.")
 @click.option("--force", is_flag=True, help="Overwrite what others wrote or changed in DIR.")
 @now_option
@@ -79,6 +102,7 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     only: frozenset[Output],
     flavor: str,
     compat: str | None,
+    alertmanager: tuple[int, int] | None,
     strict: bool,
     force: bool,
     now: datetime,
@@ -88,7 +112,7 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     On any error nothing is written. A second run changes nothing; what an earlier run
     wrote and this one does not is removed.
     """
-    wish = _Wish(only, Flavor(flavor), compat == "sloth", strict, now)
+    wish = _Wish(only, Flavor(flavor), compat == "sloth", alertmanager, strict, now)
     with uncollected():
         found = _build(state, paths, wish)
     if found is None:
@@ -110,6 +134,7 @@ class _Wish:
     only: frozenset[Output]
     flavor: Flavor
     sloth: bool
+    alertmanager: tuple[int, int] | None
     strict: bool
     now: datetime
 
@@ -125,6 +150,9 @@ def _build(
         return None
     wanted = [each for each in generators() if each.output in wish.only]
     project, stale = at(reading.project, wish.now)
+    if wish.alertmanager is not None:
+        settings = replace(project.settings, alertmanager_version=wish.alertmanager)
+        project = replace(project, settings=settings)
     compiled, more = checked(project, wanted, sloth=wish.sloth)
     problems.extend((*stale, *more))
     files: tuple[Built, ...] = ()

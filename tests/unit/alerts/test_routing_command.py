@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from alerts.routing.command import routes
 from alerts.routing.generator import GENERATOR
+from slo.cli.app import run
 from slo.model import Compiled, Maintenance
 from tests.alert_projects import fleet, place
 
@@ -185,3 +186,21 @@ def test_count_shows_what_grouping_and_inhibition_save(tree: Path) -> None:
     assert ["5", "4", "1", "2", "agent-fleet:llm-availability"] in causes
     assert whole[4] == "everything at once"
     assert int(whole[2]) < int(whole[3]) / 2
+
+
+def test_the_command_line_may_name_the_alertmanager_to_write_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["init", str(tmp_path / "slos")]) == 0
+
+    def generated(*more: str) -> str:
+        out = tmp_path / "out"
+        assert run(["generate", str(tmp_path / "slos"), "--out", str(out), *more]) == 0
+        return (out / "alertmanager" / "alertmanager.yml").read_text("utf-8")
+
+    assert "name: page-over-ticket" not in generated()
+    assert "name: page-over-ticket" in generated("--alertmanager-version", "0.33.1")
+    capsys.readouterr()
+    wrong = ["generate", str(tmp_path), "--out", str(tmp_path / "x"), "--alertmanager-version", "v"]
+    assert run(wrong) == 2
+    assert "not a version: 'v'" in capsys.readouterr().err
