@@ -9,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from collectors.component import Batch, Context, Signal
+from collectors.wire.parse import Malformed
+from collectors.wire.scan import scan
 from tests.sampled_traces import ERRORS, SECOND, SLOW, Sampled, sampled, share, span, spans_in
+from tests.sampled_traces import request as request_of
 
 WITH_BUDGET = {"name": "rate", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 2}}
 PROBES = {
@@ -156,4 +160,34 @@ def test_an_early_decision_keeps_and_drops_whole_traces_all_the_same(
     with_error = {one.span.trace_id for one in history if one.span.status.code == 2}
     kept = {name for _, name, _ in came_out(made)}
     assert {one.span.name for one in history if one.span.trace_id in with_error} <= kept
+    assert made.imbalance() == 0
+
+
+@settings(max_examples=80, deadline=None)
+@given(history=histories(), data=st.data())
+def test_damaged_requests_are_refused_or_accounted_for_to_the_last_span(
+    history: list[Given], data: st.DataObject
+) -> None:
+    """A receiver lets through what is sound protobuf, however odd."""
+    made = sampled(PROBES, *BY_TRACE, **CONFIG)
+    for part in requests(history, frozenset()):
+        payload = bytearray(request_of([one.span for one in part]))
+        for _ in range(data.draw(st.integers(0, 6))):
+            payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+        try:
+            items = scan(Signal.TRACES, bytes(payload)).items
+        except Malformed:
+            continue
+        made.pass_time(part[0].at)
+        made.ledger.entered += items
+        steady_ns = part[0].at * SECOND
+        wall_ns = data.draw(st.integers(0, 2**62))
+        batch = Batch(Signal.TRACES, bytes(payload), items, Context(), steady_ns, wall_ns)
+        made.sampler.step(batch, made.out.append)
+        made.restart()
+    made.pass_time(100)
+
+    assert all(scan(Signal.TRACES, batch.payload).items == batch.items for batch in made.out), (
+        "what comes out is sound"
+    )
     assert made.imbalance() == 0

@@ -335,6 +335,16 @@ def test_a_threshold_is_never_lowered() -> None:
     assert {one.trace_state for one in kept} == {"ot=th:f8,other=1"}
 
 
+def test_where_a_budget_decided_no_threshold_is_claimed_and_late_spans_claim_none_either() -> None:
+    made = sampled(FEW_SPANS)
+    state = "ot=th:8;rv:ffffffffffffff,vendor=1"
+    made.give(span(1, state=state))
+    kept = made.pass_time(31)
+    late = made.give(span(1, 1, state=state), at=40)
+
+    assert [one.trace_state for one in kept + late] == ["ot=rv:ffffffffffffff,vendor=1"] * 2
+
+
 def test_counts_adjusted_by_thresholds_add_up_to_all_traces() -> None:
     made = sampled(share(20))
     for part in range(20):
