@@ -69,10 +69,18 @@ def meant(field: str, text: str, aliases: Mapping[str, Mapping[str, str]]) -> st
 
 
 def _name(field: str, text: str) -> str:
+    """`text` without ids; read again it is the same."""
+    if text == OTHER:
+        return text
+    while (left := _without_ids(field, text)) != text:
+        text = left
+    return OTHER if len(text) > LONGEST_NAME else text
+
+
+def _without_ids(field: str, text: str) -> str:
     if field == "messaging.destination.name":
         text = _SESSION.sub("", text)
-    text = _ID.sub("", text).strip(_EDGES)
-    return OTHER if len(text) > LONGEST_NAME else text
+    return _ID.sub("", text).strip(_EDGES)
 
 
 def count(value: bytes, member: str = "") -> int:
