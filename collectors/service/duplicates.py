@@ -11,6 +11,7 @@ from collections import OrderedDict
 from xxhash import xxh3_128
 
 from collectors.component import Context, Signal
+from collectors.net.peers import host_of
 
 WINDOW_SECONDS = 600
 MOST_KNOWN = 200_000
@@ -29,12 +30,6 @@ def digest(receiver: str, signal: Signal, payload: bytes, context: Context) -> s
         mark.update(word.encode())
         mark.update(b"\x00")
     return mark.hexdigest()
-
-
-def host_of(peer: str) -> str:
-    """The host in ``host:port``, ``[host]:port``, ``ipv4:host:port`` or ``host``."""
-    host, colon, port = peer.rpartition(":")
-    return host if colon and port.isdigit() and host else peer
 
 
 class Known:

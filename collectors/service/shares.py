@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 
 from collectors.component import Context
+from collectors.net.peers import host_of
 from collectors.service.budget import PRESSED_SHARE
-from collectors.service.duplicates import host_of
 
 _BLOCK = 256  # records, the grain in which what was delivered is let go
 

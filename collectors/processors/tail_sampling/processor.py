@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from collectors.component import Batch, Context, Emit, ProcessorFactory, Settings, Signal
+from collectors.net.peers import host_of
 from collectors.processors.tail_sampling.arrival import Arrived, arrived
 from collectors.processors.tail_sampling.config import TailSamplingConfig
 from collectors.processors.tail_sampling.holding import Holding
@@ -157,12 +158,14 @@ class TailSampler:
 
     def decide_early(self, most_bytes: int, steady_ns: int, out: Emit) -> None:
         """See `Waiting.decide_early`."""
-        slots = self._held.index.oldest()
-        left = self._held.index.size_bytes - np.cumsum(self._held.index.sizes(slots))
+        index = self._held.index
+        if index.size_bytes <= most_bytes:
+            return
+        slots = index.oldest()
+        left = index.size_bytes - np.cumsum(index.sizes(slots))
         enough = int(np.count_nonzero(left > most_bytes)) + 1
-        if self._held.index.size_bytes > most_bytes:
-            self._settle(slots[:enough], steady_ns, out, Cause.EARLY)
-            self._held.forget_excess(self._config.reconsider_spans)
+        self._settle(slots[:enough], steady_ns, out, Cause.EARLY)
+        self._held.forget_excess(self._config.reconsider_spans)
 
     def _settle(self, slots: Codes, steady_ns: int, out: Emit, cause: Cause) -> None:
         """Decide on traces and be done with them."""
@@ -264,9 +267,7 @@ def _seed(batch: Batch) -> int:
 
 def _context(context: Context) -> Context:
     """What is kept of a context: whose it is and what it said, not by which connection."""
-    host, colon, port = context.peer.rpartition(":")
-    peer = host if colon and port.isdigit() and host else context.peer
-    return Context(context.tenant, peer, context.headers)
+    return Context(context.tenant, host_of(context.peer), context.headers)
 
 
 def _create(config: TailSamplingConfig, settings: Settings) -> TailSampler:

@@ -22,6 +22,7 @@ from collectors.component import (
     TryLater,
 )
 from collectors.log import File, OsFileSystem
+from collectors.net.peers import host_of
 from collectors.service import (
     ReceiverPlan,
     Service,
@@ -29,7 +30,7 @@ from collectors.service import (
 )
 from collectors.service.budget import LAST_SHARE, Budget, budget_bytes, segment_bytes
 from collectors.service.clock import SystemClock
-from collectors.service.duplicates import Known, digest, host_of
+from collectors.service.duplicates import Known, digest
 from collectors.service.meter import SelfMeter, exposition
 from collectors.service.names import METRICS
 from tests.collector_parts import ScriptedExporter, TestReceiver, spans
