@@ -26,6 +26,7 @@ from alerts.gameday.virtual.tape import Tape
 from alerts.gameday.virtual.told import Told
 from alerts.gameday.virtual.trouble import Act, Trouble
 from alerts.gameday.webhook import Page
+from alerts.routing.count import Opened
 from collectors.instrument.instruments import Instruments
 from slo import names
 from slo.catalog import metrics, prometheus_label
@@ -280,6 +281,23 @@ def test_rules_are_read_back_with_their_waits_and_tests_are_left_out(tmp_path: P
     assert isinstance(alert, AlertRule)
     assert (alert.hold, alert.keep_firing_for) == (Duration.seconds(120), Duration.seconds(60))
     assert alert.severity is Severity.PAGE
+
+
+def test_a_root_cause_that_is_told_again_as_time_passes_fails_its_case() -> None:
+    def opened(alert: str, team: str, cause: str = "leadership") -> Opened:
+        return Opened(f"fleetslo-{team}", cause, 60.0, (alert,))
+
+    case = split_brain()
+    page = opened("SplitBrain", "core-engineering-page")
+    ticket = opened("ActionConflicts", "core-engineering-ticket")
+    called = opened("SplitBrainEscalated", "platform-page")
+
+    assert Told((), (), (page, called)).twice_told() == ()
+    assert Told((), (), (page, ticket)).twice_told() == ("leadership",)
+    outcome = judge(case, GROUPS, [firing(case, 60.0)], Told((), (), (page, ticket)))
+    assert "a second notification of leadership in the course of time" in outcome.forbidden
+    assert outcome.tally is not None
+    assert (outcome.tally.causes, outcome.tally.told, outcome.tally.called) == (1, 2, 0)
 
 
 def test_a_table_is_renewed_between_its_marks_and_nowhere_else() -> None:
