@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -65,9 +65,10 @@ class Counts:
         """Set a gauge."""
         self._meter.set(name, value, processor=self._id)
 
-    def total(self, name: str, labels: Mapping[str, str], value: int) -> None:
-        """Set a counter whose total is the plan's state."""
-        self._meter.set(name, value, processor=self._id, **labels)
+    def totals(self, of_plan: Iterable[tuple[str, dict[str, str], int]]) -> None:
+        """Show what the plan counts in its own state."""
+        for name, labels, value in of_plan:
+            self._meter.set(name, value, processor=self._id, **labels)
 
     def booked(self, outcome: str, items: int) -> None:
         """Tell the books what became of items."""

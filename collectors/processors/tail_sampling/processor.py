@@ -62,6 +62,7 @@ class TailSampler:
         drops = frozenset(policy.name for policy in config.policies if policy.type == "drop")
         self._counts = Counts(settings.meter, settings.component_id, drops)
         self._counts.appear(self._plan.names)
+        self._counts.totals(self._plan.totals())
         self._grain_ns = max(1, min(_COARSEST_NS, config.decision_wait // _STEPS_PER_WAIT))
 
     # ------------------------------------------------------------ arrival
@@ -153,8 +154,7 @@ class TailSampler:
         self._settle(self._held.index.due(steady_ns), steady_ns, out, Cause.WAITED)
         self._held.forget_excess(self._config.reconsider_spans)
         self._held.pack_together()
-        for name, labels, total in self._plan.totals():
-            self._counts.total(name, labels, total)
+        self._counts.totals(self._plan.totals())
 
     def decide_early(self, most_bytes: int, steady_ns: int, out: Emit) -> None:
         """See `Waiting.decide_early`."""
@@ -257,6 +257,7 @@ class TailSampler:
             self._plan.restore(parts["plan"])
         except ValueError as error:
             _log.warning("%s: the budgets of its policies begin anew: %s", self._id, error)
+        self._counts.totals(self._plan.totals())
 
 
 def _seed(batch: Batch) -> int:
