@@ -19,7 +19,7 @@ from slo.emit.proving.subject import Subject
 from slo.emit.rules import HEADER, rule_file_text
 from slo.emit.yaml import Value, dump
 from slo.exact import Duration
-from slo.model import AlertRule, Compiled, OutputFile, RuleFile, RuleGroup, Settings, Slo
+from slo.model import AlertRule, Compiled, OutputFile, RuleFile, RuleGroup, Settings
 from slo.plugin import Output
 from slo.rules import slo_groups, worded
 
@@ -42,7 +42,7 @@ class TestsGenerator:
         """For each service a file, and one in coarse steps where an alert holds for hours."""
         fast = compiled.project.settings.intervals.fast
         for file in compiled.rule_files:
-            subjects = list(_subjects(file, fast))
+            subjects = list(_subjects(compiled, file))
             rules = f"../rules/{file.service}.yaml"
             short = [test for subject in subjects for test in slo_tests(subject)]
             short.extend(_alert_tests(file, fast))
@@ -104,14 +104,14 @@ def _alert_tests(file: RuleFile, step: Duration) -> Iterator[Value]:
                     yield test
 
 
-def _subjects(file: RuleFile, step: Duration) -> Iterator[Subject]:
-    """The SLOs of a file, each with the rules that watch it."""
+def _subjects(compiled: Compiled, file: RuleFile) -> Iterator[Subject]:
+    """The SLOs of a file, each with the rules that watch it; some have none."""
     rules: dict[str, list[AlertRule]] = {}
-    slos: dict[str, Slo] = {}
     for group in file.groups:
         for rule in group.rules:
             if isinstance(rule, AlertRule) and rule.slo is not None:
-                slos[rule.slo.slo_id] = rule.slo
                 rules.setdefault(rule.slo.slo_id, []).append(rule)
-    for slo_id, slo in slos.items():
-        yield Subject.of(slo, tuple(rules[slo_id]), step)
+    step = compiled.project.settings.intervals.fast
+    for slo in compiled.project.slos:
+        if slo.service == file.service:
+            yield Subject.of(slo, tuple(rules.get(slo.slo_id, ())), step)

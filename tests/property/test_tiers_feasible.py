@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from slo.exact import Duration, Ratio
 from slo.model import Severity, TierForm
 from slo.policy import (
+    Ground,
     Plan,
     PolicyName,
     PolicyOptions,
@@ -18,6 +19,7 @@ from slo.policy import (
     detection_seconds,
     false_alerts,
     tiers,
+    trusted,
 )
 
 # 0.01 to 99.9999 percent, in steps of a ten-thousandth.
@@ -98,3 +100,54 @@ def test_budget_aware_pages_by_chance_as_rarely_as_it_says(
         if tier.burn > 1:
             found = false_alerts(tier, traffic * objective.budget.value)
             assert found <= float(policy.max_false_pages) * 1.001
+
+
+SHARES = st.integers(1, 1000).map(lambda parts: Ratio(Fraction(parts, 1000)))
+SCRAPES = st.integers(1, 120).map(Duration.seconds)
+
+
+def first_seconds(plan: Plan, errors: Ratio) -> Fraction | None:
+    """When the first tier of `plan` tells of an even error ratio."""
+    found = [detection_seconds(tier, errors) for tier in plan.tiers]
+    return min((seconds for seconds in found if seconds is not None), default=None)
+
+
+@given(POLICIES, OBJECTIVES, PERIODS, SHARES, SHARES)
+def test_more_errors_are_never_told_later(
+    policy: tuple[PolicyName, str], objective: Ratio, period: Duration, one: Ratio, two: Ratio
+) -> None:
+    few, many = sorted((one, two))
+    for tier in planned(policy, objective, period, None).tiers:
+        late, early = detection_seconds(tier, few), detection_seconds(tier, many)
+        assert late is None or (early is not None and early <= late)
+
+
+@given(POLICIES, OBJECTIVES, OBJECTIVES, PERIODS, SHARES)
+def test_a_stricter_objective_is_never_told_of_later(
+    policy: tuple[PolicyName, str], one: Ratio, two: Ratio, period: Duration, errors: Ratio
+) -> None:
+    loose, strict = sorted((one, two))
+    late = first_seconds(planned(policy, loose, period, None), errors)
+    early = first_seconds(planned(policy, strict, period, None), errors)
+
+    assert late is None or (early is not None and early <= late)
+
+
+@given(POLICIES, OBJECTIVES, st.integers(1, 10**8), SCRAPES)
+def test_a_repaired_tier_can_fire_and_chance_seldom_fires_it(
+    policy: tuple[PolicyName, str], objective: Ratio, thousandths: int, scrape: Duration
+) -> None:
+    traffic = Fraction(thousandths, 10_000)
+    plan = planned(policy, objective, Duration.parse("30d"), traffic)
+
+    repaired = trusted(plan, Ground(objective.budget, traffic, scrape))
+
+    told = {note.tier for note in repaired.notes}
+    before = {tier.name: tier for tier in plan.tiers}
+    assert {tier.name for tier in repaired.tiers} <= set(before)
+    for tier in repaired.tiers:
+        assert min(tier.long, tier.short or tier.long).ms >= 4 * scrape.ms
+        assert detection_seconds(tier, Ratio(Fraction(1)), events_per_second=traffic) is not None
+        assert tier.burn <= 1 or false_alerts(tier, traffic * objective.budget.value) <= 1.001
+        assert tier == before[tier.name] or tier.name in told
+    assert set(before) - {tier.name for tier in repaired.tiers} <= told

@@ -71,6 +71,7 @@ CASES = {
     "groups": make_slo(by=("agent", "pool"), idle="page"),
     "a lost signal pages": make_slo(signal_lost="page"),
     "a lost signal is fine": make_slo(signal_lost="ok", idle="ticket"),
+    "never alerts": make_slo(signal_lost="ok", options=PolicyOptions(severities=frozenset())),
     "latency": make_slo(
         errors='sum(rate(d_count[$window])) - sum(rate(d_bucket{le="0.05"}[$window]))',
         total="sum(rate(d_count[$window]))",
