@@ -1,11 +1,10 @@
 """`agent_normalizer`: gives spans of agents the attributes of one dialect, whatever theirs is.
 
 What a span says is kept, and what it means is added: `gen_ai.*` as OpenTelemetry has it today,
-and `mas.*`. Three things are moved aside, under ``mas.original.``, since whoever adds them up
-would be wrong: an operation of a span that only wraps others, an error's class where the
-catalogue has a word for it, and any other value that means something else here. Tokens on a
-span that is no operation on a model become `gen_ai.aggregated_usage.*`. Spans of no dialect are
-copied as they stand.
+and `mas.*`. What stands under such a key and means something else in the span's dialect, or
+nothing, is moved aside, under ``mas.original.``: an operation of a span that only wraps others, an
+error's class where the catalogue has a word for it. Tokens on a span that is no operation on a
+model become `gen_ai.aggregated_usage.*`. Spans of no dialect are copied as they stand.
 """
 
 from __future__ import annotations
@@ -33,7 +32,6 @@ _SHORT: Final = 0x80  # from here on a length takes two bytes
 _ORIGINAL: Final = "mas.original."
 _USAGE: Final = b"gen_ai.usage."
 _AGGREGATED: Final = "gen_ai.aggregated_usage."
-_OPERATION: Final = "gen_ai.operation.name"
 _WRITTEN: Final = tuple(name for name in FIELDS if name != "status")
 _OF_MODELS: Final = {
     "input": "gen_ai.usage.input_tokens",
@@ -44,6 +42,16 @@ _OF_MODELS: Final = {
 }
 _OF_AGENTS: Final = {"input": "mas.usage.input_tokens", "output": "mas.usage.output_tokens"}
 _COST_OF_MODELS, _COST_OF_AGENTS = "mas.llm.cost", "mas.usage.cost"
+_NOTHING_SAID: Final = {
+    key.encode(): b""
+    for key in (
+        *_WRITTEN,
+        *_OF_MODELS.values(),
+        *_OF_AGENTS.values(),
+        _COST_OF_MODELS,
+        _COST_OF_AGENTS,
+    )
+}
 _LLM: Final = number_of(Kind.LLM)
 _LEFT_ALONE: Final = frozenset({"normalised", "http"})
 
@@ -106,13 +114,11 @@ class AgentNormalizer(Stateless):
             "mas.dialect.version": dialect.version,
             "mas.span.kind": KINDS[int(reading.kinds[row])].value,
         }
-        for name in _WRITTEN:
-            text = reading.fields[name].at(row)
-            if text or name == _OPERATION:  # a span without an operation has none at all
-                said[name] = text
-        return {
-            key.encode(): _field(key, AnyValue(string_value=text)) if text else b""
+        said |= {name: reading.fields[name].at(row) for name in _WRITTEN}
+        return _NOTHING_SAID | {
+            key.encode(): _field(key, AnyValue(string_value=text))
             for key, text in said.items()
+            if text
         }
 
 
@@ -141,13 +147,13 @@ def _edited(body: bytes, puts: Puts, *, moves_usage: bool) -> bytes:
     parts: list[bytes] = []
     for field in slices(body):
         key = _key(field.value) if field.number == _ATTRIBUTES and field.value is not None else b""
-        if key in missing:
-            pair = KeyValue.FromString(field.value or b"")
-            parts.append(_field(f"{_ORIGINAL}{pair.key}", pair.value))
-        elif moves_usage and key.startswith(_USAGE):
+        if moves_usage and key.startswith(_USAGE):
             pair = KeyValue.FromString(field.value or b"")
             moved = key.decode().replace(_USAGE.decode(), _AGGREGATED, 1)
             parts.append(_field(moved, pair.value))
+        elif key in missing:
+            pair = KeyValue.FromString(field.value or b"")
+            parts.append(_field(f"{_ORIGINAL}{pair.key}", pair.value))
         else:
             parts.append(field.whole)
     return b"".join((*parts, *missing.values()))
