@@ -23,6 +23,7 @@ from collectors.testing.doubles import (
     settings,
 )
 from collectors.testing.samples import batch, logs_request, metrics_request, traces_request
+from collectors.testing.waiting import check_waiting
 
 __all__ = [
     "Door",
@@ -39,6 +40,7 @@ __all__ = [
     "check_processor",
     "check_receiver",
     "check_view",
+    "check_waiting",
     "logs_request",
     "metrics_request",
     "settings",
