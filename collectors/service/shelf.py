@@ -29,6 +29,7 @@ GROUP_BYTES = 1 << 20
 """Held bytes that gather before they are written and synced together."""
 
 _RETRY_SECONDS = 0.5
+_MOST_TOLD = 1000  # damaged records; the counters go on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class DiskShelf:
         self._unsafe: dict[int, bytes] = {}
         self._fresh: list[Entry] = []
         self._fresh_bytes = 0
-        self._told = -1
+        self._told: set[tuple[str, int]] = set()
 
     def of(self, signal: Signal) -> PipelineShelf:
         """The shelf as a processor of a pipeline of `signal` sees it."""
@@ -169,8 +170,8 @@ class DiskShelf:
         """Say once that a record is damaged: many a trace has spans in it."""
         if damage is not None and damage.header.signal is not None:
             log.missing(offset + 1, damage.header.signal, damage.header.items)
-        if offset != self._told:
-            self._told = offset
+        if (log.name, offset) not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add((log.name, offset))
             _log.error("record %d of the %s log is damaged", offset, log.name)
 
 

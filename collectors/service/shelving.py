@@ -170,6 +170,9 @@ class Shelving:
 
         All that waits is less than a share of what it pins: so what is copied is little
         beside what will be freed, whichever segment it lies in.
+
+        Raises:
+            Abandoned: The disk takes nothing and the daemon must end.
         """
         inbox, held = self._movable(offset)
         if not self._is_sparse(inbox, held):
@@ -181,6 +184,7 @@ class Shelving:
             self._moved = Bounds(moved.inbox, held.first_end)
         for _, processor in self._parts.graph().waiting():
             processor.relocate(self._moved.inbox, self._moved.held)
+        self.shelf.press()
         self.has_moved = True
         return True
 
