@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from collectors.net.fields import SECOND, Nanoseconds, Positive
 from collectors.series.selecting import SelectingConfig
+from collectors.series.summing import Gauges
 from collectors.wire.points import Keys
 
 Label = Annotated[str, Field(min_length=1)]
@@ -32,7 +33,7 @@ class AggregateConfig(SelectingConfig):
     drop: list[Label] = Field(default_factory=list[str])
     keep: list[Label] | None = None
     drop_resource: list[Label] = Field(default_factory=list[str])
-    gauges: Literal["mean", "sum", "min", "max", "count"] = "mean"
+    gauges: Gauges = "mean"
     interval: Annotated[Nanoseconds, Field(gt=0)] = 60 * SECOND
     gauge_lookback: Annotated[Nanoseconds, Field(gt=0)] = 300 * SECOND
     max_stale: Annotated[Nanoseconds, Field(gt=0)] = 3600 * SECOND

@@ -1,104 +1,66 @@
-"""The processor: series that differ in dropped labels alone become one.
-
-A total is never summed as it is: what each series added since its last point is. So one that
-begins, begins again or ends makes the sum neither jump nor fall. The books: every point that is
-taken becomes part of another (`aggregated`), and what is put out is `made`.
-"""
+"""The processor: series that differ in dropped labels alone become one."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collectors.component import Batch, Context, Emit, ProcessorFactory, Settings, Signal
-from collectors.graph import pack, unpack
 from collectors.processors.aggregate.config import AggregateConfig
-from collectors.processors.aggregate.groups import Groups
-from collectors.processors.aggregate.histograms import Histograms
-from collectors.processors.aggregate.numbers import Numbers
-from collectors.series.arena import MAX_POINT_BYTES
 from collectors.series.counts import Counts
 from collectors.series.senders import PerSender
-from collectors.series.streams import Streams
-from collectors.wire.kernel import Longs, Octets
-from collectors.wire.points import Columns, read, rebuild
-from collectors.wire.points_kernel import (
-    DELTA,
-    EMPTY,
-    EXPONENTIAL,
-    FIRST,
-    GAUGE,
-    HISTOGRAM,
-    SUM,
-)
+from collectors.series.summing import Rule, Summing, addable
+from collectors.wire.kernel import Octets
+from collectors.wire.points import read, rebuild
 from collectors.wire.scan import locate
-
-Mask = NDArray[np.bool_]
 
 _NOTHING: Final[Octets] = np.empty(0, np.uint8)
 
 
 class Aggregate:
-    """Adds up the series of one sender."""
+    """Adds up the series of one sender that are meant, and lets the others through."""
 
     def __init__(self, config: AggregateConfig, counts: Counts, sender: Context) -> None:
         self._config = config
-        self._counts = counts
-        self._sender = sender
-        self._series = Streams(config.max_streams, config.max_stale)
-        self._groups = Groups(config)
-        self._numbers = Numbers(config)
-        self._histograms = Histograms()
-        self._began_ns: int | None = None
-        self._due_ns: int | None = None
-        self._wall_less_steady_ns = 0
+        self._sums = Summing(
+            Rule(
+                resources=config.resources,
+                gauges=config.gauges,
+                interval_ns=config.interval,
+                gauge_lookback_ns=config.gauge_lookback,
+                max_stale_ns=config.max_stale,
+                max_streams=config.max_streams,
+            ),
+            counts,
+            sender,
+        )
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Take over what is to be aggregated, and put out the rest."""
         scanned = locate(Signal.METRICS, batch.payload, batch.items)
         columns = read(scanned)
-        if self._began_ns is None:
-            self._began_ns = batch.wall_ns
-        wanted = self._wanted(columns)
+        self._sums.begin(batch.wall_ns)
+        wanted = addable(columns) & self._config.selected(columns)
         if not bool(wanted.any()):
             out(batch)
             return
-        reduced = read(scanned, self._config.resources, self._config.points)
-        if self._series.is_due(batch.steady_ns):
-            self._sweep(batch.steady_ns)
-        # What was there before cannot be told from what was counted already.
-        oldest = max(self._began_ns, batch.wall_ns - self._config.max_stale, 1)
-        is_new: Mask = columns.word[:, 0] >= np.uint64(oldest)
-        row = self._rows(columns, reduced, wanted, is_new, batch.steady_ns)
-        row[self._add(columns, row, is_new, batch.steady_ns)] = -1
-        through = row < 0
+        keys = self._config.points
+        reduced = read(scanned, self._config.resources, keys)
+        through = ~self._sums.add(columns, reduced, keys, wanted, batch)
         if bool(through.any()):
             points = np.column_stack((columns.spots, columns.at[:, 3]))[through]
             payload = rebuild(columns, _NOTHING, points, np.zeros(len(columns.data), np.uint8))
             out(dataclasses.replace(batch, payload=payload, items=len(points)))
-        self._counts.book("aggregated", int((~through).sum()))
-        self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
-        if self._due_ns is None and not through.all():
-            self._due_ns = batch.steady_ns + self._config.interval
 
     def tick(self, steady_ns: int, out: Emit) -> None:
         """Put out every aggregated series that something was added to."""
-        wall_ns = steady_ns + self._wall_less_steady_ns
-        due_ns = steady_ns if self._due_ns is None else self._due_ns
-        numbers = self._numbers.values(self._series, self._groups, due_ns)
-        histograms = self._histograms.values(self._series, self._groups)
-        for payload, points in self._groups.requests(numbers, histograms, wall_ns):
-            self._counts.book("made", points)
-            out(Batch(Signal.METRICS, payload, points, self._sender, steady_ns, wall_ns))
-        self._due_ns = None
+        self._sums.tick(steady_ns, out)
 
     def next_deadline(self) -> int | None:
         """The end of the interval; None while nothing was added."""
-        return self._due_ns
+        return self._sums.next_deadline()
 
     def held_items(self) -> int:
         """Points become part of others at once."""
@@ -106,84 +68,15 @@ class Aggregate:
 
     def snapshot(self) -> bytes:
         """Every series, what it added, and what it is added to."""
-        words = [self._began_ns, self._due_ns, self._wall_less_steady_ns]
-        return pack(
-            {
-                "words": json.dumps(words).encode(),
-                "series": self._series.snapshot(),
-                "groups": self._groups.snapshot(),
-                "histograms": self._histograms.snapshot(),
-            }
-        )
+        return self._sums.snapshot()
 
     def restore(self, state: bytes) -> None:
         """Continue from `state`."""
-        parts = unpack(state)
-        self._began_ns, self._due_ns, self._wall_less_steady_ns = json.loads(parts["words"])
-        self._series.restore(parts["series"])
-        self._groups.restore(parts["groups"])
-        self._histograms.restore(parts["histograms"])
+        self._sums.restore(state)
 
     def begin_again(self) -> None:
         """Every total to zero; where each series stands is found out anew."""
-        self._series.clear()
-        self._groups.clear()
-        self._histograms.clear()
-        self._began_ns = self._due_ns = None
-
-    def _wanted(self, columns: Columns) -> Mask:
-        kind, temporality = columns.mark[:, 0], columns.mark[:, 1]
-        wanted: Mask = (kind == GAUGE) | (
-            np.isin(kind, (SUM, HISTOGRAM, EXPONENTIAL)) & (temporality > 0)
-        )
-        wanted &= columns.at[:, 2] - columns.at[:, 0] <= MAX_POINT_BYTES
-        wanted &= self._config.selected(columns)
-        return wanted
-
-    def _rows(
-        self, columns: Columns, reduced: Columns, wanted: Mask, is_new: Mask, steady_ns: int
-    ) -> Longs:
-        """The series of each point; -1 where it is not wanted or there is no room."""
-        row: Longs = np.full(len(columns), -1, np.int64)
-        which = np.flatnonzero(wanted)
-        start, time = columns.word[which, 0], columns.word[which, 1]
-        knows = (is_new[which] | (columns.mark[which, 1] == DELTA)) & (start > 0)
-        starts = np.where(knows, start, time)
-        group = self._groups.rows(reduced.take(which), starts, steady_ns)
-        has_room = group >= 0
-        found = self._series.rows(columns.point_id[which[has_room]], steady_ns)
-        self._series.group[found[found >= 0]] = group[has_room][found >= 0]
-        row[which[has_room]] = found
-        self._counts.treated("overflow", len(which) - int((row >= 0).sum()))
-        return row
-
-    def _add(self, columns: Columns, row: Longs, is_new: Mask, steady_ns: int) -> Mask:
-        """Add what each series added; which points have to go through all the same."""
-        series, deltas = self._series, columns.mark[:, 1] == DELTA
-        verdict, _, step = series.follow(np.where(deltas, -1, row), columns.rows, steady_ns)
-        self._counts.of(verdict)
-        step[(verdict == FIRST) & ~is_new, 1] = 0
-        is_number = np.isin(columns.mark[:, 0], (GAUGE, SUM))
-        self._numbers.add(series, columns, np.where(is_number, row, -1), verdict, step)
-        ends = (verdict == EMPTY) & (columns.mark[:, 0] == GAUGE)
-        series.type[row[ends]] = 0
-        strange = self._histograms.add(
-            series, columns, np.where(is_number, -1, row), verdict, is_new
-        )
-        self._counts.treated("other_buckets", int(strange.sum()))
-        taken = (row >= 0) & ~strange
-        series.seen_ns[row[taken & deltas]] = steady_ns
-        self._groups.touch(series.group[row[taken]], steady_ns)
-        return strange
-
-    def _sweep(self, steady_ns: int) -> None:
-        stale = self._series.stale(steady_ns)
-        self._numbers.retire(self._series, self._groups, np.flatnonzero(stale))
-        self._histograms.retire(self._series, np.flatnonzero(stale))
-        self._histograms.rename(self._series.sweep(~stale, steady_ns))
-        renamed = self._groups.sweep(steady_ns)
-        self._histograms.rename_groups(renamed)
-        self._series.group = np.append(renamed, -1)[self._series.group]
+        self._sums.begin_again()
 
 
 def _create(config: AggregateConfig, settings: Settings) -> PerSender:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.graph import pack, unpack
-from collectors.processors.aggregate.groups import ADDED, Groups
-from collectors.processors.aggregate.totals import total
 from collectors.series.distributions import Distribution
 from collectors.series.kept import Kept, counted
 from collectors.series.streams import Streams
+from collectors.series.summing.groups import ADDED, Groups
+from collectors.series.summing.totals import total
 from collectors.wire.kernel import Longs, Octets
 from collectors.wire.points import Columns
 from collectors.wire.points_kernel import DELTA, FIRST, NEXT, RESET

@@ -68,6 +68,11 @@ def count(parts: Sequence[Value]) -> Value:
     return len(parts)
 
 
+def newest(parts: Sequence[Value], times: Sequence[int]) -> Value:
+    """The one of the latest time; of several the greatest, in whatever order they came."""
+    return max(zip(times, parts, strict=True))[1]
+
+
 FUNCTIONS: Final = {"mean": mean, "sum": total, "min": least, "max": most, "count": count}
 
 

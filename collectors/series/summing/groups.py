@@ -13,13 +13,13 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 
 from collectors.graph import pack, unpack
-from collectors.processors.aggregate.config import AggregateConfig
-from collectors.processors.aggregate.totals import Value, encoded, values
 from collectors.series.arena import BODY, END, Arena
 from collectors.series.distributions import Distribution
 from collectors.series.frames import Frames
 from collectors.series.kept import written
 from collectors.series.streams import Streams
+from collectors.series.summing.rule import Rule
+from collectors.series.summing.totals import Value, encoded, values
 from collectors.wire.keep import delimited
 from collectors.wire.kernel import Longs, Words
 from collectors.wire.points import Columns, Keys, edit
@@ -42,11 +42,10 @@ _TYPES: Final[
 class Groups:
     """The aggregated series; of its `Streams`, `group` says what each is, by the codes above."""
 
-    def __init__(self, config: AggregateConfig) -> None:
-        self._keys = config.points
-        self._max_stale_ns = config.max_stale
-        self.rows_of = Streams(config.max_streams)
-        self._frames = Frames(config.max_streams, config.resources)
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self.rows_of = Streams(rule.max_streams)
+        self._frames = Frames(rule.max_streams, rule.resources)
         self._arena = Arena()
 
     def clear(self) -> None:
@@ -68,11 +67,12 @@ class Groups:
         """Of which kind the groups' metrics are."""
         return self._frames.kinds(self.rows_of.frame[group])
 
-    def rows(self, reduced: Columns, starts: Words, steady_ns: int) -> Longs:
+    def rows(self, reduced: Columns, keys: Keys, starts: Words, steady_ns: int) -> Longs:
         """The group of each point; -1 where there is no room.
 
         Args:
             reduced: Points, identified without what is dropped.
+            keys: Attributes that stay.
             starts: When each began to count what it adds.
             steady_ns: Now.
         """
@@ -83,14 +83,14 @@ class Groups:
         which = np.flatnonzero(group >= 0)
         new = which[self.rows_of.group[group[which]] < 0]
         if len(new):
-            self._begin(reduced, group, frame, new)
+            self._begin(reduced, keys, group, frame, new)
         # Until it is put out first, however the request was cut.
         state = self.rows_of.state
         which = which[state[group[which], 1] == 0]
         np.minimum.at(state[:, 0], group[which], starts[which])
         return group
 
-    def _begin(self, reduced: Columns, group: Longs, frame: Longs, new: Longs) -> None:
+    def _begin(self, reduced: Columns, keys: Keys, group: Longs, frame: Longs, new: Longs) -> None:
         rows = self.rows_of
         of, first = np.unique(group[new], return_index=True)
         place = new[first]
@@ -101,7 +101,7 @@ class Groups:
         )
         rows.group[of] = np.where(kind == GAUGE, LAST, adds)
         rows.state[of, 0] = np.uint64(2**64 - 1)
-        points = [_bare(reduced, at, self._keys) for at in place.tolist()]
+        points = [_bare(reduced, at, keys, self._rule.mark) for at in place.tolist()]
         ends = np.cumsum([0, *map(len, points)])
         bodies = ends[1:] - [len(point) - _head(point) for point in points]
         at = np.column_stack((ends[:-1], bodies, ends[1:])).astype(np.int64)
@@ -168,7 +168,7 @@ class Groups:
         """Let groups go that nothing was added to for too long: the new row of each."""
         rows = self.rows_of
         seen, fresh = rows.seen_ns[: len(rows)], rows.fresh[: len(rows)]
-        renamed = rows.sweep((seen >= steady_ns - self._max_stale_ns) | (fresh > 0), steady_ns)
+        renamed = rows.sweep((seen >= steady_ns - self._rule.max_stale_ns) | (fresh > 0), steady_ns)
         moved = self._frames.keep(rows.frame)
         if moved is not None:
             rows.frame = np.append(moved, -1)[rows.frame]
@@ -193,14 +193,16 @@ class Groups:
         self._arena.restore(parts["arena"])
 
 
-def _bare(columns: Columns, place: int, keys: Keys) -> bytes:
-    """A point with the attributes that stay, and nothing else, with its tag."""
+def _bare(columns: Columns, place: int, keys: Keys, mark: str) -> bytes:
+    """A point with the attributes that stay, a `mark` that is true, and nothing else; its tag."""
     point = _TYPES[int(columns.mark[place, 0])]()
     body, end = columns.at[place, 1:3].tolist()
     point.ParseFromString(columns.scanned.payload[body:end])
     kept = [pair for pair in point.attributes if (pair.key in keys.names) == keys.only]
     point.Clear()
     point.attributes.extend(kept)
+    if mark:
+        point.attributes.add(key=mark).value.bool_value = True
     return delimited(point.SerializeToString(), _POINT_TAG)
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.processors.aggregate.config import AggregateConfig
-from collectors.processors.aggregate.groups import ADDED, LAST, LEVEL, TOTAL, Groups
-from collectors.processors.aggregate.totals import (
+from collectors.series.streams import Streams
+from collectors.series.summing.groups import ADDED, LAST, LEVEL, TOTAL, Groups
+from collectors.series.summing.rule import Rule
+from collectors.series.summing.totals import (
     FUNCTIONS,
     Value,
     by_group,
     encoded,
+    newest,
     total,
     values,
 )
-from collectors.series.streams import Streams
 from collectors.wire.kernel import Longs, Octets, Words
 from collectors.wire.points import POINTS, Columns
 from collectors.wire.points_kernel import DELTA, FIRST, NEXT, RESET, SUM
@@ -24,9 +25,9 @@ from collectors.wire.points_kernel import DELTA, FIRST, NEXT, RESET, SUM
 class Numbers:
     """Knows the function of gauges; all state is in the series and groups."""
 
-    def __init__(self, config: AggregateConfig) -> None:
-        self._gauges = FUNCTIONS[config.gauges]
-        self._lookback_ns = config.gauge_lookback
+    def __init__(self, rule: Rule) -> None:
+        self._gauges = rule.gauges
+        self._lookback_ns = rule.gauge_lookback_ns
 
     def add(
         self, series: Streams, columns: Columns, row: Longs, verdict: Octets, step: Words
@@ -64,8 +65,12 @@ class Numbers:
         levels = fresh[live & np.isin(what, (LAST, LEVEL))]
         for of, rows in by_group(group, levels):
             parts = values(series.state[rows, 2], series.type[rows])
-            join = self._gauges if int(groups.what(np.array([of]))[0]) == LAST else total
-            found.append((of, join(parts)))
+            if int(groups.what(np.array([of]))[0]) != LAST:
+                found.append((of, total(parts)))
+            elif self._gauges == "last":
+                found.append((of, newest(parts, series.state[rows, 1].tolist())))
+            else:
+                found.append((of, FUNCTIONS[self._gauges](parts)))
         return sorted(found)
 
     def _added(
@@ -80,12 +85,12 @@ class Numbers:
                 parts += values(
                     retired.total[of : of + 1, 2].copy(), retired.total_type[of : of + 1]
                 )
-            value, newest = total(parts), groups.newest(of)
+            value, before = total(parts), groups.newest(of)
             if int(retired.group[of]) == ADDED:
                 retired.total_type[of] = 0
                 series.total_type[mine] = 0
-            elif newest is not None and value < newest:
-                value = newest  # rounding, where a series was retired, must not look like a reset
+            elif before is not None and value < before:
+                value = before  # rounding, where a series was retired, must not look like a reset
             found.append((of, value))
         return found
 
