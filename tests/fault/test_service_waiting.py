@@ -217,6 +217,33 @@ def test_one_long_trace_does_not_pin_all_that_came_after_it(tmp_path: Path) -> N
     run(scenario)
 
 
+def test_what_waited_for_a_processor_that_is_no_more_is_booked_as_lost_and_let_go(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        setup = WaitingSetup(tmp_path)
+        async with setup.running() as service:
+            await until(service.is_ready)
+            for number in range(40):
+                await setup.send(f"span {number}{PADDING}")
+        assert len(segments(tmp_path, "held")) > 2
+        plan = setup.plan()
+        pipelines = {name: replace(of, processors=()) for name, of in plan.pipelines.items()}
+        without = replace(plan, processors={}, pipelines=pipelines, fingerprint="without")
+        service = Service(without, clock=setup.clock)
+        await service.start()
+        await until(service.is_ready)
+        await setup.send("passes")
+        await until(lambda: len(setup.out.taken) > 0)
+        await until(lambda: len(segments(tmp_path, "held")) <= 1)
+        await until(lambda: not buffered(service))
+        assert imbalance(service) == 0
+        assert shown(service, names.ITEMS, signal="traces", pipeline="traces", outcome="lost") == 40
+        await service.stop()
+
+    run(scenario)
+
+
 def test_a_processor_that_fails_while_it_moves_what_waits_loses_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
