@@ -10,7 +10,7 @@ from collectors.instrument.observer import Deployer, Observer
 from collectors.instrument.process import observe_process
 from collectors.instrument.propagation import extract, inject
 from collectors.instrument.providers import Exporters, Providers, build, meter_provider
-from collectors.instrument.roster import MISSES, TICK_SECONDS, Roster
+from collectors.instrument.roster import Roster
 from collectors.instrument.values import (
     AgentState,
     AttemptResult,
@@ -34,6 +34,7 @@ from collectors.instrument.values import (
     Tier,
     Verdict,
 )
+from collectors.judging import MISSES, TICK_SECONDS, Deed, Finding, Ledger
 
 __all__ = [
     "MISSES",
@@ -48,15 +49,18 @@ __all__ = [
     "ConflictType",
     "ContentionType",
     "Decision",
+    "Deed",
     "Dependency",
     "DependencyState",
     "Deployer",
     "Endpoints",
     "ErrorType",
     "Exporters",
+    "Finding",
     "Heartbeat",
     "Identity",
     "Instruments",
+    "Ledger",
     "LoopKind",
     "Observer",
     "Operation",

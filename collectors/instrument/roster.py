@@ -1,27 +1,19 @@
 """The roster: who should be there, who is, and how each tick of each agent is judged.
 
-A counter cannot be taken back, so a tick is judged one grace interval late: a lone lost
-heartbeat, followed by the next one, is a pass. Only when `MISSES` in a row stayed out is
-the agent missing, and those ticks are counted then, at once.
+How a tick is judged stands in `collectors.judging`: the collector's `agentdetectors` judges
+by the same rules.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
 
 from collectors.instrument.heartbeat import Heartbeat
 from collectors.instrument.instruments import Instruments
-from collectors.instrument.values import AgentState, CheckResult, Role
-
-TICK_SECONDS: Final = 15.0
-"""How often `Roster.tick` is called, and how often agents beat."""
-
-MISSES: Final = 3
-"""Ticks without a heartbeat after which an agent is missing."""
+from collectors.instrument.values import AgentState, Role
+from collectors.judging import Standing
 
 
 @dataclass(slots=True)
@@ -32,9 +24,7 @@ class _Entry:
     role: Role
     instance_id: str = ""
     beat: Heartbeat | None = None
-    misses: int = 0
-    state: AgentState = AgentState.HEALTHY
-    drained: bool = False
+    standing: Standing = field(default_factory=Standing)
 
 
 class Roster:
@@ -68,7 +58,7 @@ class Roster:
         """Keep an agent apart: its ticks are drained and cost no budget."""
         with self._lock:
             entry = self._entries[place]
-            entry.state = AgentState.QUARANTINED if on else AgentState.HEALTHY
+            entry.standing.state = AgentState.QUARANTINED if on else AgentState.HEALTHY
 
     def hear(self, place: str, beat: Heartbeat) -> None:
         """Take a heartbeat; an agent nobody expected is put on the roster."""
@@ -85,7 +75,7 @@ class Roster:
         """Judge every agent; call every `TICK_SECONDS` from one place only."""
         with self._lock:
             for entry in self._entries.values():
-                for result in _judge(entry):
+                for result in entry.standing.tick(entry.beat):
                     labels = {
                         **_labels(entry.name, entry.role),
                         "mas.check.result": result.value,
@@ -97,11 +87,13 @@ class Roster:
     def states(self) -> dict[str, AgentState]:
         """What each place is taken for."""
         with self._lock:
-            return {place: entry.state for place, entry in self._entries.items()}
+            return {place: entry.standing.state for place, entry in self._entries.items()}
 
     def _publish_states(self) -> None:
         """Set the number of agents by class and state."""
-        found = Counter((entry.name, entry.role, entry.state) for entry in self._entries.values())
+        found = Counter(
+            (entry.name, entry.role, entry.standing.state) for entry in self._entries.values()
+        )
         for name, role in self._kinds:
             for state in AgentState:
                 labels = {**_labels(name, role), "mas.agent.state": state.value}
@@ -115,35 +107,6 @@ class Roster:
         known = {key: (value,) for key, value in _labels(name, role).items()}
         for metric in ("mas.agent.health_checks", "mas.agent.count", "mas.agent.restarts"):
             self._instruments.start_metric_at_zero(metric, known)
-
-
-def _judge(entry: _Entry) -> Iterable[CheckResult]:
-    """The results that this tick settles: none while a miss may still be a blip."""
-    if entry.state is AgentState.QUARANTINED:
-        return (CheckResult.DRAINED,)
-    beat = entry.beat
-    if beat is None:
-        return _judge_silence(entry)
-    waiting = entry.misses if entry.misses < MISSES else 0
-    entry.misses = 0
-    entry.drained = beat.draining
-    if beat.draining:
-        entry.state = AgentState.DRAINING
-        return (CheckResult.DRAINED,) * (waiting + 1)
-    entry.state = AgentState.HEALTHY if beat.healthy else AgentState.DEGRADED
-    last = CheckResult.PASS if beat.healthy else CheckResult.FAIL
-    return (*(CheckResult.PASS,) * waiting, last)
-
-
-def _judge_silence(entry: _Entry) -> Iterable[CheckResult]:
-    """What a tick without a heartbeat settles."""
-    if entry.drained:
-        return (CheckResult.DRAINED,)
-    entry.misses += 1
-    if entry.misses < MISSES:
-        return ()
-    entry.state = AgentState.MISSING
-    return (CheckResult.MISSED,) * (MISSES if entry.misses == MISSES else 1)
 
 
 def _labels(name: str, role: Role) -> dict[str, str]:

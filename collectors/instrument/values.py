@@ -4,6 +4,32 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from collectors.judging.words import AgentState, CheckResult, ConflictType, LoopKind
+
+__all__ = [
+    "AgentState",
+    "AttemptResult",
+    "Attribution",
+    "CheckResult",
+    "ComplianceAction",
+    "ComplianceSeverity",
+    "ConflictType",
+    "ContentionType",
+    "Decision",
+    "Dependency",
+    "DependencyState",
+    "ErrorType",
+    "LoopKind",
+    "Operation",
+    "Outcome",
+    "RemediationClass",
+    "RemediationOutcome",
+    "Role",
+    "RollbackTrigger",
+    "Tier",
+    "Verdict",
+]
+
 
 class Role(StrEnum):
     """Place of an agent in the hierarchy."""
@@ -41,25 +67,6 @@ class Attribution(StrEnum):
     INFRA = "infra"
 
 
-class CheckResult(StrEnum):
-    """How the roster judged one tick of one agent."""
-
-    PASS = "pass"  # noqa: S105 - the result of a check, no password
-    FAIL = "fail"
-    MISSED = "missed"
-    DRAINED = "drained"
-
-
-class AgentState(StrEnum):
-    """What the roster takes an agent for."""
-
-    HEALTHY = "healthy"
-    DEGRADED = "degraded"
-    MISSING = "missing"
-    DRAINING = "draining"
-    QUARANTINED = "quarantined"
-
-
 class RemediationClass(StrEnum):
     """OPS: a fix of a running service, which carries the 30 s promise."""
 
@@ -82,16 +89,6 @@ class Verdict(StrEnum):
     FALSE_POSITIVE = "false_positive"
     HARMFUL = "harmful"
     INCONCLUSIVE = "inconclusive"
-
-
-class ConflictType(StrEnum):
-    """How two actions on one target clashed."""
-
-    DUPLICATE = "duplicate"
-    CONTRADICTORY = "contradictory"
-    LOST_UPDATE = "lost_update"
-    DOUBLE_LEADER = "double_leader"
-    LEASE = "lease"
 
 
 class Decision(StrEnum):
@@ -199,11 +196,3 @@ class ComplianceAction(StrEnum):
     PAUSED = "paused"
     BLOCKED = "blocked"
     LOGGED = "logged"
-
-
-class LoopKind(StrEnum):
-    """How an agent went round in circles."""
-
-    REPETITION = "repetition"
-    NO_TERMINATION = "no_termination"
-    PING_PONG = "ping_pong"

@@ -17,7 +17,6 @@ from alerts.gameday.fleet.broker import Broker
 from alerts.gameday.fleet.conditions import Conditions
 from alerts.gameday.fleet.frames import Body
 from alerts.gameday.fleet.lease import Lease
-from alerts.gameday.fleet.ledger import Action, Ledger
 from alerts.gameday.fleet.orchestrator import ELECTION_GROUP
 from alerts.gameday.fleet.outlet import Outlet
 from alerts.gameday.fleet.repertoire import (
@@ -31,10 +30,11 @@ from alerts.gameday.fleet.topology import Topology
 from alerts.gameday.fleet.traffic import Traffic
 from collectors.instrument import (
     TICK_SECONDS,
-    ConflictType,
     ContentionType,
+    Deed,
     Deployer,
     Heartbeat,
+    Ledger,
     Observer,
     RemediationClass,
     Role,
@@ -127,23 +127,24 @@ class Platform:
 
     def _hear_action(self, record: Body) -> None:
         kind = frames.text(record, "kind")
-        action = Action(
-            agent=frames.text(record, "agent"),
+        agent = frames.text(record, "agent")
+        deed = Deed(
+            agent=agent,
             kind=kind,
             target=frames.text(record, "target"),
             value=frames.text(record, "value"),
-            idempotency_key=frames.text(record, "key"),
+            key=frames.text(record, "key"),
             epoch=int(frames.number(record, "epoch")),
         )
-        finding = self._ledger.record(action, time.monotonic())
+        finding = self._ledger.record(deed, time.monotonic())
         if finding.conflict is not None:
-            self._observer.conflict(ConflictType(finding.conflict.value), kind)
-            self._agent.log.warning("%s: %s", finding.conflict.value, action)
+            self._observer.conflict(finding.conflict, kind)
+            self._agent.log.warning("%s: %s", finding.conflict.value, deed)
         if finding.reversal:
             self._observer.reversal(kind)
         number = int(frames.number(record, "sequence"))
-        missing = number - self._sequences.get(action.agent, number - 1) - 1
-        self._sequences[action.agent] = number
+        missing = number - self._sequences.get(agent, number - 1) - 1
+        self._sequences[agent] = number
         if missing > 0:
             self._observer.audit_gap(frames.text(record, "name"), missing)
 

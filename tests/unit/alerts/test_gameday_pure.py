@@ -9,7 +9,6 @@ import pytest
 
 from alerts.gameday.fleet.conditions import Breach, Conditions
 from alerts.gameday.fleet.lease import TTL_SECONDS, Lease
-from alerts.gameday.fleet.ledger import Action, Conflict, Ledger
 from alerts.gameday.fleet.repertoire import identity, speaks
 from alerts.gameday.fleet.topology import TEAMS, Protocol, Role, Topology
 from alerts.gameday.fleet.traffic import LogNormal, Traffic
@@ -37,59 +36,6 @@ def test_a_lost_lease_is_not_kept_by_asking() -> None:
     lease.acquire("b", TTL_SECONDS)
 
     assert not lease.acquire("a", TTL_SECONDS + 1).leads
-
-
-def action(agent: str, value: str, number: int, **more: int) -> Action:
-    return Action(agent, "scale", "deployment/search", value, f"{agent}/{number}", **more)
-
-
-def test_two_agents_that_do_the_same_within_a_minute_are_a_duplicate() -> None:
-    ledger = Ledger()
-
-    ledger.record(action("a", "4", 1), 0.0)
-
-    assert ledger.record(action("b", "4", 1), 59.0).conflict is Conflict.DUPLICATE
-
-
-def test_the_same_action_told_twice_is_no_conflict() -> None:
-    ledger = Ledger()
-    ledger.record(action("a", "4", 1), 0.0)
-
-    assert ledger.record(action("a", "4", 1), 1.0).conflict is None
-
-
-def test_two_agents_a_minute_apart_are_no_conflict() -> None:
-    ledger = Ledger()
-    ledger.record(action("a", "4", 1), 0.0)
-
-    assert ledger.record(action("b", "4", 1), 60.0).conflict is None
-
-
-def test_one_epoch_with_two_leaders_is_a_double_leader() -> None:
-    ledger = Ledger()
-    ledger.record(action("a", "4", 1, epoch=7), 0.0)
-
-    assert ledger.record(action("b", "4", 1, epoch=7), 1.0).conflict is Conflict.DOUBLE_LEADER
-
-
-def test_back_to_the_value_before_is_a_reversal_and_further_the_same_way_is_not() -> None:
-    ledger = Ledger()
-    values = ("4", "6", "4", "6", "8")
-
-    reversals = [
-        ledger.record(action("ab"[number % 2], value, number), 30.0 * number).reversal
-        for number, value in enumerate(values)
-    ]
-
-    assert reversals == [False, False, True, True, False]
-
-
-def test_a_reversal_after_a_quarter_of_an_hour_is_none() -> None:
-    ledger = Ledger()
-    for number, value in enumerate(("4", "6")):
-        ledger.record(action("a", value, number), 0.0)
-
-    assert not ledger.record(action("a", "4", 9), 15 * 60.0).reversal
 
 
 def test_each_team_is_dealt_over_the_worker_processes() -> None:
