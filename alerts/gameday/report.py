@@ -150,8 +150,8 @@ def _rows(outcome: Outcome) -> Iterator[str]:
     fault = outcome.scenario.fault
     if not outcome.found:
         verdict = outcome.error or ("silent" if outcome.passed else "not silent")
-        cells = (outcome.scenario.id, fault.injection, "none", "nobody", "", "", verdict)
-        yield f"| {' | '.join((*cells, *_told(outcome)))} |"
+        nobody = (outcome.scenario.id, fault.injection, "none", "nobody", "", "", verdict)
+        yield f"| {' | '.join((*nobody, *_told(outcome)))} |"
     for place, found in enumerate(outcome.found):
         took = "-" if found.took_seconds is None else f"{found.took_seconds:.0f} s"
         cells = (
