@@ -19,14 +19,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 FEW = ("R1", "R2b", "R3-auth", "R4", "F1", "F5", "M2-100", "S-collector", "N-heartbeat", "N-blip")
 EVERYTHING = "FLEETSLO_GAMEDAY_ALL"
-UNPROVEN = {
-    "AgentFleetRemediationCorrectnessBurn page",
-    "AgentFleetRemediationCorrectnessBurn ticket",
-    "AgentFleetRollbacksBurn ticket",
-    "SLOSignalLost agent-fleet-remediation-correctness",
-    "SLOSignalLost agent-fleet-rollbacks",
-    "SLOSignalLost agent-fleet-time-to-remediate",
-}
 
 
 def needed() -> None:
@@ -76,7 +68,7 @@ def test_an_alert_that_no_scenario_expects_is_said_to_be_unproven(day: Day) -> N
 
     assert {"ComplianceViolationDetected", "SplitBrain", "OrchestratorUnhealthy"} <= proven
     if os.environ.get(EVERYTHING):
-        assert missing == UNPROVEN
+        assert missing == set()
 
 
 def test_rules_of_ones_own_are_tried_as_they_are(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from alerts.gameday.scenarios import Detection, share
 from alerts.gameday.virtual.cases import HOURS, MINUTE, Case, case, page, ticket, workers
 from alerts.gameday.virtual.matrix_failures import CONFLICTS, CONTENTION
 from alerts.gameday.virtual.matrix_runbook import AVAILABILITY, FIRST, LLM_BURN
-from alerts.gameday.virtual.trouble import Act, Trouble
+from alerts.gameday.virtual.trouble import Act, Change, Trouble
 from slo import names
 
 ACTIONS: Final = names.burn_alert("agent-fleet", "action-success")
@@ -27,12 +27,14 @@ PACE: Final[dict[str, float | Detection]] = {
     LAG: 0.0,
 }
 """When each ratio passes 1.2 budgets in `M-slow`; the rest take half a minute."""
+WHOLE: Final = 4.75 * MINUTE
+"""Until an event has been counted once: 5-minute rates, a scrape apart, add up to it."""
 ROLLBACKS: Final = names.burn_alert("agent-fleet", "rollbacks")
 
 
 def cases() -> tuple[Case, ...]:
     """M1 to M10 as far as a budget or automation is concerned."""
-    return (*_burns(), *_levels(), _slowly(), *_automation(), *_slips())
+    return (*_burns(), *_levels(), _slowly(), *_automation(), *_needless(), *_slips())
 
 
 def _burns() -> tuple[Case, ...]:
@@ -173,6 +175,38 @@ def _automation() -> tuple[Case, ...]:
     )
 
 
+def _needless() -> tuple[Case, ...]:
+    def hurry(wrong: Trouble) -> None:
+        wrong.automation.remediations = 240.0
+
+    def regret(count: int) -> Change:
+        def change(wrong: Trouble) -> None:
+            wrong.automation.needless = count
+
+        return change
+
+    return (
+        case(
+            "M10-false",
+            "needless remediations",
+            "of four remediations a minute, three are judged not to have been needed",
+            (Act(0.0, hurry), Act(10 * MINUTE, regret(3))),
+            # Two of the three, when two thirds of five minutes have seen them.
+            page(CORRECTNESS, "operations", 10 * MINUTE + 2 / 3 * WHOLE, slo_tier="page"),
+            also=(CORRECTNESS,),
+            lasts=20 * MINUTE,
+        ),
+        case(
+            "M10-seldom",
+            "a needless remediation now and then",
+            "two remediations are judged not to have been needed, sixteen minutes apart",
+            (Act(0.0, regret(1)), Act(16 * MINUTE, regret(1))),
+            ticket(CORRECTNESS, "operations", 16 * MINUTE + WHOLE, slo_tier="ticket"),
+            lasts=30 * MINUTE,
+        ),
+    )
+
+
 def _slips() -> tuple[Case, ...]:
     def forget(wrong: Trouble) -> None:
         wrong.automation.remediations = 60.0
@@ -210,5 +244,13 @@ def _slips() -> tuple[Case, ...]:
             page("RollbackBurst", "platform", 10 * MINUTE),
             also=(ROLLBACKS,),
             lasts=30 * MINUTE,
+        ),
+        case(
+            "M8-slow",
+            "a rollback now and then",
+            "two deployments are taken back, seventy minutes apart",
+            (Act(0.0, take_back), Act(70 * MINUTE, take_back)),
+            ticket(ROLLBACKS, "platform", 70 * MINUTE + WHOLE, slo_tier="ticket"),
+            lasts=1.5 * HOURS,
         ),
     )

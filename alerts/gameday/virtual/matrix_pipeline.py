@@ -19,6 +19,9 @@ _GONE: Final = {
     "agent-fleet-policy-latency": 4.75 * MINUTE,
     "telemetry-ingest-lag": 4.75 * MINUTE,
     "agent-fleet-resource-contention": 5.5 * MINUTE,
+    "agent-fleet-remediation-correctness": 4.75 * MINUTE,
+    "agent-fleet-rollbacks": 4.75 * MINUTE,
+    "agent-fleet-time-to-remediate": 4.75 * MINUTE,
 }
 """A 5-minute rate needs two samples, so the signal is gone a scrape before its window has passed;
 a time-slice budget looks at another minute and has slices for five."""
@@ -28,11 +31,16 @@ _HIDDEN: Final = (
     "gen_ai_client",
     "mas_policy_evaluation",
     "mas_resource_contention",
+    "mas_remediation",
+    "mas_deployment",
     "fleetslo_ingest_lag",
 )
 _OWNERS: Final = {
     "agent-fleet-llm-availability": "operations",
     "agent-fleet-resource-contention": PLATFORM,
+    "agent-fleet-remediation-correctness": "operations",
+    "agent-fleet-rollbacks": PLATFORM,
+    "agent-fleet-time-to-remediate": "operations",
     "telemetry-ingest-lag": PLATFORM,
 }
 
@@ -182,7 +190,7 @@ def _lost() -> Case:
     return case(
         "S-signal",
         "signals lost",
-        "a release renames what six budgets are counted from",
+        "a release renames what nine budgets are counted from",
         _set(hidden=_HIDDEN),
         *expected,
         lasts=30 * MINUTE,

@@ -283,12 +283,14 @@ class Fleet:
                 harmful = self._rng.random() < wrong.harmful
                 verdict = Verdict.HARMFUL if harmful else Verdict.CORRECT
                 self._observer.verdict(RemediationClass.OPS, verdict)
+        for _ in range(wrong.needless):
+            self._observer.verdict(RemediationClass.OPS, Verdict.FALSE_POSITIVE)
         for _ in range(self._often("deployments", self._traffic.deployments_per_day / 1440.0)):
             self._deployer.deployed(Tier.STANDARD)
         for _ in range(wrong.rollbacks):
             self._deployer.deployed(Tier.STANDARD)
             self._deployer.rolled_back(Tier.STANDARD, RollbackTrigger.INFERRED)
-        wrong.rollbacks = 0
+        wrong.rollbacks = wrong.needless = 0
 
 
 def _action(kind: str, outcome: str, whose: str = "none") -> dict[str, str]:

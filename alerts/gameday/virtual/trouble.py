@@ -70,6 +70,7 @@ class Automation:
 
     Attributes:
         failing, harmful, unreviewed: Shares of the remediations.
+        needless: So many past remediations are judged not to have been needed, at the next tick.
         factor: How much longer a remediation takes.
     """
 
@@ -77,6 +78,7 @@ class Automation:
     failing: float = 0.0
     harmful: float = 0.0
     unreviewed: float = 0.0
+    needless: int = 0
     factor: float = 1.0
     rollbacks: int = 0
 
