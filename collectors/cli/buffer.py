@@ -148,7 +148,10 @@ def _decisions(record: Record) -> Iterator[str]:
             "hasRoot": note.has_root,
             "durationMs": (note.end_ns - note.start_ns) / 1e6,
             "true": list(note.leaves),
+            "votes": dict(note.votes),
         }
+        if note.shadow is not None:
+            words["shadow"] = "kept" if note.shadow.is_kept else "dropped"
         yield json.dumps(words, ensure_ascii=False)
 
 

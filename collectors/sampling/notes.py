@@ -1,6 +1,6 @@
 """Notes of decisions: what was decided about each trace, on what facts, for those who ask.
 
-A note holds many traces: one line of JSON with what they have in common, then a row of 70
+A note holds many traces: one line of JSON with what they have in common, then a row of 89
 bytes for each. It is written once and read by whoever looks for a trace id.
 """
 
@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 
 from collectors.sampling.index_kernel import Rows
-from collectors.sampling.plan import NOBODY, Decisions, Facts
+from collectors.sampling.plan import MOST_TOLD, NOBODY, Decisions, Facts
 
 MOST_TRACES: Final = 4096
-"""Traces in one note, so that a note stays below 300 KiB."""
+"""Traces in one note, so that a note stays below 400 KiB."""
 
 _ROW: Final = np.dtype(
     [
@@ -32,9 +32,13 @@ _ROW: Final = np.dtype(
         ("end", "u8"),
         ("bits", "u8"),
         ("threshold", "u8"),
+        ("said", "u8"),
+        ("shadow", "u1"),
+        ("by_shadow", "i2"),
     ]
 )
-_VERSION: Final = 1
+_VERSION: Final = 2
+_NO_SHADOW, _SHADOW_DROPS, _SHADOW_KEEPS = range(3)
 
 
 class Cause(StrEnum):
@@ -53,6 +57,18 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Shadowed:
+    """What a shadow decided about one trace, without consequence.
+
+    Attributes:
+        policy: The policy that decided; None where none wanted it.
+    """
+
+    is_kept: bool
+    policy: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """What was decided about one trace.
 
@@ -62,6 +78,10 @@ class Note:
         policy: The policy that decided; None where none wanted it.
         leaves: What was true of one span at least, in words.
         threshold: 56 bits; 0 where it was certain, `UNKNOWN` where nobody can say.
+        votes: What each policy said by itself, of one that drops whether it is to be
+            dropped; None where it was not asked.
+        drops: How many of them, the first ones, are policies that drop.
+        shadow: None where there is none, or it was not asked.
     """
 
     sampler: str
@@ -77,20 +97,34 @@ class Note:
     end_ns: int
     leaves: tuple[str, ...]
     threshold: int
+    votes: tuple[tuple[str, bool | None], ...]
+    drops: int
+    shadow: Shadowed | None
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the traces of a note have in common."""
+    """What the traces of a note have in common.
+
+    Attributes:
+        drops: How many of the policies, the first ones, drop.
+        stops: Policies after the first that wants a trace are not asked.
+        shadow: The policies of the shadow.
+    """
 
     sampler: str
     steady_ns: int
     cause: Cause
     policies: Sequence[str]
     leaves: Sequence[str]
+    drops: int = 0
+    stops: bool = False
+    shadow: Sequence[str] = ()
 
 
-def encode(header: Header, facts: Facts, decisions: Decisions) -> Iterator[bytes]:
+def encode(
+    header: Header, facts: Facts, decisions: Decisions, shadow: Decisions | None = None
+) -> Iterator[bytes]:
     """Notes of decisions, as few as there can be."""
     rows = np.zeros(len(facts), _ROW)
     rows["id"] = np.ascontiguousarray(facts.ids).view("V16").ravel()
@@ -100,6 +134,10 @@ def encode(header: Header, facts: Facts, decisions: Decisions) -> Iterator[bytes
     rows["start"], rows["end"] = facts.starts_ns, facts.ends_ns
     rows["bits"] = facts.bits
     rows["threshold"] = np.where(decisions.keep, decisions.thresholds, np.uint64(0))
+    rows["said"] = decisions.said
+    if shadow is not None:
+        rows["shadow"] = np.where(shadow.keep, _SHADOW_KEEPS, _SHADOW_DROPS)
+        rows["by_shadow"] = shadow.policies
     words = {
         "v": _VERSION,
         "sampler": header.sampler,
@@ -107,6 +145,9 @@ def encode(header: Header, facts: Facts, decisions: Decisions) -> Iterator[bytes
         "cause": header.cause,
         "policies": list(header.policies),
         "leaves": list(header.leaves),
+        "drops": header.drops,
+        "stops": header.stops,
+        "shadow": list(header.shadow),
     }
     line = json.dumps(words, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
     for at in range(0, len(rows), MOST_TRACES):
@@ -137,13 +178,14 @@ def _of(rows: Rows, trace_id: bytes) -> Rows:
 def _note(words: dict[str, object], row: Rows) -> Note:
     policies, leaves = _texts(words["policies"]), _texts(words["leaves"])
     policy, bits = int(row["policy"]), int(row["bits"])
+    drops = int(str(words["drops"]))
     return Note(
         sampler=str(words["sampler"]),
         trace_id=bytes(row["id"]),
         steady_ns=int(str(words["steady_ns"])),
         cause=Cause(str(words["cause"])),
         is_kept=bool(row["keep"]),
-        policy=None if policy == NOBODY else policies[policy],
+        policy=_name(policies, policy),
         has_root=bool(row["root"]),
         spans=int(row["spans"]),
         size_bytes=int(row["size"]),
@@ -151,7 +193,35 @@ def _note(words: dict[str, object], row: Rows) -> Note:
         end_ns=int(row["end"]),
         leaves=tuple(leaf for number, leaf in enumerate(leaves) if bits >> number & 1),
         threshold=int(row["threshold"]),
+        votes=tuple(zip(policies, _votes(words, row, len(policies), drops), strict=True)),
+        drops=drops,
+        shadow=_shadow(words, row),
     )
+
+
+def _votes(words: dict[str, object], row: Rows, count: int, drops: int) -> Iterator[bool | None]:
+    """What each policy said; None of one that was not asked."""
+    said, policy = int(row["said"]), int(row["policy"])
+    cause, is_kept = words["cause"], bool(row["keep"])
+    last = count
+    if policy != NOBODY and ((policy < drops and not is_kept) or (words["stops"] and is_kept)):
+        last = policy + 1
+    for place in range(count):
+        is_asked = place < min(last, MOST_TOLD) and cause != Cause.TOO_LARGE
+        if cause == Cause.BROUGHT_BACK:
+            is_asked = place == policy
+        yield bool(said >> place & 1) if is_asked else None
+
+
+def _shadow(words: dict[str, object], row: Rows) -> Shadowed | None:
+    if row["shadow"] == _NO_SHADOW:
+        return None
+    policy = _name(_texts(words["shadow"]), int(row["by_shadow"]))
+    return Shadowed(bool(row["shadow"] == _SHADOW_KEEPS), policy)
+
+
+def _name(policies: Sequence[str], policy: int) -> str | None:
+    return None if policy == NOBODY else policies[policy]
 
 
 def _texts(value: object) -> list[str]:

@@ -22,6 +22,9 @@ from collectors.wire.scan import Scan
 MOST_LEAVES: Final = 64
 """Bits there are for leaves that look at spans; equal leaves share one."""
 
+MOST_TOLD: Final = 64
+"""Policies whose answers are told of each trace; what more there are decide like the others."""
+
 UNKNOWN: Final = 2**64 - 1
 """A threshold where nobody can say how probable it was to be kept: a stated one is taken out."""
 
@@ -102,12 +105,14 @@ class Decisions:
             `Facts.randomness` has met, or `UNKNOWN`.
         votes: Shape (policies, 2): traces, and spans in them, that each policy by itself
             wanted (or, of one that drops, wanted dropped).
+        said: Which of the first `MOST_TOLD` policies did, one bit for each.
     """
 
     keep: Flags
     policies: Shorts
     thresholds: Words
     votes: Longs
+    said: Words
 
 
 class Plan(Protocol):

@@ -249,6 +249,18 @@ _TAIL_SAMPLING = [
         "policy",
         "slo_id",
     ),
+    _counter(
+        counted.SHADOW_TRACES,
+        "Traces by whether the policies, the shadow, both or neither keep them.",
+        "processor",
+        "kept_by",
+    ),
+    _counter(
+        counted.SHADOW_SPANS,
+        "Spans of these traces.",
+        "processor",
+        "kept_by",
+    ),
     _gauge(
         counted.BURNING,
         "Whether the error budget of an SLO burns, as a policy of a sampler sees it.",

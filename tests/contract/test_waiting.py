@@ -23,7 +23,21 @@ CONFIGS: dict[str, list[dict[str, object]]] = {
                     "type": "probabilistic",
                     "probabilistic": {"sampling_percentage": 50},
                 }
-            ]
+            ],
+            "shadow": {
+                "policies": [
+                    {
+                        "name": "errors",
+                        "type": "status_code",
+                        "status_code": {"status_codes": ["ERROR"]},
+                    },
+                    {
+                        "name": "rate",
+                        "type": "rate_limiting",
+                        "rate_limiting": {"spans_per_second": 2},
+                    },
+                ]
+            },
         },
     ]
 }

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from collectors.component import Batch
 from collectors.sampling.index_kernel import ROOT, SPAN, Rows, digests
 from collectors.sampling.index_parts import Told
-from collectors.sampling.plan import Facts, Flags, Plan
+from collectors.sampling.plan import Facts, Flags
+from collectors.sampling.shadow import Questions
 from collectors.sampling.thresholds import of_trace_ids
 from collectors.sampling.tracestate import readable
 from collectors.wire.kernel import Octets, Words
@@ -68,7 +69,7 @@ class Arrived:
         )
 
 
-def arrived(batch: Batch, plan: Plan, seed: int) -> Arrived:
+def arrived(batch: Batch, plan: Questions, seed: int) -> Arrived:
     """Look at the spans of `batch`.
 
     Raises:

@@ -48,6 +48,28 @@ class DecisionCacheConfig(Config):
     )
 
 
+class ShadowConfig(Config):
+    """Policies that decide beside the others, and nothing comes of it but numbers.
+
+    Attributes:
+        sample_on_first_match: As beside `policies`, for these.
+        invert_decisions: Likewise.
+        policies: What they would keep is counted, and noted of each trace.
+    """
+
+    sample_on_first_match: bool = False
+    invert_decisions: bool = False
+    policies: Policies
+
+    def plan(self) -> CompiledPlan:
+        """The policies, ready."""
+        return CompiledPlan(
+            self.policies,
+            sample_on_first_match=self.sample_on_first_match,
+            invert_decisions=self.invert_decisions,
+        )
+
+
 class TailSamplingConfig(Config):
     """Configuration of `tail_sampling`.
 
@@ -68,6 +90,7 @@ class TailSamplingConfig(Config):
         invert_decisions: `invert_match` vetoes what it refuses, and wants only what no other
             policy refuses: the Collector's feature gate `disableinvertdecisions` turned off.
         policies: Any that wants a trace keeps it, unless one of type `drop` drops it.
+        shadow: Policies to compare with these; none where it is not given.
     """
 
     decision_wait: Annotated[Nanoseconds, AfterValidator(_waits)] = 30 * SECOND
@@ -87,12 +110,13 @@ class TailSamplingConfig(Config):
         default=False, json_schema_extra=differs("(a feature gate, gone since)")
     )
     policies: Policies
+    shadow: ShadowConfig | None = Field(default=None, json_schema_extra=differs("(there is none)"))
 
     def indicators(self) -> Mapping[str, SpansConfig]:
         """See `HasIndicators`."""
         return {
             name: slo.spans
-            for policy in self.policies
+            for policy in (*(self.shadow.policies if self.shadow else ()), *self.policies)
             for part in policy.within()
             if part.slo is not None
             for name, slo in part.slo.slos.items()
@@ -100,7 +124,8 @@ class TailSamplingConfig(Config):
 
     def read_keys(self) -> Sequence[str]:
         """See `ReadsKeys`."""
-        return self.plan().keys
+        keys = self.plan().keys
+        return keys if self.shadow is None else sorted({*keys, *self.shadow.plan().keys})
 
     def plan(self) -> CompiledPlan:
         """The policies, ready."""

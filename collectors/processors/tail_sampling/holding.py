@@ -16,7 +16,7 @@ from collectors.processors.tail_sampling.sorting import Ways
 from collectors.sampling.index import Index
 from collectors.sampling.index_parts import Spans
 from collectors.sampling.payloads import Payloads
-from collectors.sampling.plan import Plan
+from collectors.sampling.shadow import Questions
 from collectors.waiting import Gone, Place, Shelf
 from collectors.wire.keep import keep
 from collectors.wire.kernel import Codes
@@ -32,7 +32,7 @@ class Holding:
         payloads: Likewise.
     """
 
-    def __init__(self, plan: Plan, shelf: Shelf) -> None:
+    def __init__(self, plan: Questions, shelf: Shelf) -> None:
         self._plan = plan
         self._shelf = shelf
         self._contexts = 0

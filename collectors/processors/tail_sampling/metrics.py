@@ -17,6 +17,8 @@ from collectors.sampling.counted import (
     LATE_AGE,
     NEW,
     RELEASES,
+    SHADOW_SPANS,
+    SHADOW_TRACES,
     SPANS_BY_POLICY,
     TRACES,
     TRACES_BY_POLICY,
@@ -29,6 +31,8 @@ from collectors.wire.kernel import Longs
 _SAMPLED: Final[Mapping[str, str]] = {"sampled": "true", "decision": "sampled"}
 _NOT_SAMPLED: Final[Mapping[str, str]] = {"sampled": "false", "decision": "not_sampled"}
 _DROPPED: Final[Mapping[str, str]] = {"sampled": "false", "decision": "dropped"}
+_SHADOW: Final = ("neither", "policies", "shadow", "both")
+"""Who keeps a trace: one for the policies, and two for the shadow."""
 
 
 class Counts:
@@ -40,7 +44,7 @@ class Counts:
         self._id = component_id
         self._drops = drops
 
-    def appear(self, policies: Sequence[str]) -> None:
+    def appear(self, policies: Sequence[str], *, has_shadow: bool) -> None:
         """Let every counter stand at zero: an alert on its rate waits for no second event."""
         for labels in (_SAMPLED, _NOT_SAMPLED, _DROPPED):
             self._meter.add(TRACES, 0, processor=self._id, **labels)
@@ -48,6 +52,9 @@ class Counts:
             for labels in (self._yes(policy), _NOT_SAMPLED):
                 for name in (TRACES_BY_POLICY, SPANS_BY_POLICY):
                     self._meter.add(name, 0, processor=self._id, policy=policy, **labels)
+        for kept_by in _SHADOW if has_shadow else ():
+            for name in (SHADOW_TRACES, SHADOW_SPANS):
+                self._meter.add(name, 0, processor=self._id, kept_by=kept_by)
         for answer in ("true", "false"):
             self._meter.add(RELEASES, 0, processor=self._id, sampled=answer)
         for name in (NEW, BROUGHT_BACK, WITHOUT_ID, DOUBTFUL, GONE):
@@ -83,9 +90,14 @@ class Counts:
         self.add(RELEASES, dropped, sampled="false")
 
     def decided(
-        self, facts: Facts, decisions: Decisions, policies: Sequence[str], cause: Cause
+        self,
+        facts: Facts,
+        decisions: Decisions,
+        policies: Sequence[str],
+        cause: Cause,
+        shadow: Decisions | None,
     ) -> None:
-        """Traces that were decided on."""
+        """Traces that were decided on, by the policies and by the shadow."""
         kept = int(np.count_nonzero(decisions.keep))
         for_good = int(np.count_nonzero(~decisions.keep & (decisions.policies != NOBODY)))
         self.add(TRACES, kept, **_SAMPLED)
@@ -98,5 +110,11 @@ class Counts:
             self.add(TRACES_BY_POLICY, len(facts) - traces, policy=policy, **_NOT_SAMPLED)
             self.add(SPANS_BY_POLICY, of_them, policy=policy, **yes)
             self.add(SPANS_BY_POLICY, spans - of_them, policy=policy, **_NOT_SAMPLED)
+        if shadow is not None:
+            kept_by = decisions.keep + np.int64(2) * shadow.keep
+            for which, name in enumerate(_SHADOW):
+                rows = kept_by == which
+                self.add(SHADOW_TRACES, int(np.count_nonzero(rows)), kept_by=name)
+                self.add(SHADOW_SPANS, int(facts.spans[rows].sum()), kept_by=name)
         if cause is not Cause.WAITED:
             self.add(DECIDED_EARLY, len(facts), reason=cause.value)

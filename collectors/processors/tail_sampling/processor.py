@@ -27,8 +27,9 @@ from collectors.sampling import counted
 from collectors.sampling.index_kernel import NEVER
 from collectors.sampling.index_parts import Spans
 from collectors.sampling.notes import Cause, Header, encode
-from collectors.sampling.plan import NOBODY, Decisions, Facts
+from collectors.sampling.plan import MOST_TOLD, NOBODY, Decisions, Facts
 from collectors.sampling.restate import restate
+from collectors.sampling.shadow import Asked, Shadow, Watch
 from collectors.waiting import Pins, Shelf
 from collectors.wire.keep import keep
 from collectors.wire.kernel import Codes, Longs, Words
@@ -48,20 +49,43 @@ costs a look at all."""
 _STEPS_PER_WAIT: Final = 30
 """Or finer than that, where the wait is short."""
 
+_PLAN, _SHADOW = "plan", "shadow"
+
 
 class TailSampler:
     """Holds spans until their trace is due, then keeps or drops the trace as a whole."""
 
-    def __init__(self, config: TailSamplingConfig, settings: Settings, shelf: Shelf) -> None:
+    def __init__(
+        self,
+        config: TailSamplingConfig,
+        settings: Settings,
+        shelf: Shelf,
+        *,
+        watch: Watch | None = None,
+    ) -> None:
+        """Hold nothing yet.
+
+        Args:
+            config: The policies, and how long to wait.
+            settings: Its id and its meter.
+            shelf: Where the spans stand.
+            watch: Told of decisions, in place of the decision log.
+        """
         self._config = config
         self._id = settings.component_id
         self._shelf = shelf
         self._plan = config.plan()
+        shadow = config.shadow.plan() if config.shadow is not None else None
+        self._shadow = Shadow(shadow, len(self._plan.extras)) if shadow is not None else None
+        besides = [self._shadow.beside] if self._shadow is not None else []
+        self._asked = Asked(self._plan, [*besides, *([watch.beside] if watch is not None else [])])
+        self._watch = watch
         self._past = Past(config.decision_cache)
-        self._held = Holding(self._plan, shelf)
+        self._held = Holding(self._asked, shelf)
         drops = frozenset(policy.name for policy in config.policies if policy.type == "drop")
+        self._drops = len(drops)
         self._counts = Counts(settings.meter, settings.component_id, drops)
-        self._counts.appear(self._plan.names)
+        self._counts.appear(self._plan.names, has_shadow=self._shadow is not None)
         self._counts.totals(self._plan.totals())
         self._grain_ns = max(1, min(_COARSEST_NS, config.decision_wait // _STEPS_PER_WAIT))
 
@@ -70,12 +94,14 @@ class TailSampler:
     def step(self, batch: Batch, out: Emit) -> None:
         """Take spans in; put those out whose trace was kept before."""
         seed = self._held.index.seed or _seed(batch)
-        found = arrived(batch, self._plan, seed)
+        found = arrived(batch, self._asked, seed)
         self._held.index.seed = seed
         ways = sort(found, self._held.index, self._past, self._plan)
         context = _context(batch.context)
         row = self._held.row(batch, context, ways)
         self._plan.arrived(found.rows["bits"], batch.steady_ns)
+        if self._shadow is not None:
+            self._shadow.arrived(found.told.extras, batch.steady_ns)
         if (policies := ways.policies != NOBODY).any():
             self._bring_back(found, ways, np.flatnonzero(policies), batch.steady_ns, out)
         self._pass_on(batch, found, ways, out)
@@ -144,8 +170,10 @@ class TailSampler:
         self._counts.add(counted.BROUGHT_BACK, len(spans.nodes) - gone)
         facts = found.alone(rows)
         votes = np.zeros((len(self._plan.names), 2), np.int64)
-        kept = Decisions(np.ones(len(rows), np.bool_), ways.policies[rows], sure, votes)
-        self._note(facts, kept, steady_ns, Cause.BROUGHT_BACK)
+        policies = ways.policies[rows]
+        said = np.left_shift(np.uint64(1), (policies % MOST_TOLD).astype(np.uint64))
+        kept = Decisions(np.ones(len(rows), np.bool_), policies, sure, votes, said)
+        self._note(facts, kept, None, steady_ns, Cause.BROUGHT_BACK)
 
     # ------------------------------------------------------------ decision
 
@@ -177,8 +205,10 @@ class TailSampler:
         facts, digests = index.facts(slots), index.digests(slots)
         if cause is Cause.TOO_LARGE:
             decisions, is_final = self._refused(facts), np.ones(len(slots), np.bool_)
+            shadow = decisions if self._shadow is not None else None
         else:
             decisions = self._plan.decide(facts, steady_ns)
+            shadow = self._shadow.decide(facts, steady_ns) if self._shadow is not None else None
             is_final = ~decisions.keep & (decisions.policies != NOBODY)
         kept = np.flatnonzero(decisions.keep)
         spans = index.spans_of(slots[kept])
@@ -192,9 +222,9 @@ class TailSampler:
         self._held.let_go(final, index.spans_of(final))
         self._past.keep(digests[kept], decisions.thresholds[kept], steady_ns)
         self._past.drop(digests[dropped], is_final[dropped])
-        self._counts.decided(facts, decisions, self._plan.names, cause)
+        self._counts.decided(facts, decisions, self._plan.names, cause, shadow)
         self._counts.level(counted.WAITING, index.traces)
-        self._note(facts, decisions, steady_ns, cause)
+        self._note(facts, decisions, shadow, steady_ns, cause)
 
     def _refused(self, facts: Facts) -> Decisions:
         """What the policies would say if they were asked to drop all."""
@@ -203,6 +233,7 @@ class TailSampler:
             np.full(len(facts), NOBODY, np.int16),
             np.zeros(len(facts), np.uint64),
             np.zeros((len(self._plan.names), 2), np.int64),
+            np.zeros(len(facts), np.uint64),
         )
 
     def _release(self, spans: Spans, thresholds: Words, steady_ns: int, out: Emit) -> int:
@@ -211,9 +242,28 @@ class TailSampler:
         self._counts.add(counted.GONE, gone)
         return gone
 
-    def _note(self, facts: Facts, decisions: Decisions, steady_ns: int, cause: Cause) -> None:
-        header = Header(self._id, steady_ns, cause, self._plan.names, self._plan.leaves)
-        for note in encode(header, facts, decisions):
+    def _note(
+        self,
+        facts: Facts,
+        decisions: Decisions,
+        shadow: Decisions | None,
+        steady_ns: int,
+        cause: Cause,
+    ) -> None:
+        if self._watch is not None:
+            self._watch.decided(facts, decisions, cause)
+            return
+        header = Header(
+            self._id,
+            steady_ns,
+            cause,
+            self._plan.names,
+            self._plan.leaves,
+            self._drops,
+            self._config.sample_on_first_match,
+            self._shadow.names if self._shadow is not None else (),
+        )
+        for note in encode(header, facts, decisions, shadow):
             self._shelf.note(note)
 
     # ------------------------------------------------------------ the seam
@@ -240,7 +290,10 @@ class TailSampler:
 
     def snapshot(self) -> bytes:
         """The index, the memory and the plan's own state, as flat arrays."""
-        return self._held.dump(self._past.dump() | {"plan": self._plan.snapshot()})
+        plans = {_PLAN: self._plan.snapshot()}
+        if self._shadow is not None:
+            plans[_SHADOW] = self._shadow.snapshot()
+        return self._held.dump(self._past.dump() | plans)
 
     def restore(self, state: bytes) -> None:
         """Continue from `state`, which may be of other policies.
@@ -254,7 +307,9 @@ class TailSampler:
         parts = self._held.load(state)
         self._past.load(parts)
         try:
-            self._plan.restore(parts["plan"])
+            self._plan.restore(parts[_PLAN])
+            if self._shadow is not None and _SHADOW in parts:
+                self._shadow.restore(parts[_SHADOW])
         except ValueError as error:
             _log.warning("%s: the budgets of its policies begin anew: %s", self._id, error)
         self._counts.totals(self._plan.totals())

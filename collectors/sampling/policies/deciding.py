@@ -16,7 +16,7 @@ import numpy as np
 
 from collectors.ottl.columns import Mask
 from collectors.sampling.dynamic.keys import Fields
-from collectors.sampling.plan import NOBODY, UNKNOWN, Decisions, Extra, Facts
+from collectors.sampling.plan import MOST_TOLD, NOBODY, UNKNOWN, Decisions, Extra, Facts
 from collectors.sampling.policies.build import Builder
 from collectors.sampling.policies.questions import Leaves
 from collectors.sampling.policies.schema import PolicyConfig
@@ -38,6 +38,13 @@ class _Round:
         self.is_spared: Mask = np.zeros(traces, np.bool_)  # by a policy that drops by chance
         self.least = np.full(traces, UNKNOWN, np.uint64)
         self.votes = np.zeros((policies, 2), np.int64)
+        self.said = np.zeros(traces, np.uint64)
+
+    def tally(self, facts: Facts, place: int, rows: Mask) -> None:
+        """Note for whom policy `place` said yes."""
+        self.votes[place] = int(np.count_nonzero(rows)), int(facts.spans[rows].sum())
+        if place < MOST_TOLD:
+            self.said[rows] |= np.uint64(1 << place)
 
     def decided(self) -> Decisions:
         """What that comes to."""
@@ -51,7 +58,7 @@ class _Round:
             policies = np.where(against != NOBODY, against, policies)
         thresholds = np.where(by_inversion, np.uint64(ALWAYS), self.least)
         thresholds[self.is_spared] = UNKNOWN
-        return Decisions(keep, policies.astype(np.int16), thresholds, self.votes)
+        return Decisions(keep, policies.astype(np.int16), thresholds, self.votes, self.said)
 
 
 class CompiledPlan:
@@ -164,7 +171,7 @@ class CompiledPlan:
         _tell(found.dropped_by, vote.sampled, place)
         found.is_refused |= rows & ~vote.sampled  # as the Collector has it
         found.is_spared |= is_open(vote.thresholds) & ~vote.sampled
-        found.votes[place] = _tally(asking.facts, vote.sampled)
+        found.tally(asking.facts, place, vote.sampled)
 
     def _ask(self, found: _Round, asking: Asking, place: int, policy: Policy) -> None:
         rows: Mask = found.dropped_by == NOBODY
@@ -172,7 +179,7 @@ class CompiledPlan:
         # One without a memory is asked about all, to know how likely it was to keep them.
         vote = policy.ask(asking, voting if policy.has_memory else rows)
         sampled = vote.sampled & voting
-        found.votes[place] = _tally(asking.facts, sampled)
+        found.tally(asking.facts, place, sampled)
         if vote.is_inverted:
             _tell(found.inverted_by, sampled, place)
             _tell(found.vetoed_by, voting & ~sampled, place)
@@ -202,8 +209,3 @@ def _nobody(traces: int) -> Shorts:
 def _tell(by: Shorts, rows: Mask, place: int) -> None:
     """Note the first who says so."""
     by[rows & (by == NOBODY)] = place
-
-
-def _tally(facts: Facts, rows: Mask) -> tuple[int, int]:
-    """Traces, and the spans in them."""
-    return int(np.count_nonzero(rows)), int(facts.spans[rows].sum())

@@ -155,7 +155,11 @@ def test_decisions_of_tail_sampling_are_printed_one_a_line(tmp_path: Path) -> No
     facts = Facts(ids, zeros, ones, ones, zeros, zeros, ones.astype(np.bool_), zeros, zeros)
     header = Header("tail_sampling", 7, Cause.WAITED, ("errors",), ("a status of 2",))
     decided = Decisions(
-        np.array([True, False, True]), np.zeros(3, np.int16), zeros, np.zeros((1, 2), np.int64)
+        np.array([True, False, True]),
+        np.zeros(3, np.int16),
+        zeros,
+        np.zeros((1, 2), np.int64),
+        zeros,
     )
     log = Log(Store(OsFileSystem(), tmp_path / "decisions", StoreSettings()))
     made = DecisionLog(log, ManualClock(), MemoryMeter(), most_bytes=1 << 20, max_age_seconds=0)
