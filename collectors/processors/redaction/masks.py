@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -16,6 +17,9 @@ MASK: Final = "****"
 
 _MOST_KEYS: Final = 10_000
 """Keys remembered; a sender can invent as many as he likes."""
+
+_LONGEST_KEY: Final = 256
+"""Characters of a key that is remembered; a longer one is judged again each time."""
 
 _Mask = Callable[[str], str]
 
@@ -51,7 +55,7 @@ class Rules:
         self._ignored_patterns = _compiled(config.ignored_key_patterns)
         self._blocked_keys = _compiled(config.blocked_key_patterns)
         self._blocked = _compiled(config.blocked_values)
-        self._is_blocked = pattern("|".join(f"(?:{text})" for text in config.blocked_values))
+        self._is_blocked = _either(config.blocked_values)
         self._spared = _compiled(config.allowed_values)
         self._mask = _mask(config)
         self._keys: dict[str, Key] = {}
@@ -63,12 +67,14 @@ class Rules:
         if known is None:
             if len(self._keys) >= _MOST_KEYS:
                 self._keys.clear()
-            known = self._keys[key] = Key(
+            known = Key(
                 name=self.masked(key),
                 is_ignored=key in self._ignored or _any(self._ignored_patterns, key),
                 is_allowed=self._allow_all or key in self._allowed,
                 is_blocked=_any(self._blocked_keys, key),
             )
+            if len(key) <= _LONGEST_KEY:
+                self._keys[key] = known
         return known
 
     def is_spared(self, text: str) -> bool:
@@ -81,7 +87,7 @@ class Rules:
 
     def masked(self, text: str) -> str:
         """`text` with what is blocked in it masked."""
-        if not self._blocked or self._is_blocked.search(text) is None or self.is_spared(text):
+        if not _any(self._is_blocked, text) or self.is_spared(text):
             return text
         for blocked in self._blocked:
             text = blocked.sub(self._replaced, text)
@@ -93,6 +99,17 @@ class Rules:
 
 def _compiled(texts: Sequence[str]) -> tuple[Pattern, ...]:
     return tuple(pattern(text) for text in texts)
+
+
+def _either(texts: Sequence[str]) -> tuple[Pattern, ...]:
+    r"""One pattern that finds what any of `texts` finds; all of them where there is none.
+
+    A ``\Q`` without its ``\E`` would quote what follows; many patterns may be too large together.
+    """
+    if texts and not any(r"\Q" in text for text in texts):
+        with suppress(ValueError):
+            return (pattern("|".join(f"(?:{text})" for text in texts)),)
+    return _compiled(texts)
 
 
 def _any(patterns: Sequence[Pattern], text: str) -> bool:

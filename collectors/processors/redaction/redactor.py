@@ -1,13 +1,14 @@
 """Redacts one request: every text in it is looked at, wherever it stands.
 
 The request is decoded only where something may be found. What is decoded is gone through by
-its descriptors, so that a field that OTLP gets one day is looked at too; fields that this
-version does not know are left out, since nobody can say what is in them.
+its descriptors, so that a field that OTLP gets one day is looked at too, and is always written
+anew: fields that this version does not know, and values that a later one of the same field
+overrides, are in the bytes but not in the message, and nobody has looked at them.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -19,7 +20,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from collectors.component import Signal
 from collectors.patterns import Pattern, anywhere
 from collectors.processors.redaction.config import RedactionConfig
-from collectors.processors.redaction.masks import Rules
+from collectors.processors.redaction.masks import Key, Rules
 from collectors.processors.redaction.summary import OWN_KEYS, Tally, summarize
 from collectors.wire import parse
 
@@ -60,8 +61,6 @@ class Redactor:
         message.DiscardUnknownFields()
         run = _Run(self._rules, self._summary)
         run.message(message)
-        if not run.removed and not run.masked and not run.told:
-            return Redacted(payload)
         return Redacted(message.SerializeToString(), run.removed, run.masked)
 
     def is_clean(self, payload: bytes) -> bool:
@@ -93,7 +92,6 @@ class _Run:
         self._summary = summary
         self.removed = 0
         self.masked = 0
-        self.told = False
 
     def message(self, message: Message) -> None:
         """Redact a message in place, and all within it."""
@@ -128,9 +126,7 @@ class _Run:
 
     def _attributes(self, attributes: MutableSequence[KeyValue]) -> None:
         tally = Tally()
-        for index in reversed(range(len(attributes))):
-            if self._attribute(attributes[index], tally):
-                del attributes[index]
+        _remove_where(attributes, lambda pair: self._attribute(pair, tally))
         self._tell(attributes, tally, "redaction")
 
     def _attribute(self, pair: KeyValue, tally: Tally) -> bool:
@@ -145,32 +141,33 @@ class _Run:
             return True
         if value.HasField("string_value") and self._rules.is_spared(value.string_value):
             tally.allowed.append(known.name)
-        elif self._value(key, value, tally) or known.name != key:
+        elif self._value(known, value, tally) or known.name != key:
             tally.masked.append(known.name)
         if known.name != key:
             pair.key = known.name
         return False
 
-    def _value(self, key: str, value: AnyValue, tally: Tally, *, in_body: bool = False) -> bool:
+    def _value(self, key: Key, value: AnyValue, tally: Tally, *, in_body: bool = False) -> bool:
         """Redact the value of `key`; tells whether something in it was masked."""
-        rules = self._rules
-        kind = value.WhichOneof("value")
-        if rules.judge(key).is_blocked:
-            value.string_value = rules.whole(_printed(value))
+        if key.is_blocked:
+            value.string_value = self._rules.whole(_printed(value))
             return True
-        if kind == "string_value" or (kind in _PLAIN and rules.takes_all_types):
+        return self._content(key, value, tally, in_body=in_body)
+
+    def _content(self, key: Key, value: AnyValue, tally: Tally, *, in_body: bool) -> bool:
+        kind = value.WhichOneof("value")
+        if kind == "string_value" or (kind in _PLAIN and self._rules.takes_all_types):
             return self._masked(value, _printed(value))
         if kind == "bytes_value":
             return self._bytes(value)
         if kind == "array_value":
-            each = [
-                self._value(f"{key}.[{index}]", one, tally, in_body=in_body)
-                for index, one in enumerate(value.array_value.values)
-            ]
-            return any(each)
+            found = False
+            for one in value.array_value.values:
+                found |= self._content(key, one, tally, in_body=in_body)
+            return found
         if kind == "kvlist_value":
             pairs = cast("MutableSequence[KeyValue]", value.kvlist_value.values)
-            return self._pairs(key, pairs, tally, in_body=in_body)
+            return self._pairs(key.name, pairs, tally, in_body=in_body)
         return False
 
     def _pairs(
@@ -178,18 +175,21 @@ class _Run:
     ) -> bool:
         """Redact a map; in a log's body its keys must be allowed like attributes."""
         found = False
-        for index in reversed(range(len(pairs))):
-            pair = pairs[index]
+
+        def must_go(pair: KeyValue) -> bool:
+            nonlocal found
             known = self._rules.judge(pair.key)
             if known.is_ignored:
-                continue
+                return False
             if in_body and not known.is_allowed:
                 tally.redacted.append(f"{path}.{known.name}" if path else known.name)
-                del pairs[index]
-                continue
-            found |= self._value(pair.key, pair.value, tally, in_body=in_body)
+                return True
+            found |= self._value(known, pair.value, tally, in_body=in_body)
             if known.name != pair.key:
                 pair.key, found = known.name, True
+            return False
+
+        _remove_where(pairs, must_go)
         return found
 
     def _masked(self, value: AnyValue, text: str) -> bool:
@@ -217,7 +217,7 @@ class _Run:
             pairs = cast("MutableSequence[KeyValue]", record.body.kvlist_value.values)
             is_masked = self._pairs("", pairs, tally, in_body=True)
         else:
-            is_masked = self._value("", record.body, tally, in_body=True)
+            is_masked = self._value(self._rules.judge(""), record.body, tally, in_body=True)
         if is_masked:
             tally.masked.append("body")
         self._tell(cast("MutableSequence[KeyValue]", record.attributes), tally, "redaction.body")
@@ -225,7 +225,19 @@ class _Run:
     def _tell(self, attributes: MutableSequence[KeyValue], tally: Tally, prefix: str) -> None:
         self.removed += len(tally.redacted)
         self.masked += len(tally.masked)
-        self.told |= summarize(attributes, tally, prefix, self._summary)
+        summarize(attributes, tally, prefix, self._summary)
+
+
+def _remove_where(pairs: MutableSequence[KeyValue], must_go: Callable[[KeyValue], bool]) -> None:
+    """Remove pairs in time that grows as their number does, not as its square."""
+    kept = 0
+    for index in range(len(pairs)):
+        if must_go(pairs[index]):
+            continue
+        if kept < index:
+            pairs[kept].CopyFrom(pairs[index])
+        kept += 1
+    del pairs[kept:]
 
 
 def _printed(value: AnyValue) -> str:

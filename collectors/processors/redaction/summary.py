@@ -10,6 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 _PREFIXES: Final = ("redaction", "redaction.body")
 _WITH_KEYS: Final = ("redacted", "masked", "allowed")
+_MOST: Final = 2**63 - 1
 
 OWN_KEYS: Final = frozenset(
     f"{prefix}.{what}.{of}"
@@ -32,14 +33,13 @@ class Tally:
 
 def summarize(
     attributes: MutableSequence[KeyValue], tally: Tally, prefix: str, summary: str
-) -> bool:
-    """Append what `tally` says to `attributes`; tells whether there was anything to tell.
+) -> None:
+    """Append what `tally` says to `attributes`.
 
     A `summary` of ``debug`` tells keys and counts, ``info`` counts, another word nothing.
     """
     if summary not in {"debug", "info"}:
-        return False
-    told = False
+        return
     for what, keys in (
         ("redacted", tally.redacted),
         ("masked", tally.masked),
@@ -48,16 +48,14 @@ def summarize(
     ):
         if not keys:
             continue
-        told = True
         earlier = _taken(attributes, f"{prefix}.{what}.count")
         if summary == "debug" and what in _WITH_KEYS:
             known = _taken(attributes, f"{prefix}.{what}.keys").string_value
             names = sorted([*keys, *(known.split(",") if known else ())])
             value = AnyValue(string_value=",".join(names))
             attributes.append(KeyValue(key=f"{prefix}.{what}.keys", value=value))
-        count = AnyValue(int_value=len(keys) + earlier.int_value)
+        count = AnyValue(int_value=min(len(keys) + earlier.int_value, _MOST))
         attributes.append(KeyValue(key=f"{prefix}.{what}.count", value=count))
-    return told
 
 
 def _taken(attributes: MutableSequence[KeyValue], key: str) -> AnyValue:

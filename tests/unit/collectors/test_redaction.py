@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import tracemalloc
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -103,6 +104,76 @@ def test_a_canary_in_a_field_nobody_knows_is_left_out() -> None:
     result = redactor.redact(Signal.TRACES, message.SerializeToString() + unknown)
 
     assert CANARY.encode() not in result.payload
+
+
+@pytest.mark.parametrize("config", [BLOCKED, {"allowed_keys": ["a"]}])
+def test_bytes_that_are_in_the_request_but_not_in_the_message_are_left_out(
+    config: dict[str, object],
+) -> None:
+    """Else a sender hides what it likes behind a request in which nothing else is blocked."""
+    hidden = bytes([len(CANARY)]) + CANARY.encode()
+    overridden = b"\x2a" + hidden + b"\x2a\x01x"  # a span's name, twice: the last counts
+    span = b"\x12" + bytes([len(overridden)]) + overridden
+    scope = b"\x12" + bytes([len(span)]) + span
+    payload = b"\x0a" + bytes([len(scope)]) + scope + b"\xfa\x7f" + hidden  # field 2047
+    redactor = Redactor(RedactionConfig.model_validate(config))
+
+    assert redactor.redact(Signal.TRACES, payload).payload == span_named("x").SerializeToString()
+
+
+def span_named(name: str) -> ExportTraceServiceRequest:
+    message = ExportTraceServiceRequest()
+    message.resource_spans.add().scope_spans.add().spans.add(name=name)
+    return message
+
+
+def test_a_quotation_left_open_swallows_no_other_pattern() -> None:
+    config: dict[str, object] = {"allow_all_keys": True, "blocked_values": [r"\Qa|", r"\Qb\E"]}
+
+    assert attributes_after(config, text("k", "a|"), text("l", "b")) == {"k": "****", "l": "****"}
+
+
+def test_many_patterns_that_are_too_large_together_still_work() -> None:
+    config: dict[str, object] = {
+        "allow_all_keys": True,
+        "blocked_values": [rf"\pL{{1,60}}{i};" for i in range(200)],
+    }
+
+    assert attributes_after(config, text("k", "a199;")) == {"k": "****"}
+
+
+def test_a_summary_that_claims_the_highest_number_is_no_error() -> None:
+    config: dict[str, object] = {"allow_all_keys": True, "blocked_values": ["x"], "summary": "info"}
+    most = 2**63 - 1
+
+    after = attributes_after(config, number("redaction.masked.count", most), text("a", "x"))
+
+    assert after == {"a": "****", "redaction.masked.count": most}
+
+
+def test_long_keys_are_not_remembered_however_many_come() -> None:
+    pair = KeyValue(key="k" * 100_000)
+    pair.value.array_value.values.extend([AnyValue(string_value="y")] * 1000)
+    payload = span_with(pair, text("a", CANARY)).SerializeToString()
+    redactor = Redactor(RedactionConfig.model_validate(BLOCKED))
+
+    tracemalloc.start()
+    try:
+        redactor.redact(Signal.TRACES, payload)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 10 * len(payload)
+
+
+def test_what_is_removed_leaves_the_others_in_their_order() -> None:
+    pairs = [text(f"{'a' if index % 3 else 'b'}{index}", str(index)) for index in range(30)]
+    kept = {pair.key: pair.value.string_value for pair in pairs if pair.key.startswith("a")}
+
+    assert list(attributes_after({"allowed_keys": list(kept)}, *pairs).items()) == list(
+        kept.items()
+    )
 
 
 @pytest.mark.parametrize(
