@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable
 from typing import Final, TypeAlias, cast
 
@@ -39,9 +40,15 @@ _IDS: Final = frozenset(
 _MAX_DEPTH: Final = 64
 """Nesting of JSON. OTLP itself needs 12; the rest is for attribute values."""
 
+_FIELDS: Final = re.compile(r"(?:Failed to parse \w+ field: )+")
+_FIELD: Final = re.compile(r"Failed to parse (\w+) field: ")
+
 
 class NotOtlpError(Exception):
-    """The text is not an OTLP request; the message says where it stops being one."""
+    """The text is not an OTLP request; the message says where it stops being one.
+
+    It quotes nothing of the text, which may be secret or long: the message goes into a log.
+    """
 
 
 def to_protobuf(signal: Signal, text: bytes) -> bytes:
@@ -61,8 +68,17 @@ def to_protobuf(signal: Signal, text: bytes) -> bytes:
             ignore_unknown_fields=True,
         )
         return message.SerializeToString()
-    except (ParseError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        raise NotOtlpError(str(error) or type(error).__name__) from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotOtlpError(str(error)) from error
+    except (ParseError, ValueError, TypeError, AttributeError) as error:
+        raise NotOtlpError(_where(str(error))) from error
+
+
+def _where(message: str) -> str:
+    """The field that protobuf's `message` is about, without the value that it quotes."""
+    led = _FIELDS.match(message)
+    path = ".".join(_FIELD.findall(led.group())) if led else ""
+    return f"{path or 'a number'} has a value that is not allowed there"
 
 
 def to_json(signal: Signal, payload: bytes) -> str:
@@ -106,7 +122,7 @@ def _to_base64(key: str, value: str) -> str:
     try:
         return base64.b64encode(bytes.fromhex(value)).decode()
     except ValueError as error:
-        msg = f"{key} must be hexadecimal, got {value[:40]!r}"
+        msg = f"{key} must be hexadecimal, got {len(value)} characters that are not"
         raise NotOtlpError(msg) from error
 
 

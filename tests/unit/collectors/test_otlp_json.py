@@ -73,3 +73,24 @@ def test_attribute_values_nested_too_deep_are_refused() -> None:
 
     with pytest.raises(NotOtlpError, match="deep"):
         to_protobuf(Signal.TRACES, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("startTimeUnixNano", "CANARY"),
+        ("startTimeUnixNano", "9" * 5000 + "CANARY"),
+        ("traceId", "CANARY"),
+        ("attributes", "CANARY\nanother line"),
+        ("attributes", [{"key": "a", "value": {"doubleValue": "CANARY"}}]),
+        ("name", ["CANARY"]),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_field_and_quotes_nothing(key: str, value: object) -> None:
+    text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{key: value}]}]}]})
+
+    with pytest.raises(NotOtlpError, match=key) as refused:
+        to_protobuf(Signal.TRACES, text.encode())
+
+    assert "CANARY" not in str(refused.value)
+    assert len(str(refused.value)) < 200
