@@ -1,7 +1,8 @@
 """What decides what becomes of a record, as text: kept with the data, for a later replay.
 
 A recipe holds processors, connectors and pipelines, references replaced, and no receiver, exporter
-or extension: a replay listens to nobody, sends nothing and needs none of their secrets.
+or extension: a replay listens to nobody, sends nothing and needs none of their secrets. Nor does
+it hold a processor's own: what admission keeps out with them came to nobody's replay.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final, TypeVar, cast
+
+from pydantic import BaseModel, SecretStr
 
 from collectors.component import (
     Config,
@@ -30,6 +33,7 @@ from slo.diagnostic import Span
 _NOWHERE: Final = Span("", 1, 1, 1)
 _KINDS: Final = (Kind.PROCESSORS, Kind.CONNECTORS)
 _PIPELINES: Final = "pipelines"
+_REMOVED: Final = "removed"
 _ROLES: Final = ("receivers", "processors", "exporters")
 
 
@@ -38,7 +42,10 @@ def recipe(loaded: Loaded) -> str:
     sections: dict[str, dict[str, Plain]] = json.loads(loaded.canonical)
     words: dict[str, object] = {
         kind.value: {
-            item.component_id: [item.type_name, sections[kind.value][item.component_id]]
+            item.component_id: [
+                item.type_name,
+                _without_secrets(item.config, sections[kind.value][item.component_id]),
+            ]
             for item in used(loaded)
             if item.kind is kind
         }
@@ -48,6 +55,22 @@ def recipe(loaded: Loaded) -> str:
         of.name: [of.signal, of.receivers, of.processors, of.exporters] for of in loaded.pipelines
     }
     return json.dumps(words, sort_keys=True)
+
+
+def _without_secrets(config: BaseModel, value: Plain) -> Plain:
+    """`value`, of which `config` was made, with other words in the place of each secret."""
+    if not isinstance(value, dict):
+        return value
+    open_words = dict(value)
+    for name, field in type(config).model_fields.items():
+        key, made = field.alias or name, cast("object", getattr(config, name))
+        if key not in value:
+            continue
+        if isinstance(made, SecretStr) and made.get_secret_value():
+            open_words[key] = _REMOVED
+        elif isinstance(made, BaseModel):
+            open_words[key] = _without_secrets(made, value[key])
+    return open_words
 
 
 def rebuilt(text: str) -> GraphPlan:

@@ -10,6 +10,7 @@ from collectors.config.load import Text, load
 from collectors.config.model import Loaded
 from collectors.config.plan import plan
 from collectors.config.printing import printed
+from collectors.config.recipe import rebuilt, recipe
 from collectors.config.registry import Kind, Registry
 from collectors.config.tree import Surroundings
 from collectors.service.plan import Durability
@@ -470,3 +471,21 @@ def test_a_plugin_that_cannot_be_imported_is_told_at_its_place() -> None:
 
     told = [(p.code, p.place.line) for p in problems if p.place and p.level is Level.ERROR]
     assert told == [("COL010", 11), ("COL010", 12)]
+
+
+def test_what_is_kept_for_a_replay_holds_no_secret_of_a_processor_and_can_be_rebuilt() -> None:
+    secret = "d41d8cd98f00"  # noqa: S105 - nobody's
+    processor = (
+        "redaction: {allow_all_keys: true, blocked_values: [x], hash_function: hmac-sha256, "
+        f"hmac_key: {secret}}}"
+    )
+    text = GOOD.replace("processors:\n", f"processors:\n  {processor}\n").replace(
+        "[batch]", "[redaction, batch]"
+    )
+    loaded, problems = load([Text("secret.yaml", text)], Surroundings({}, no_files), REGISTRY)
+    assert loaded is not None, problems
+
+    kept = recipe(loaded)
+
+    assert secret not in kept
+    assert set(rebuilt(kept).processors) == {"redaction", "batch"}
