@@ -12,7 +12,8 @@ import click
 from rich.console import Console
 
 from alerts.gameday import report
-from alerts.gameday.live import EndedError, live
+from alerts.gameday.fleet.voice import spoken
+from alerts.gameday.live import EndedError, Manner, live
 from alerts.gameday.runner import BASELINE_SECONDS, Outcome
 from alerts.gameday.scenarios import Scenario, scenarios
 from alerts.gameday.site import Given
@@ -45,6 +46,13 @@ _Chosen = TypeVar("_Chosen", Scenario, Case)
     "--grpc", metavar="HOST:PORT", default="127.0.0.1:4317", help="OTLP of your collector."
 )
 @click.option("--http", metavar="URL", default="http://127.0.0.1:4318", help="The same over HTTP.")
+@click.option(
+    "--dialect",
+    type=click.Choice(("own", *spoken()), case_sensitive=False),
+    default="own",
+    metavar="NAME",
+    help="In whose words the agents tell of their work: own, mixed, or one that is understood.",
+)
 @click.option("--junit", type=_FILE, help="Write JUnit XML.")
 @click.option("--report", "written", type=_FILE, help="Write Markdown.")
 @click.option("--table", type=_FILE, help="Renew the table in a Markdown file that has its marks.")
@@ -66,6 +74,7 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     alertmanager: str | None,
     grpc: str,
     http: str,
+    dialect: str,
     junit: Path | None,
     written: Path | None,
     table: Path | None,
@@ -85,6 +94,9 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     if given is not None and (virtual or against):
         msg = "--prometheus and --alertmanager are for real time, without --virtual and --against"
         raise click.UsageError(msg)
+    if dialect != "own" and (virtual or against):
+        msg = "--dialect is for real time: in virtual time nobody reads spans"
+        raise click.UsageError(msg)
     console = Console(stderr=True)
     missing: tuple[str, ...] | None = None
     if virtual or against:
@@ -101,7 +113,8 @@ def gameday(  # noqa: PLR0913 - one argument for each option
             return
         try:
             chosen_live = known if everything else _choose(wanted, known)
-            found = live(chosen_live, seed, baseline, console, given)
+            manner = Manner(seed, baseline, "" if dialect == "own" else dialect)
+            found = live(chosen_live, manner, console, given)
         except EndedError as error:
             _cannot_tell(error, console)
     _write(found, missing if everything else None, junit=junit, written=written, table=table)

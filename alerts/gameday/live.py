@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from alerts.gameday.fleet.crew import Crew, FleetError
 from alerts.gameday.fleet.traffic import Traffic
 from alerts.gameday.leave import leaving
 from alerts.gameday.oracles import ask_all
-from alerts.gameday.runner import Outcome, UnhealthyError, run
+from alerts.gameday.runner import BASELINE_SECONDS, Outcome, UnhealthyError, run
 from alerts.gameday.scenarios import Scenario
 from alerts.gameday.site import GIVEN_PUSH_SECONDS, Given, own
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack, start_collector
@@ -29,10 +29,29 @@ class EndedError(RuntimeError):
     """Nothing can be said: servers are missing, or something did not come up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the fleet lives.
+
+    Attributes:
+        seed: Of the traffic.
+        baseline_seconds: Healthy traffic before each fault.
+        dialect: In whose words agents tell of their work; empty is in their own.
+    """
+
+    seed: int = COMPACT_TRAFFIC.seed
+    baseline_seconds: float = BASELINE_SECONDS
+    dialect: str = ""
+
+    @property
+    def traffic(self) -> Traffic:
+        """How much there is."""
+        return COMPACT_TRAFFIC.seeded(self.seed)
+
+
 def live(
     chosen: Sequence[Scenario],
-    seed: int,
-    baseline: float,
+    manner: Manner,
     console: Console,
     given: Given | None = None,
 ) -> tuple[Outcome, ...]:
@@ -40,8 +59,7 @@ def live(
 
     Args:
         chosen: What to run.
-        seed: Of the traffic.
-        baseline: Seconds of healthy traffic before each fault.
+        manner: How the fleet lives.
         console: Told what happens.
         given: Servers of the user's own; None starts new ones for each scenario.
 
@@ -49,37 +67,38 @@ def live(
         EndedError: It could not be run.
     """
     play = _on_our_own if given is None else partial(_on, given)
-    return tuple(_run(scenario, play, seed, baseline, console) for scenario in chosen)
+    return tuple(_run(scenario, play, manner, console) for scenario in chosen)
 
 
-_Play = Callable[[Scenario, Traffic, float, Console], Outcome]
+_Play = Callable[[Scenario, Manner, Console], Outcome]
 
 
-def _run(scenario: Scenario, play: _Play, seed: int, baseline: float, console: Console) -> Outcome:
+def _run(scenario: Scenario, play: _Play, manner: Manner, console: Console) -> Outcome:
     console.print(f"{scenario.id} {scenario.fault.title}", style="bold", highlight=False)
     try:
         with leaving():
-            return play(scenario, COMPACT_TRAFFIC.seeded(seed), baseline, console)
+            return play(scenario, manner, console)
     except (MissingToolError, ServerError, FleetError) as error:
         raise EndedError(str(error)) from error
     except (TreeError, UnhealthyError, UnansweredError) as error:
         return Outcome(scenario, (), (), (), str(error))
 
 
-def _on_our_own(scenario: Scenario, traffic: Traffic, baseline: float, console: Console) -> Outcome:
+def _on_our_own(scenario: Scenario, manner: Manner, console: Console) -> Outcome:
     """One scenario on a stack of its own, so that no other one speaks into it."""
     with (
         tempfile.TemporaryDirectory(prefix="fleetslo-gameday-") as folder,
-        stack(Path(folder)) as running,
+        stack(Path(folder), understands=bool(manner.dialect)) as running,
         ExitStack() as again,
     ):
         stage = _OwnStage(running, again)
-        with Crew(running.charge(COMPACT, traffic), hear=_say(console)) as crew:
+        charge = running.charge(COMPACT, manner.traffic, manner.dialect)
+        with Crew(charge, hear=_say(console)) as crew:
             outcome = run(
                 scenario,
-                own(running),
+                own(running).of(manner.dialect),
                 crew,
-                baseline_seconds=baseline,
+                baseline_seconds=manner.baseline_seconds,
                 stage=stage,
                 tell=_tell(console),
             )
@@ -102,23 +121,23 @@ class _OwnStage:
         self._again.enter_context(started)
 
 
-def _on(
-    given: Given, scenario: Scenario, traffic: Traffic, baseline: float, console: Console
-) -> Outcome:
+def _on(given: Given, scenario: Scenario, manner: Manner, console: Console) -> Outcome:
     """One scenario on servers that are not ours: nothing of theirs is started or stopped."""
     if scenario.fault.needs_stage:
         msg = f"{scenario.id} breaks the collector: it needs a stack of its own"
         return Outcome(scenario, (), (), (), msg)
-    site = given.site()
+    site = given.site().of(manner.dialect)
     charge = Charge(
         name="",
         grpc=given.grpc,
         http=given.http,
-        traffic=traffic,
+        traffic=manner.traffic,
         topology=COMPACT,
         push_seconds=GIVEN_PUSH_SECONDS,
+        dialect=manner.dialect,
     )
     with Crew(charge, hear=_say(console)) as crew:
+        baseline = manner.baseline_seconds
         return run(scenario, site, crew, baseline_seconds=baseline, tell=_tell(console))
 
 

@@ -21,12 +21,17 @@ from alerts.gameday.stack import Stack
 MOST_SERIES: Final = 25_000
 """Of the whole stack, the recorded ones included."""
 
-SETTLE_SECONDS: Final = 20.0
+SETTLE_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.5
 _ASK_SECONDS: Final = 5.0
 _ACTIONS: Final = "mas_agent_actions_total"
 _TOKENS: Final = "gen_ai_client_token_usage_sum"
-_VIOLATIONS: Final = "mas_compliance_violations_total"
+_COUNTS: Final = {
+    "mas_compliance_violations_total": "violations",
+    "gen_ai_invoke_agent_duration_seconds_count": "invocations",
+    "gen_ai_client_operation_duration_seconds_count": "calls",
+    "gen_ai_execute_tool_duration_seconds_count": "tools",
+}
 _REDACTED: Final = "fleetslo_redacted_values_total"
 _IMBALANCE: Final = "fleetslo_conservation_imbalance"
 
@@ -72,7 +77,8 @@ def _counters(stack: Stack, truth: Mapping[str, int]) -> tuple[Oracle, ...]:
     actions = sum(count for name, count in truth.items() if name.startswith("actions/"))
     tokens = sum(count for name, count in truth.items() if name.startswith("tokens/"))
     told = "; ".join(f"{name} counted {s}, true {t}" for name, (s, t) in sorted(wrong.items()))
-    says = told or f"{actions:,} actions and {tokens:,} tokens, each counted once"
+    told_of = f", {truth['invocations']:,} invocations" if "invocations" in truth else ""
+    says = told or f"{actions:,} actions{told_of} and {tokens:,} tokens, each counted once"
     return (Oracle("counters equal the truth", not wrong and actions > 0, says),)
 
 
@@ -94,7 +100,7 @@ def _name(metric: str, labels: Mapping[str, str]) -> str | None:
         return f"actions/{labels.get('mas_action_type', '')}" if is_whole else None
     if metric == _TOKENS:
         return f"tokens/{labels.get('gen_ai_token_type', '')}"
-    return "violations" if metric == _VIOLATIONS else None
+    return _COUNTS.get(metric)
 
 
 def _canaries(stack: Stack) -> Oracle:

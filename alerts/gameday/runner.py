@@ -20,23 +20,6 @@ BASELINE_SECONDS: Final = 45.0
 HEALTHY_SECONDS: Final = 90.0
 _POLL_SECONDS: Final = 1.0
 
-HEALTHY: Final = (
-    ("all agents are healthy", 'sum(mas_agent_count{mas_agent_state!="healthy"}) == 0'),
-    (
-        "health checks pass",
-        'sum(rate(mas_agent_health_checks_total{mas_check_result="pass"}[1m])) > 0',
-    ),
-    (
-        "actions succeed",
-        'sum(rate(mas_agent_actions_total{mas_action_outcome="success"}[1m])) > 0',
-    ),
-    ("one orchestrator leads", "max(mas_leader_count) == 1"),
-    ("models answer", "sum(rate(gen_ai_client_operation_duration_seconds_count[1m])) > 0"),
-    ("queues move", "sum(rate(mas_queue_message_wait_seconds_count[1m])) > 0"),
-    ("SLIs are recorded", 'count(slo:sli_total:rate5m{slo_id="agent-fleet-action-success"}) > 0'),
-)
-"""What must hold before anything is broken: what it means, and the condition."""
-
 
 class Verdict(StrEnum):
     """How an expectation ended."""
@@ -125,7 +108,7 @@ def wait_healthy(site: Site, timeout_seconds: float = HEALTHY_SECONDS) -> float:
         UnhealthyError: It does not, after `timeout_seconds`.
     """
     began = time.monotonic()
-    missing = [meaning for meaning, _ in HEALTHY]
+    missing = [meaning for meaning, _ in site.healthy]
     while time.monotonic() - began < timeout_seconds:
         missing = unmet(site)
         if not missing:
@@ -138,9 +121,9 @@ def wait_healthy(site: Site, timeout_seconds: float = HEALTHY_SECONDS) -> float:
 def unmet(site: Site) -> list[str]:
     """What the baseline still lacks."""
     try:
-        return [meaning for meaning, expr in HEALTHY if not ask.query(site.prometheus, expr)]
+        return [meaning for meaning, expr in site.healthy if not ask.query(site.prometheus, expr)]
     except ask.UnansweredError:
-        return [meaning for meaning, _ in HEALTHY]
+        return [meaning for meaning, _ in site.healthy]
 
 
 def run(

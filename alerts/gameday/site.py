@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import yaml
@@ -18,17 +18,37 @@ from alerts.gameday import ask
 from alerts.gameday.fleet.reach import unreachable
 from alerts.gameday.stack import Stack
 from alerts.gameday.tree import (
+    COUNTING_SECONDS,
     EVALUATION_SECONDS,
     GROUP_WAIT_SECONDS,
     PUSH_SECONDS,
     SCRAPE_SECONDS,
 )
 from alerts.gameday.webhook import Page
+from collectors.instrument.dialects import shapes
 from slo.exact import Duration
 from slo.servers import ServerError
 
 GIVEN_PUSH_SECONDS: Final = 15.0
 """Between two exports of a fleet that reports to a collector of somebody's own: the SDK's pace."""
+
+MODELS_ANSWER: Final = "models answer"
+HEALTHY: Final = (
+    ("all agents are healthy", 'sum(mas_agent_count{mas_agent_state!="healthy"}) == 0'),
+    (
+        "health checks pass",
+        'sum(rate(mas_agent_health_checks_total{mas_check_result="pass"}[1m])) > 0',
+    ),
+    (
+        "actions succeed",
+        'sum(rate(mas_agent_actions_total{mas_action_outcome="success"}[1m])) > 0',
+    ),
+    ("one orchestrator leads", "max(mas_leader_count) == 1"),
+    (MODELS_ANSWER, "sum(rate(gen_ai_client_operation_duration_seconds_count[1m])) > 0"),
+    ("queues move", "sum(rate(mas_queue_message_wait_seconds_count[1m])) > 0"),
+    ("SLIs are recorded", 'count(slo:sli_total:rate5m{slo_id="agent-fleet-action-success"}) > 0'),
+)
+"""What must hold before anything is broken: what it means, and the condition."""
 
 _POLL_SECONDS: Final = 1.0
 _DEFAULT_INTERVAL: Final = "1m"  # Prometheus' own, of scraping and of evaluation
@@ -56,12 +76,23 @@ class Site:
         prometheus: Base URL; likewise `alertmanager`.
         way_seconds: From an agent to a person at the longest: export, scrape, evaluation and
             what Alertmanager gathers.
+        healthy: What must hold before anything is broken: what it means, and the condition.
     """
 
     prometheus: str
     alertmanager: str
     pages: Heard
     way_seconds: float
+    healthy: tuple[tuple[str, str], ...] = HEALTHY
+
+    def of(self, dialect: str) -> Site:
+        """The same for a fleet whose agents speak `dialect`: what they do is known later."""
+        if not dialect:
+            return self
+        shape = shapes().get(dialect)
+        tells = shape is None or bool(shape.llm)
+        healthy = tuple(each for each in self.healthy if tells or each[0] != MODELS_ANSWER)
+        return replace(self, way_seconds=self.way_seconds + COUNTING_SECONDS, healthy=healthy)
 
 
 def own(stack: Stack) -> Site:

@@ -56,7 +56,7 @@ class Stack:
         """Base address of the runbook pages."""
         return self.library.url
 
-    def charge(self, topology: Topology, traffic: Traffic) -> Charge:
+    def charge(self, topology: Topology, traffic: Traffic, dialect: str = "") -> Charge:
         """What a fleet that reports here must know."""
         return Charge(
             name="",
@@ -65,16 +65,20 @@ class Stack:
             traffic=traffic,
             topology=topology,
             push_seconds=PUSH_SECONDS,
+            dialect=dialect,
         )
 
 
 @contextmanager
-def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Generator[Stack]:
+def stack(
+    folder: Path, tell: Callable[[str], None] = lambda _: None, *, understands: bool = False
+) -> Generator[Stack]:
     """Generate everything into `folder`, start it, and stop it in the end.
 
     Args:
         folder: Must exist and be empty.
         tell: Told what comes next, for whoever watches.
+        understands: The collector counts what agents tell in the words of frameworks.
 
     Raises:
         MissingToolError: Prometheus or Alertmanager is not to be had.
@@ -88,7 +92,7 @@ def stack(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Generat
         webhooks = running.enter_context(Webhooks())
         library = running.enter_context(Library(tree.runbooks))
         tell("files")
-        generated = write(tree, ports, webhooks.address, library.url)
+        generated = write(tree, ports, webhooks.address, library.url, understands=understands)
         tell("collector")
         collector = running.enter_context(start_collector(tree, ports))
         tell("alertmanager")

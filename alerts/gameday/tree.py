@@ -24,6 +24,8 @@ EVALUATION_SECONDS: Final = 5
 SLOW_EVALUATION_SECONDS: Final = 30
 PUSH_SECONDS: Final = 5
 GROUP_WAIT_SECONDS: Final = 1
+COUNTING_SECONDS: Final = 15
+"""At the longest until the collector has counted a span: it waits for those around it."""
 _GENERATE_SECONDS: Final = 120
 _GROUP_WAIT: Final = re.compile(r"(group_wait: )(?!0s\b)\S+")
 
@@ -109,7 +111,9 @@ class Tree:
         return self.folder / "collector-state"
 
 
-def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str) -> str:
+def write(
+    tree: Tree, ports: Ports, webhooks: str, runbooks: str, *, understands: bool = False
+) -> str:
     """Make everything, with `sloctl init` and `sloctl generate`; what the latter said.
 
     Args:
@@ -117,6 +121,7 @@ def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str) -> str:
         ports: Where everything will listen.
         webhooks: ``host:port`` that stands for every team.
         runbooks: Base address of the runbook pages.
+        understands: The collector also counts what agents tell in the words of frameworks.
 
     Raises:
         TreeError: `sloctl` refused.
@@ -129,6 +134,9 @@ def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str) -> str:
     tree.data.mkdir()
     moved["${env:FLEETSLO_STATE}"] = str(tree.data)
     _replace((tree.prometheus, tree.collector), moved)
+    if understands:
+        config = understanding(tree.collector.read_text("utf-8"))
+        tree.collector.write_text(config, "utf-8")
     waits = tree.alertmanager.read_text("utf-8")
     tree.alertmanager.write_text(hurried(waits), "utf-8")
     return said
@@ -170,6 +178,22 @@ def sloctl(*arguments: str) -> str:
 def hurried(alertmanager: str) -> str:
     """Alertmanager's configuration, made to gather for a second at most."""
     return _GROUP_WAIT.sub(rf"\g<1>{GROUP_WAIT_SECONDS}s", alertmanager)
+
+
+def understanding(collector: str) -> str:
+    """The collector's configuration, made to normalise agents' spans and to count from them."""
+    config: dict[str, Plain] = yaml.safe_load(collector)
+    pipelines = _mapping(_mapping(config["service"])["pipelines"])
+    traces = _mapping(pipelines["traces"])
+    steps, ends = traces["processors"], traces["exporters"]
+    if isinstance(steps, list) and isinstance(ends, list):
+        steps.insert(steps.index("redaction") + 1, "agent_normalizer")
+        ends.append("agentmetrics")
+    _mapping(config["processors"])["agent_normalizer"] = None
+    every = f"{PUSH_SECONDS}s"
+    config["connectors"] = {"agentmetrics": {"wait": every, "metrics_flush_interval": every}}
+    pipelines["metrics/agents"] = {"receivers": ["agentmetrics"], "exporters": ["prometheus"]}
+    return yaml.safe_dump(config, sort_keys=False)
 
 
 def _settings(specs: Path, ports: Ports, runbooks: str) -> None:

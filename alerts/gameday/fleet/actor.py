@@ -100,6 +100,12 @@ class Actor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def leave(self) -> None:
+        """Call off what still goes on beside us: from here on nothing is done any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def _beat(self) -> None:
         """Every fifteen seconds, a second earlier or later so that nobody beats in step."""
         while True:

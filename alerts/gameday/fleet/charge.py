@@ -28,6 +28,7 @@ class Charge:
         http: Base URL of the collector's OTLP receiver.
         broker_port: 0 for the process that is the broker.
         push_seconds: Between two exports of metrics.
+        dialect: In whose words the agents tell of their work; empty is in their own.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Charge:
     topology: Topology
     broker_port: int = 0
     push_seconds: float = 15.0
+    dialect: str = ""
 
     def process(self) -> ProcessSpec | None:
         """The agents of this process; None for one that has none."""
@@ -57,6 +59,7 @@ class Charge:
             "worker_processes": self.topology.worker_processes,
             "broker_port": self.broker_port,
             "push_seconds": self.push_seconds,
+            "dialect": self.dialect,
         }
 
     @classmethod
@@ -78,6 +81,7 @@ class Charge:
             ),
             broker_port=int(frames.number(frame, "broker_port")),
             push_seconds=frames.number(frame, "push_seconds"),
+            dialect=frames.text(frame, "dialect"),
         )
 
 

@@ -25,6 +25,7 @@ from alerts.gameday.fleet.repertoire import identity, speaks
 from alerts.gameday.fleet.supervisor import Supervisor
 from alerts.gameday.fleet.topology import LLM, PLATFORM, Protocol, Role
 from alerts.gameday.fleet.truth import Truth
+from alerts.gameday.fleet.voice import ForeignAgent, dialect_of
 from alerts.gameday.fleet.worker import Worker
 
 ROLES: Final[dict[Role, type[Actor]]] = {
@@ -99,11 +100,16 @@ async def _run_agents(
     truth = Truth()
     for member in spec.agents:
         line = await Line.open(charge.broker_port)
-        agent = outlet.open(identity(member), speaks(member))
+        dialect = dialect_of(member, charge.topology, charge.dialect, charge.traffic.seed)
+        agent = outlet.open(identity(member), speaks(member), dialect)
         desk = Desk(member, line, agent, charge.traffic, conditions, truth)
         actors.append(ROLES[member.role](desk))
     say("ready")
     await _until_told(orders, conditions.obey, _all(actors))
+    for actor in actors:
+        await actor.leave()
+        if isinstance(actor.agent, ForeignAgent):
+            truth.add_told(actor.agent.speaker.truth)
     say("truth", counts={**truth.counts()})
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from alerts.gameday.fleet import frames
 from alerts.gameday.fleet.actor import Desk
+from alerts.gameday.fleet.voice import ForeignAgent
 from collectors.instrument import ErrorType, inject
 from collectors.instrument.work import LlmCall, classify_status
 
@@ -88,5 +89,6 @@ class Model:
         received = int(frames.number(answer, "output"))
         call.tokens(sent=sent, received=received)
         call.cost((sent * provider.input_dollars + received * provider.output_dollars) / 1e6)
-        self._truth.add("tokens/input", sent)
-        self._truth.add("tokens/output", received)
+        if not isinstance(self._agent, ForeignAgent):  # what that one told, it knows itself
+            self._truth.add("tokens/input", sent)
+            self._truth.add("tokens/output", received)

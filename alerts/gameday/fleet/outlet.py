@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from alerts.gameday.fleet.topology import Protocol
+from alerts.gameday.fleet.voice import ForeignAgent
 from collectors.instrument import (
     Agent,
     Exporters,
@@ -76,8 +77,14 @@ class Outlet:
         self._logs = BatchLogRecordProcessor(exporters.logs, schedule_delay_millis=delay)
         self._opened: list[Providers] = []
 
-    def open(self, identity: Identity, speaks: Speaks) -> Agent:
-        """One instrumented agent; the first one also tells of the process that it lives in."""
+    def open(self, identity: Identity, speaks: Speaks, dialect: str = "") -> Agent:
+        """One instrumented agent; the first one also tells of the process that it lives in.
+
+        Args:
+            identity: Its resource.
+            speaks: What it may count.
+            dialect: In whose words it tells of its work; empty is in its own.
+        """
         resource = identity.resource()
         traces = TracerProvider(resource=resource, shutdown_on_exit=False)
         traces.add_span_processor(self._spans)
@@ -88,6 +95,8 @@ class Outlet:
         if not self._opened:
             observe_process(providers.metrics.get_meter("process"))
         self._opened.append(providers)
+        if dialect:
+            return ForeignAgent(identity, speaks, providers, dialect)
         return Agent(identity, speaks, providers)
 
     def close(self) -> None:

@@ -9,10 +9,14 @@ from collections import Counter
 from collections.abc import Mapping
 
 from alerts.gameday.fleet.frames import Json
+from collectors.instrument.dialects import Truth as Told
 
 
 class Truth:
-    """Exact counts by name: ``actions/<type>``, ``tokens/<input or output>``, ``violations``."""
+    """Exact counts by name: ``actions/<type>``, ``tokens/<input or output>``, ``violations``.
+
+    Of agents that tell in a dialect also ``invocations``, ``calls`` and ``tools``.
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -20,6 +24,14 @@ class Truth:
     def add(self, name: str, count: int = 1) -> None:
         """It happened, `count` times."""
         self._counts[name] += count
+
+    def add_told(self, told: Told) -> None:
+        """Take over what an agent told in its dialect."""
+        self.add("invocations", told.invocations.total())
+        self.add("calls", told.calls.total())
+        self.add("tools", told.tools.total())
+        self.add("tokens/input", told.input_tokens)
+        self.add("tokens/output", told.output_tokens)
 
     def add_all(self, told: Mapping[str, Json]) -> None:
         """Take over what another process told."""
