@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final, Literal, Self
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from collectors.component import Config
+from collectors.patterns import pattern
 from collectors.wire.points import Columns
 from collectors.wire.points_kernel import EXPONENTIAL, GAUGE, HISTOGRAM, SUM, SUMMARY
 from collectors.wire.scan import slices, texts
@@ -44,14 +44,14 @@ class MetricsConfig(Config):
             raise ValueError(msg)
         if self.match_type == "regexp":
             for text in self.metrics:
-                _check_pattern(text)
+                pattern(text)
         return self
 
     def names(self, name: str) -> bool:
         """Whether a metric of this name is meant."""
         if self.match_type == "strict":
             return name in self.metrics
-        return any(re.search(pattern, name) for pattern in self.metrics)
+        return any(pattern(text).search(name) is not None for text in self.metrics)
 
     def kinds(self) -> list[int]:
         """The kinds that are meant."""
@@ -84,14 +84,6 @@ class SelectingConfig(Config):
         if self.exclude is not None:
             found &= ~_meant(columns, self.exclude)
         return found
-
-
-def _check_pattern(text: str) -> None:
-    try:
-        re.compile(text)
-    except re.error as error:
-        msg = f"metrics must be patterns: {error}, got {text!r}"
-        raise ValueError(msg) from error
 
 
 def _meant(columns: Columns, block: MetricsConfig) -> Mask:

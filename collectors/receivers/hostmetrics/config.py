@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from collectors.component import Config
 from collectors.net.fields import SECOND, Nanoseconds
+from collectors.patterns import pattern
 
 Match = Literal["strict", "regexp"]
 
@@ -16,10 +16,19 @@ Match = Literal["strict", "regexp"]
 class _Matching(Config):
     match_type: Match = "strict"
 
+    @model_validator(mode="after")
+    def _are_patterns(self) -> Self:
+        if self.match_type == "regexp":
+            for name in type(self).model_fields:
+                value: object = getattr(self, name)
+                for text in value if isinstance(value, tuple) else ():
+                    pattern(str(text))
+        return self
+
     def _fits(self, patterns: tuple[str, ...], value: str) -> bool:
         if self.match_type == "strict":
             return value in patterns
-        return any(re.search(pattern, value) for pattern in patterns)
+        return any(pattern(text).search(value) is not None for text in patterns)
 
 
 class DevicesConfig(_Matching):

@@ -58,7 +58,7 @@ def problems_of(processor: str) -> list[str]:
         ("cumulativetodelta: {include: {match_type: strict}}", "must name metrics or metric_types"),
         (
             "cumulativetodelta: {include: {metrics: ['('], match_type: regexp}}",
-            "metrics must be patterns",
+            "must be a regular expression",
         ),
         (
             "cumulativetodelta: {include: {metric_types: [sum]}, exclude: {metric_types: [sum]}}",

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from collectors.net.readings import Reading, Shape
 from collectors.receivers.hostmetrics import HostMetricsConfig, HostMetricsReceiver
+from collectors.receivers.hostmetrics.config import NamesConfig
 from collectors.receivers.hostmetrics.host import read
 from collectors.testing import MemoryIntake, settings
 
@@ -157,3 +158,8 @@ def test_readings_of_one_name_are_one_metric_with_the_unit_of_the_conventions() 
 def test_scrapers_that_cannot_be_are_a_mistake(raw: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         config(**raw)
+
+
+def test_a_pattern_that_is_none_is_told_before_anything_runs() -> None:
+    with pytest.raises(ValidationError, match="must be a regular expression"):
+        NamesConfig(match_type="regexp", names=("fine", "("))
