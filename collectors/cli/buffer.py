@@ -7,29 +7,26 @@ changed. `repair` and `requeue` (in `mend`) need the directory for themselves.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from collectors.cli.mend import repair, requeue, tell_letters
+from collectors.cli.times import at
 from collectors.component import Signal
-from collectors.log.disk import OsFile, OsFileSystem
+from collectors.log.disk import OsFileSystem
+from collectors.log.look import records, segment_frames, segment_header, segments
 from collectors.log.mark import read_mark
 from collectors.log.record import SIGNALS, Kind, Record, Totals, raise_to, total_of
 from collectors.log.repair import note_of
 from collectors.log.segment import (
-    SEGMENT_HEADER_BYTES,
     Frame,
     NewerFormat,
     SegmentHeader,
     SegmentName,
-    frames,
 )
 from collectors.net.otlp_json import NotOtlpError, to_json
 from collectors.service.storage import DEAD
@@ -59,18 +56,18 @@ def ls(directory: Path, letters: bool) -> None:
     """List logs and segments: offsets, times, items, bytes; dead letters with their reason."""
     for log in _logs(directory):
         click.echo(f"{log.name}:")
-        for path, name in _segments(log):
+        for path, name in segments(log):
             told = _look(path, name)
             items = " ".join(f"{signal}={count}" for signal, count in told.items.items() if count)
-            records = told.next_offset - name.base
-            items = items or (f"{records} records" if records else "empty")
-            first = _time(told.first_wall_ns)
+            count = told.next_offset - name.base
+            items = items or (f"{count} records" if count else "empty")
+            first = at(told.first_wall_ns)
             click.echo(
                 f"  {path.name}  offsets {name.base}..{told.next_offset}  "
                 f"{told.bytes} bytes  from {first}  {items}"
             )
         if log.name == DEAD:
-            tell_letters(list(_records(log)), each=letters)
+            tell_letters(list(records(log)), each=letters)
 
 
 @buffer.command()
@@ -84,8 +81,8 @@ def verify(directory: Path) -> None:
         for problem in problems:
             click.echo(f"{log.name}: {problem}")
         if not problems:
-            records = sum(1 for _ in _records(log))
-            click.echo(f"{log.name}: {records} records, every one whole")
+            count = sum(1 for _ in records(log))
+            click.echo(f"{log.name}: {count} records, every one whole")
     sys.exit(1 if damaged else 0)
 
 
@@ -104,7 +101,7 @@ def cat(directory: Path, signal: str | None, first: int, limit: int | None) -> N
     logs = _logs(directory)
     chosen = next((log for log in logs if log.name == "inbox"), logs[0])
     left = limit
-    for record in _records(chosen):
+    for record in records(chosen):
         wanted = record.kind is Kind.DATA and record.offset >= first
         if not wanted or (signal is not None and signal != record.signal):
             continue
@@ -137,7 +134,7 @@ def _decisions(record: Record) -> Iterator[str]:
         return
     for note in notes:
         words = {
-            "time": _time(record.wall_ns),
+            "time": at(record.wall_ns),
             "traceId": note.trace_id.hex(),
             "sampler": note.sampler,
             "decision": "kept" if note.is_kept else "dropped",
@@ -167,53 +164,19 @@ class _Told:
 
 def _logs(directory: Path) -> list[Path]:
     """The logs in `directory`, itself one of them perhaps; exits with 1 if there is none."""
-    if _segments(directory):
+    if segments(directory):
         return [directory]
-    logs = [path for path in sorted(directory.iterdir()) if path.is_dir() and _segments(path)]
+    logs = [path for path in sorted(directory.iterdir()) if path.is_dir() and segments(path)]
     if not logs:
         click.echo(f"collector: {directory} holds no log", err=True)
         sys.exit(1)
     return logs
 
 
-def _segments(log: Path) -> list[tuple[Path, SegmentName]]:
-    """The segments of a log that count, oldest first.
-
-    A later segment is authoritative from its base on; one that it covers wholly is left over.
-    """
-    found = [(path, name) for path in log.iterdir() if (name := SegmentName.parse(path.name))]
-    found.sort(key=lambda item: item[1].sequence)
-    kept: list[tuple[Path, SegmentName]] = []
-    for path, name in found:
-        while kept and kept[-1][1].base >= name.base:
-            kept.pop()
-        kept.append((path, name))
-    return kept
-
-
-def _frames(path: Path, name: SegmentName) -> Iterator[Frame]:
-    try:
-        opened = OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-    except FileNotFoundError:
-        return  # trimmed by the daemon meanwhile
-    with closing(opened) as file:
-        yield from frames(file, name)
-
-
-def _records(log: Path) -> Iterator[Record]:
-    segments = _segments(log)
-    ends = [name.base for _, name in segments[1:]] + [sys.maxsize]
-    for (path, name), end in zip(segments, ends, strict=True):
-        for frame in _frames(path, name):
-            if frame.record.offset >= end:
-                break
-            yield frame.record
-
-
 def _look(path: Path, name: SegmentName) -> _Told:
     items = dict.fromkeys(Signal, 0)
     next_offset, first_wall_ns = name.base, 0
-    for frame in _frames(path, name):
+    for frame in segment_frames(path, name):
         record = frame.record
         next_offset = record.offset + 1
         first_wall_ns = first_wall_ns or record.wall_ns
@@ -226,9 +189,9 @@ def _problems(log: Path) -> Iterator[str]:
     """What is wrong with a log; a torn tail of the last segment is not: nobody relies on it."""
     promised = read_mark(OsFileSystem(), log).end  # first: a live daemon only moves it on
     check = _Check()
-    for path, name in _segments(log):
+    for path, name in segments(log):
         try:
-            header = _header(path)
+            header = segment_header(path)
         except NewerFormat as error:
             yield f"{path.name}: {error}"
             continue
@@ -236,7 +199,7 @@ def _problems(log: Path) -> Iterator[str]:
             continue  # trimmed by the daemon meanwhile
         for problem in check.segment(name, header):
             yield f"{path.name}: {problem}"
-        for frame in _frames(path, name):
+        for frame in segment_frames(path, name):
             for problem in check.frame(frame):
                 yield f"{path.name}: {problem}"
     if check.expected is not None and promised > check.expected:
@@ -281,14 +244,3 @@ class _Check:
             if self._totals is not None:
                 total = total_of(self._totals, kind) + count
                 self._totals = raise_to(self._totals, kind, total)
-
-
-def _header(path: Path) -> SegmentHeader | None:
-    with closing(OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))) as file:
-        return SegmentHeader.decode(file.read(0, SEGMENT_HEADER_BYTES))
-
-
-def _time(wall_ns: int) -> str:
-    if not wall_ns:
-        return "-"
-    return datetime.fromtimestamp(wall_ns / 1e9, UTC).isoformat(timespec="seconds")

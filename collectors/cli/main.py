@@ -13,6 +13,7 @@ _COMMANDS: Final = {
     "print-config": "collectors.cli.config:print_config",
     "run": "collectors.cli.run:run",
     "validate": "collectors.cli.config:validate",
+    "why": "collectors.cli.why:why",
 }
 _SUMMARIES: Final = {
     "buffer": "Look into the logs of a data directory.",
@@ -20,6 +21,7 @@ _SUMMARIES: Final = {
     "print-config": "Print the configuration with every default.",
     "run": "Run the daemon.",
     "validate": "Check a configuration.",
+    "why": "Explain what became of a trace.",
 }
 
 

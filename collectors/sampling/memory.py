@@ -136,6 +136,14 @@ class Memory:
         self._open(self._level + 1)
         self._write(self._below(first, prints[filled] & np.uint32(PRINT)), prints[filled], kept)
 
+    @classmethod
+    def of(cls, parts: Mapping[str, bytes], notes: np.dtype | None = None) -> Memory:
+        """The memory that `dump` told of, of whatever size; raises ValueError like `load`."""
+        first = int(np.frombuffer(parts["counts"], np.int64)[0])
+        made = cls(int(first * (WAYS << _LEVELS) / PLACES_PER_TRACE), notes)
+        made.load(parts)
+        return made
+
     def dump(self) -> dict[str, bytes]:
         """All state."""
         counts = np.array([self._first, self._level, self._written], np.int64)

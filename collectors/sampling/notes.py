@@ -16,6 +16,7 @@ import numpy as np
 
 from collectors.sampling.index_kernel import Rows
 from collectors.sampling.plan import MOST_TOLD, NOBODY, Decisions, Facts
+from collectors.wire.kernel import Octets
 
 MOST_TRACES: Final = 4096
 """Traces in one note, so that a note stays below 400 KiB."""
@@ -158,21 +159,31 @@ def decode(note: bytes, trace_id: bytes | None = None) -> Iterator[Note]:
     """What a note says, of one trace or of all.
 
     Raises:
-        ValueError: It is no note, or one of a later version.
+        ValueError: It is no note, or one of another version.
     """
-    line, _, body = note.partition(b"\n")
-    words = json.loads(line)
-    if words.get("v") != _VERSION or len(body) % _ROW.itemsize:
-        msg = f"a note of version {_VERSION} is wanted, got {line[:40]!r}"
-        raise ValueError(msg)
-    rows = np.frombuffer(body, _ROW)
-    for row in rows if trace_id is None else rows[_of(rows, trace_id)]:
+    words, rows = _opened(note)
+    if trace_id is not None:
+        rows = rows[(_ids(rows) == np.frombuffer(trace_id, np.uint8)).all(axis=1)]
+    for row in rows:
         yield _note(words, row)
 
 
-def _of(rows: Rows, trace_id: bytes) -> Rows:
-    ids = np.ascontiguousarray(rows["id"]).view(np.uint8).reshape(-1, 16)
-    return np.flatnonzero((ids == np.frombuffer(trace_id, np.uint8)).all(axis=1))
+def ids_of(note: bytes) -> Octets:
+    """Shape (traces, 16): whom a note is about; raises ValueError like `decode`."""
+    return _ids(_opened(note)[1])
+
+
+def _opened(note: bytes) -> tuple[dict[str, object], Rows]:
+    line, _, body = note.partition(b"\n")
+    words: object = json.loads(line)
+    if not isinstance(words, dict) or words.get("v") != _VERSION or len(body) % _ROW.itemsize:
+        msg = f"a note of version {_VERSION} is wanted, got {line[:40]!r}"
+        raise ValueError(msg)
+    return words, np.frombuffer(body, _ROW)
+
+
+def _ids(rows: Rows) -> Octets:
+    return np.ascontiguousarray(rows["id"]).view(np.uint8).reshape(-1, 16)
 
 
 def _note(words: dict[str, object], row: Rows) -> Note:

@@ -24,6 +24,14 @@ class Past:
         self._kept = Memory(config.sampled_cache_size, _KEPT)
         self._dropped = Memory(config.non_sampled_cache_size)
 
+    @classmethod
+    def of(cls, parts: Mapping[str, bytes]) -> Past:
+        """What `dump` told of, whatever its sizes; raises ValueError if of another layout."""
+        made = cls(DecisionCacheConfig(sampled_cache_size=0, non_sampled_cache_size=0))
+        made._kept = Memory.of(_below("kept/", parts), _KEPT)
+        made._dropped = Memory.of(_below("dropped/", parts))
+        return made
+
     @property
     def size_bytes(self) -> int:
         """Bytes that it takes by now."""

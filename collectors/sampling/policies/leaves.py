@@ -31,6 +31,7 @@ from collectors.wire.spans import (
 
 _FLAGS_FIELD: Final = 16  # Span.flags
 _SAMPLED_FLAG: Final = 1  # W3C, "Trace Context", 3.2.2.5
+_STATUSES: Final = ("UNSET", "OK", "ERROR")
 _MOST_MEMBERS: Final = 32  # W3C, "Trace Context", 3.3.1.1
 
 
@@ -98,7 +99,7 @@ class HasStatus:
     @property
     def text(self) -> str:
         """The question in words."""
-        return f"a status of {', '.join(str(code) for code in sorted(self.codes))}"
+        return f"a status of {', '.join(_STATUSES[code] for code in sorted(self.codes))}"
 
     def mask(self, columns: Columns) -> Mask:
         """Which spans have it."""
