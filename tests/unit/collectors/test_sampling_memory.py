@@ -119,6 +119,6 @@ def test_a_note_of_another_kind_is_refused() -> None:
     made.pass_time(40)
     (note,) = made.shelf.decisions
 
-    for wrong in (b"", b"{}\n", note[:-1], note.replace(b'"v":1', b'"v":9')):
+    for wrong in (b"", b"{}\n", note[:-1], note.replace(b'"v":2', b'"v":9')):
         with pytest.raises(ValueError, match=r"note|JSON|Expecting"):
             list(decode(wrong))
