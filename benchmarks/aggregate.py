@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from collectors.component import Batch, Context, Processor, Signal
 from collectors.processors.aggregate import FACTORY as AGGREGATE
+from collectors.processors.cardinality import FACTORY as CARDINALITY
 from collectors.processors.cumulativetodelta import FACTORY as TO_DELTA
 from collectors.processors.deltatocumulative import FACTORY as TO_CUMULATIVE
 from collectors.processors.interval import FACTORY as INTERVAL
@@ -105,6 +106,9 @@ def main() -> None:
         "cumulativetodelta, histograms": (TO_DELTA, {}, buckets),
         "aggregate, histograms": (AGGREGATE, without, buckets),
     }
+    tight = {"max_series": SERIES // METRICS // 10, "gauge_lookback": "1s"}
+    steps["cardinality, all within the limits"] = CARDINALITY, {"max_values": 50}, totals
+    steps["cardinality, nine of ten beyond"] = CARDINALITY, tight, totals
     for name, (factory, raw, given) in steps.items():
         processor = factory.create(factory.config.model_validate(raw), around)
         cost, out = spent(processor, given)

@@ -12,6 +12,12 @@ from collectors.wire.points_kernel import LATE, RESET, TWICE
 POINTS_TREATED: Final = "fleetslo_metric_points_treated_total"
 """Data points by processor and what was the matter with them."""
 
+CARDINALITY_SERIES: Final = "fleetslo_cardinality_series"
+"""Series by metric, of those that have the most."""
+
+CARDINALITY_VALUES: Final = "fleetslo_cardinality_values"
+"""Values by attribute, of those that have the most."""
+
 _REASONS: Final = {RESET: "reset", LATE: "late", TWICE: "same_time"}
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from collectors.graph import pack, unpack
+from collectors.series.table import Column, Table
 from collectors.wire.kernel import Longs, Octets, Words
 from collectors.wire.points import POINTS
 from collectors.wire.points_kernel import EMPTY, FIRST, NEXT, RESET, Ints, PointRows
 
-_FIRST_ROOM: Final = 256
-_COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], int]]] = {
-    "known": (np.uint64, (2,), 0),
+_COLUMNS: Final[dict[str, Column]] = {
     "state": (np.uint64, (3,), 0),
     "type": (np.uint8, (), 0),
     "place": (np.int32, (), -1),
@@ -29,14 +28,12 @@ _COLUMNS: Final[dict[str, tuple[DTypeLike, tuple[int, ...], int]]] = {
     "total_type": (np.uint8, (), 0),
     "slot": (np.int64, (4,), 0),
 }
-"""Type, shape of a row, and what a new row holds."""
 
 
-class Streams:
+class Streams(Table):
     """The rows.
 
     Attributes:
-        known: Identity.
         state: Start, time and value of the newest point; `type` says what the value is.
         place: All -1: room that `PointsKernel.follow` works in.
         seen_ns: Steady time of the newest point.
@@ -47,7 +44,6 @@ class Streams:
         slot: Place in an `Arena`.
     """
 
-    known: Words
     state: Words
     type: Octets
     place: Ints
@@ -66,21 +62,9 @@ class Streams:
             limit: Most rows.
             max_stale_ns: Steady time without a point after which a series is forgotten; 0 never.
         """
-        self._limit = limit
+        super().__init__(limit, _COLUMNS)
         self._max_stale_ns = max_stale_ns
         self._swept_ns = 0
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget every series."""
-        self.used = 0
-        for name, (kind, shape, value) in _COLUMNS.items():
-            setattr(self, name, np.full((0, *shape), value, kind))
-        self._slots: Ints = np.zeros(1, np.int32)
-
-    def __len__(self) -> int:
-        """How many series there are."""
-        return self.used
 
     def is_due(self, steady_ns: int) -> bool:
         """Whether it is time to look for series to forget."""
@@ -97,28 +81,14 @@ class Streams:
     def sweep(self, kept: NDArray[np.bool_], steady_ns: int) -> Longs:
         """Let the other rows go; returns the new row of each old one, -1 for those that went."""
         self._swept_ns = steady_ns
-        rows = np.flatnonzero(kept)
-        renamed = np.full(self.used + 1, -1, np.int64)
-        renamed[rows] = np.arange(len(rows))
-        for name in _COLUMNS:
-            setattr(self, name, np.ascontiguousarray(getattr(self, name)[rows]))
-        self.used = len(rows)
-        self._index()
-        return renamed[:-1]
+        return self.keep(kept)
 
     def rows(self, identity: Words, steady_ns: int) -> Longs:
         """The row of each identity; -1 where there is no room for a new one.
 
         A row whose series is stale is as new: its `type` is 0.
         """
-        row = np.empty(len(identity), np.int64)
-        identity = np.ascontiguousarray(identity)
-        room = len(self.type)
-        self.used = POINTS.assign(identity, self._slots, self.known, self.used, room, row)
-        while room < self._limit and bool((row < 0).any()):
-            room = min(self._limit, max(_FIRST_ROOM, 2 * room))
-            self._grow(room)
-            self.used = POINTS.assign(identity, self._slots, self.known, self.used, room, row)
+        row = self.assign(identity)
         if self._max_stale_ns:
             found = row[row >= 0]
             old = self.seen_ns[found] < steady_ns - self._max_stale_ns
@@ -145,43 +115,15 @@ class Streams:
 
     def snapshot(self) -> bytes:
         """All state."""
-        parts = {
-            name: np.ascontiguousarray(getattr(self, name)[: self.used]).tobytes()
-            for name in _COLUMNS
-        }
-        return pack({**parts, "swept": self._swept_ns.to_bytes(8, "big", signed=True)})
+        swept = self._swept_ns.to_bytes(8, "big", signed=True)
+        return pack({**self.columns(), "swept": swept})
 
     def restore(self, state: bytes) -> None:
         """Continue from `state`; what is beyond the limit now is still followed."""
         parts = unpack(state)
         self._swept_ns = int.from_bytes(parts["swept"], "big", signed=True)
-        for name, (kind, shape, _) in _COLUMNS.items():
-            values = np.frombuffer(parts[name], kind).reshape(-1, *shape)
-            setattr(self, name, values.copy())
-        self.used = len(self.type)
-        self._index()
+        self.take(parts)
 
     def _saw(self, row: Longs, verdict: Octets, steady_ns: int) -> None:
         accepted = np.isin(verdict, (FIRST, NEXT, RESET, EMPTY))
         self.seen_ns[row[accepted]] = steady_ns
-
-    def _grow(self, room: int) -> None:
-        for name, (kind, shape, value) in _COLUMNS.items():
-            held = getattr(self, name)
-            new = np.full((room - len(held), *shape), value, kind)
-            setattr(self, name, np.concatenate((held, new)))
-        self._index()
-
-    def _index(self) -> None:
-        """Number the rows anew, in their order."""
-        room = len(self.type)
-        size = 1
-        while size < 2 * room:
-            size *= 2
-        self._slots = np.zeros(size, np.int32)
-        known, used = self.known, self.used
-        self.known = np.zeros_like(known)
-        self.used = POINTS.assign(
-            np.ascontiguousarray(known[:used]), self._slots, self.known, 0, room,
-            np.empty(used, np.int64),
-        )  # fmt: skip

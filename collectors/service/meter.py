@@ -10,7 +10,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isnan
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -63,7 +63,10 @@ class SelfMeter:
         """See `Meter.set`; a counter may be set to what another counter says."""
         with self._lock:
             family, key = self._find(name, MetricKind.GAUGE, labels)
-            family.values[key] = value
+            if isnan(value):
+                family.values.pop(key, None)
+            else:
+                family.values[key] = value
 
     def observe(self, name: str, value: float, count: int = 1, **labels: str) -> None:
         """See `Meter.observe`. A count of 0 makes the histogram appear."""

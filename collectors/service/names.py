@@ -15,7 +15,7 @@ from enum import StrEnum
 from collectors.component import Signal
 from collectors.dialects.told import AGENT_SPANS
 from collectors.sampling import counted
-from collectors.series.counts import POINTS_TREATED
+from collectors.series.counts import CARDINALITY_SERIES, CARDINALITY_VALUES, POINTS_TREATED
 
 
 class MetricKind(StrEnum):
@@ -168,6 +168,20 @@ _OURS = [
         "Data points that an aggregating processor met and that were not simply the next one.",
         "processor",
         "reason",
+    ),
+    _gauge(
+        CARDINALITY_SERIES,
+        "Series of a metric that live, those beyond its limit included; the metrics with the most.",
+        "processor",
+        "tenant",
+        "metric",
+    ),
+    _gauge(
+        CARDINALITY_VALUES,
+        "Values of an attribute that came lately, about; the attributes with the most.",
+        "processor",
+        "tenant",
+        "attribute",
     ),
     _counter(AGENT_SPANS, "Spans of agents by what became of them.", "dialect", "reason"),
     _counter(SLI_EVENTS, "Events of an indicator, counted before sampling.", "slo_id", "outcome"),

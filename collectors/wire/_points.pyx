@@ -532,6 +532,28 @@ def columns(
     return -1 if bad else found
 
 
+def digests(const uint8_t[::1] payload, const int64_t[:, ::1] spot, const uint64_t[:, ::1] salt, uint64_t[:, ::1] out):
+    """Identities of slices, each within its own salt; see `PointsKernel.digests`."""
+    cdef Sip sip
+    cdef Py_ssize_t row
+    cdef int64_t size = payload.shape[0]
+    cdef int sound = 1
+    cdef Bytes data = &payload[0] if size else NULL
+    if salt.shape[0] != spot.shape[0] or out.shape[0] != spot.shape[0]:
+        raise ValueError("each slice needs a salt and room for its digest")
+    with nogil:
+        for row in range(spot.shape[0]):
+            if outside(spot[row, 0], spot[row, 1], size):
+                sound = 0
+                break
+            begin(&sip)
+            absorb(&sip, salt[row, 0])
+            absorb(&sip, salt[row, 1])
+            absorb_text(&sip, data, spot[row, 0], spot[row, 1])
+            finish(&sip, &out[row, 0])
+    return bool(sound)
+
+
 # ---------------------------------------------------------------- an index of identities
 
 

@@ -188,6 +188,20 @@ def _fill(columns: Columns, resource: Keys, point: Keys) -> int:
     )
 
 
+def digests(scanned: Scan, spots: Longs, salt: Words, kernel: PointsKernel = POINTS) -> Words:
+    """Identities of slices of a request, each within its own salt of two words.
+
+    Raises:
+        ValueError: A slice is outside of the request.
+    """
+    out = np.empty((len(spots), 2), np.uint64)
+    slices, salts = np.ascontiguousarray(spots), np.ascontiguousarray(salt)
+    if not kernel.digests(scanned.payload, slices, salts, out):
+        msg = "slices must be inside of the request"
+        raise ValueError(msg)
+    return out
+
+
 def gather(source: Octets, spots: Longs, kernel: PointsKernel = POINTS) -> tuple[Octets, Longs]:
     """Copy slices (start, end) one after the other: the bytes, and where each is now.
 

@@ -70,6 +70,13 @@ class PointsKernel(Protocol):
         """
         ...
 
+    def digests(self, payload: bytes, spot: Longs, salt: Words, out: Words) -> bool:
+        """Identities of slices (start, end), each within its own salt; whether all were inside.
+
+        SipHash as in `columns`, over the two words of the salt and the slice.
+        """
+        ...
+
     def assign(
         self, identity: Words, slots: Ints, known: Words, used: int, limit: int, row: Longs
     ) -> int:

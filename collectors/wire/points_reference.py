@@ -27,7 +27,17 @@ from collectors.wire.points_kernel import (
 from collectors.wire.points_state import accumulate, assign, follow
 from collectors.wire.points_write import assemble, edit, move, rests
 
-__all__ = ["accumulate", "assemble", "assign", "columns", "edit", "follow", "move", "rests"]
+__all__ = [
+    "accumulate",
+    "assemble",
+    "assign",
+    "columns",
+    "digests",
+    "edit",
+    "follow",
+    "move",
+    "rests",
+]
 
 _MASK: Final = 2**64 - 1
 _ATTRIBUTES: Final = {GAUGE: 7, SUM: 7, HISTOGRAM: 9, EXPONENTIAL: 1, SUMMARY: 7}
@@ -218,3 +228,12 @@ def _entries(
                 point_id[found] = pairs.close(_Sip().words(*ids[2][row].tolist()))
             found += 1
     return found
+
+
+def digests(payload: bytes, spot: Longs, salt: Words, out: Words) -> bool:
+    """See `PointsKernel.digests`."""
+    for row, ((start, end), words) in enumerate(zip(spot.tolist(), salt.tolist(), strict=True)):
+        if not 0 <= start <= end <= len(payload):
+            return False
+        out[row] = _Sip().words(*words).text(payload[start:end]).finish()
+    return True

@@ -471,6 +471,14 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             {"drop_resource": ["service.instance.id"], "max_streams": 2},
         )
     ],
+    (Kind.PROCESSORS, "cardinality"): [
+        processor(Kind.PROCESSORS, "cardinality", raw, conserves=False)
+        for raw in (
+            {"max_series": 1},
+            {"max_values": 1, "action": "drop_attribute", "interval": "1500ms"},
+            {"max_series": 1, "max_streams": 2, "max_stale": "1s", "gauge_lookback": "1s"},
+        )
+    ],
     (Kind.PROCESSORS, "cumulativetodelta"): [
         processor(Kind.PROCESSORS, "cumulativetodelta", raw, conserves=False)
         for raw in (
