@@ -31,6 +31,12 @@ _SCALES: Final = range(-64, 65)
 
 _MOST: Final = 2**64 - 1
 
+_MOST_BUCKETS: Final = 10_000
+"""Buckets that a point may have of a sign: each is an object here, and SDKs make a few hundred."""
+
+_HIGHEST: Final = 2**31 - 1
+"""Highest index of a bucket: offsets are 32 bits wide."""
+
 
 @dataclass(slots=True)
 class Edges:
@@ -106,10 +112,19 @@ class Distribution(Protocol):
 
 
 def distribution(point: HistogramPoint) -> Distribution | None:
-    """What `point` counted; None where its scale makes no sense."""
+    """What `point` counted; None where its scale or its buckets make no sense."""
     if isinstance(point, HistogramDataPoint):
-        return Explicit.of(point)
-    return Exponential.of(point) if point.scale in _SCALES else None
+        most = max(len(point.bucket_counts), len(point.explicit_bounds))
+        return Explicit.of(point) if most <= _MOST_BUCKETS else None
+    sides = (point.positive, point.negative)
+    if point.scale not in _SCALES or not all(_makes_sense(side) for side in sides):
+        return None
+    return Exponential.of(point)
+
+
+def _makes_sense(buckets: ExponentialHistogramDataPoint.Buckets) -> bool:
+    number = len(buckets.bucket_counts)
+    return number <= _MOST_BUCKETS and buckets.offset + number - 1 <= _HIGHEST
 
 
 def blank(kind: int) -> HistogramPoint:

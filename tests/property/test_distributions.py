@@ -153,6 +153,30 @@ def test_a_scale_that_no_double_needs_is_not_read(scale: int) -> None:
     assert distribution(ExponentialHistogramDataPoint(scale=scale)) is None
 
 
+@pytest.mark.parametrize("sign", ["positive", "negative"])
+def test_a_bucket_beyond_the_highest_offset_is_not_read_as_nobody_could_write_it(sign: str) -> None:
+    point = ExponentialHistogramDataPoint(count=2)
+    side = getattr(point, sign)
+    side.offset = 2**31 - 1
+    side.bucket_counts.append(1)
+    held = distribution(point)
+    assert isinstance(held, Exponential)
+    assert getattr(written(held), sign) == side
+
+    side.bucket_counts.append(1)
+
+    assert distribution(point) is None
+
+
+def test_a_histogram_of_very_many_buckets_is_not_read_as_it_would_take_all_memory() -> None:
+    exponential = ExponentialHistogramDataPoint()
+    exponential.negative.bucket_counts.extend([1] * 20_000)
+
+    assert distribution(exponential) is None
+    assert distribution(HistogramDataPoint(bucket_counts=[1] * 20_000)) is None
+    assert distribution(HistogramDataPoint(explicit_bounds=range(20_000))) is None
+
+
 @pytest.mark.parametrize("threshold", [float("nan"), -1.0, float("inf")])
 def test_a_senseless_zero_threshold_harms_nobody(threshold: float) -> None:
     strange = counted([1.0, 2.0], 2)

@@ -474,7 +474,7 @@ def test_a_plugin_that_cannot_be_imported_is_told_at_its_place() -> None:
 
 
 def test_what_is_kept_for_a_replay_holds_no_secret_of_a_processor_and_can_be_rebuilt() -> None:
-    secret = "d41d8cd98f00"  # noqa: S105 - nobody's
+    secret = "d41d8cd98f00"
     processor = (
         "redaction: {allow_all_keys: true, blocked_values: [x], hash_function: hmac-sha256, "
         f"hmac_key: {secret}}}"
