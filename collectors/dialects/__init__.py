@@ -1,6 +1,7 @@
 """What agent frameworks say in spans, told in the catalogue's words."""
 
-from collectors.dialects.columns import Column
+from collectors.dialects.bounds import Bounds
+from collectors.dialects.columns import Builder, Column
 from collectors.dialects.model import TOKENS, Dialect, Dialects, Kind, dialects, load
 from collectors.dialects.named import DialectName, unknown
 from collectors.dialects.read import FIELDS, KINDS, Reader, Reading, number_of
@@ -11,6 +12,8 @@ __all__ = [
     "FIELDS",
     "KINDS",
     "TOKENS",
+    "Bounds",
+    "Builder",
     "Column",
     "Dialect",
     "DialectName",

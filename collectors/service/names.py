@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from collectors.component import Signal
 from collectors.dialects.told import AGENT_SPANS
+from collectors.judging.told import LEFT_OUT
 from collectors.sampling import counted
 from collectors.series.counts import CARDINALITY_SERIES, CARDINALITY_VALUES, POINTS_TREATED
 
@@ -183,6 +184,7 @@ _OURS = [
         "tenant",
         "attribute",
     ),
+    _counter(LEFT_OUT, "Facts about agents that could not be judged.", "reason"),
     _counter(AGENT_SPANS, "Spans of agents by what became of them.", "dialect", "reason"),
     _counter(SLI_EVENTS, "Events of an indicator, counted before sampling.", "slo_id", "outcome"),
 ]

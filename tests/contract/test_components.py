@@ -536,6 +536,14 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             conserves=False,
         ),
     ],
+    (Kind.CONNECTORS, "agentdetectors"): [
+        processor(
+            Kind.CONNECTORS,
+            "agentdetectors",
+            {"heartbeat": {"interval": "1s", "idle": "0s", "expiry": "3s"}},
+            conserves=False,
+        ),
+    ],
     (Kind.CONNECTORS, "agentmetrics"): [
         processor(
             Kind.CONNECTORS,

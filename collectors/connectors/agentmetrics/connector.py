@@ -30,7 +30,6 @@ from collectors.connectors.agentmetrics.rows import (
     ROW,
     TOKENS_TAKEN,
     Rows,
-    keys_of,
 )
 from collectors.counting import Resources
 from collectors.dialects import AGENT_SPANS, KINDS, Kind, Reader, Reading, number_of
@@ -39,6 +38,7 @@ from collectors.wire.kernel import Longs
 from collectors.wire.scan import Scan, locate
 from collectors.wire.spans import (
     durations_ns,
+    keys_of,
     parent_ids,
     resource_rows,
     span_ids,

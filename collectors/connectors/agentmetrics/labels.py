@@ -9,11 +9,9 @@ import numpy as np
 
 from collectors.connectors.agentmetrics.rows import AGENT, ATTEMPT, GUARDRAIL, TOOL, WORKFLOW
 from collectors.counting import combined
-from collectors.dialects import Column, Reading
+from collectors.dialects import Bounds, Column, Reading
 from collectors.dialects.atoms import fits
-from collectors.dialects.words import OTHER
 from collectors.wire.kernel import Longs
-from slo.catalog import metrics
 
 _ROLE, _OPERATION, _PROVIDER, _MODEL, _TOOL, _ERROR = (
     "mas.agent.role",
@@ -104,32 +102,6 @@ class Words:
         """Continue with `words`."""
         self._words = [tuple(of) for of in words]
         self._numbers = {of: number for number, of in enumerate(self._words)}
-
-
-class Bounds:
-    """No attribute has more values than the catalogue allows; the rest are `OTHER`."""
-
-    def __init__(self) -> None:
-        catalogue = metrics().attributes
-        self._bounds = {of.key: of.bound for of in catalogue if not of.values}
-        self._closed = {of.key: of.values for of in catalogue if of.values}
-        self.seen: dict[str, dict[str, None]] = {}
-
-    def bounded(self, key: str, values: Iterable[str]) -> list[str]:
-        """`values` as they may stand in a label, in their order."""
-        return [self._one(key, value) for value in values]
-
-    def _one(self, key: str, value: str) -> str:
-        if key in self._closed:
-            return value if value in self._closed[key] else _strange(key)
-        if key not in self._bounds:
-            return value
-        seen = self.seen.setdefault(key, {})
-        if value not in seen:
-            if len(seen) >= self._bounds[key]:
-                return OTHER
-            seen[value] = None
-        return value
 
 
 class Labels:
@@ -223,8 +195,3 @@ def _outcome(error: str, said: str, *, failed: bool) -> str:
     if failed:
         return "timeout" if error == "timeout" else "failure"
     return said or "success"
-
-
-def _strange(key: str) -> str:
-    """What stands for a value that a closed attribute cannot have."""
-    return {"error.type": "_OTHER", _ROLE: "other", _DECISION: "error"}.get(key, "")

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.dialects import Kind, number_of
-from collectors.wire.kernel import Octets, Words
 
 ROW: Final = np.dtype(
     [
@@ -62,25 +61,3 @@ ALIKE: what stands above `open` may be the same thing."""
 
 LLM_BELOW, ATTEMPT_BELOW, TOKENS_NEAR, TOKENS_BELOW = (1 << bit for bit in range(4))
 """What is below a span. TOKENS_NEAR is not told across an agent or a tool, TOKENS_BELOW is."""
-
-_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
-_MIX: Final = np.uint64(0xBF58476D1CE4E5B9)
-_HALF: Final = np.uint64(31)
-
-
-def keys_of(trace_ids: Octets, span_ids: Octets) -> Words:
-    """One number for each span: 0 where an id is missing.
-
-    Two spans share one by chance once in 2^64 pairs; the mixing is that of splitmix64.
-    """
-    traces = np.ascontiguousarray(trace_ids).view("<u8").reshape(-1, 2)
-    spans = np.ascontiguousarray(span_ids).view("<u8").reshape(-1)
-    mixed = _mixed(_mixed(traces[:, 0]) ^ (traces[:, 1] + _GOLDEN))
-    keys: Words = _mixed(mixed ^ (spans * _GOLDEN))
-    missing = (spans == 0) | ~traces.any(axis=1)
-    return np.where(missing, np.uint64(0), np.maximum(keys, np.uint64(1)))
-
-
-def _mixed(words: Words) -> Words:
-    mixed: Words = (words ^ (words >> _HALF)) * _MIX
-    return mixed ^ (mixed >> _HALF)

@@ -1,0 +1,173 @@
+"""What agents did to which target: conflicts and reversals, found once the order is known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.connectors.agentdetectors.config import ActionsConfig
+from collectors.graph import pack, unpack
+from collectors.judging import (
+    REMEMBERED,
+    ConflictType,
+    Deed,
+    Epochs,
+    Seen,
+    conflict,
+    reverses,
+    told_before,
+)
+from collectors.net.fields import SECOND
+
+ROW: Final = np.dtype(
+    [
+        ("step", "<i8"),  # arrival in steps of the tolerance
+        ("said", "<i8"),  # by the sender's clock
+        ("at", "<i8"),  # steady nanoseconds of arrival
+        ("on", "<i8"),  # type and target
+        ("value", "<i8"),
+        ("agent", "<i8"),
+        ("key", "<i8"),
+        ("epoch", "<i8"),
+        ("type", "<i4"),  # a word
+        ("judged", "i1"),
+    ]
+)
+"""One action; but for times, epoch and type, hashes of what was said."""
+
+Rows: TypeAlias = NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """What an action brought to light; `type` is a word."""
+
+    type: int
+    conflict: ConflictType | None
+    reversal: bool = False
+
+
+class Actions:
+    """The last actions, and who led under which epoch."""
+
+    def __init__(self, config: ActionsConfig) -> None:
+        """Begin empty."""
+        self._config = config
+        self._rows: Rows = np.zeros(0, ROW)
+        self._new: list[Rows] = []
+        self._epochs = Epochs()
+
+    def add(self, rows: Rows) -> int:
+        """Take in what came; how many were left out for want of room."""
+        room = self._config.max_actions - sum(len(of) for of in self._new)
+        if len(rows):
+            self._new.append(rows[: max(0, room)])
+        return max(0, len(rows) - max(0, room))
+
+    def settle(self, steady_ns: int) -> tuple[list[Clash], int]:
+        """Judge what can no longer be overtaken; also how many were forgotten early."""
+        rows = self._gathered(steady_ns)
+        order = np.lexsort((rows["key"], rows["said"], rows["step"], rows["on"]))
+        rows = rows[order]
+        due = (rows["judged"] == 0) & (rows["step"] < steady_ns // self._config.order_tolerance)
+        found: list[Clash] = []
+        keep = np.ones(len(rows), np.bool_)
+        double = self._doubles(rows, due)
+        _, first, counts = np.unique(rows["on"], return_index=True, return_counts=True)
+        contested = np.maximum.reduceat(due, first) & (counts > 1) if len(rows) else counts > 1
+        for start, count in zip(first[contested].tolist(), counts[contested].tolist(), strict=True):
+            self._judge(rows[start : start + count], due, start, keep, double, found)
+        alone = np.flatnonzero(double & due)
+        seen = set(first[contested].tolist())
+        starts = np.searchsorted(first, alone, side="right") - 1
+        for place, group in zip(alone.tolist(), starts.tolist(), strict=True):
+            if int(first[group]) not in seen:
+                found.append(Clash(int(rows["type"][place]), ConflictType.DOUBLE_LEADER))
+        rows["judged"][due] = 1
+        rows = rows[keep]
+        surplus = max(0, len(rows) - self._config.max_actions)
+        if surplus:
+            rows = rows[np.argsort(rows["at"], kind="stable")[surplus:]]
+        self._rows = rows
+        return found, surplus
+
+    def words(self) -> list[int]:
+        """The words that are used."""
+        parts = [of["type"] for of in (self._rows, *self._new)]
+        return [int(number) for number in np.unique(np.concatenate(parts)).tolist()]
+
+    def renumber(self, moved: NDArray[np.int64]) -> None:
+        """Words have new numbers."""
+        for rows in (self._rows, *self._new):
+            rows["type"] = moved[rows["type"]]
+
+    def snapshot(self) -> bytes:
+        """All rows, and the epochs."""
+        rows = np.concatenate([self._rows, *self._new])
+        epochs = json.dumps(self._epochs.all()).encode()
+        return pack({"rows": rows.tobytes(), "epochs": epochs})
+
+    def restore(self, state: bytes) -> None:
+        """Continue from `state`."""
+        parts = unpack(state)
+        self._rows = np.frombuffer(parts["rows"], ROW).copy()
+        self._new = []
+        self._epochs = Epochs([(epoch, who) for epoch, who in json.loads(parts["epochs"])])
+
+    def _gathered(self, steady_ns: int) -> Rows:
+        rows: Rows = np.concatenate([self._rows, *self._new])
+        self._new = []
+        window = max(self._config.conflict_window, self._config.reversal_window)
+        kept: Rows = rows[rows["at"] + window > steady_ns]
+        return kept
+
+    def _doubles(self, rows: Rows, due: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The rows whose epoch another agent led under."""
+        found = np.zeros(len(rows), np.bool_)
+        led = np.flatnonzero(due & (rows["epoch"] != 0))
+        for place in led[np.lexsort((rows["said"][led], rows["step"][led]))].tolist():
+            found[place] = self._epochs.is_double(_deed(rows[place]))
+        return found
+
+    def _judge(
+        self,
+        group: Rows,
+        due: NDArray[np.bool_],
+        start: int,
+        keep: NDArray[np.bool_],
+        double: NDArray[np.bool_],
+        found: list[Clash],
+    ) -> None:
+        earlier: list[Seen] = []
+        for offset in range(len(group)):
+            row, place = group[offset], start + offset
+            deed, at = _deed(row), int(row["at"]) / SECOND
+            if due[place]:
+                if told_before(deed, earlier):
+                    keep[place] = False
+                    continue
+                clash = conflict(deed, earlier, at, self._config.conflict_window / SECOND)
+                if double[place]:
+                    clash = ConflictType.DOUBLE_LEADER
+                back = reverses(deed, earlier, at, self._config.reversal_window / SECOND)
+                if clash is not None or back:
+                    found.append(Clash(int(row["type"]), clash, reversal=back))
+            elif not row["judged"]:
+                continue
+            earlier.append(Seen(at, deed))
+            del earlier[:-REMEMBERED]
+
+
+def _deed(row: np.void) -> Deed:
+    return Deed(
+        agent=int(row["agent"]),
+        kind=0,
+        target=int(row["on"]),
+        value=int(row["value"]),
+        key=int(row["key"]),
+        epoch=int(row["epoch"]),
+    )

@@ -1,0 +1,151 @@
+"""What spans and log records say of agents, as columns; each distinct value is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from collectors.component import Signal
+from collectors.dialects import Builder, Column
+from collectors.dialects.words import LONGEST_NAME, OTHER
+from collectors.wire.kernel import Longs
+from collectors.wire.scan import Coded, Scan, attributes, numbers, slices, texts
+from collectors.wire.spans import ends_ns, keys_of, resource_rows, span_ids, trace_ids
+from collectors.wire.values import as_text
+
+_RESOURCE: Final = 1  # ResourceSpans.resource, likewise in the others
+_ATTRIBUTES: Final = {Signal.TRACES: 9, Signal.LOGS: 6}  # of Span and LogRecord
+_TIME, _OBSERVED = 1, 11  # LogRecord.time_unix_nano and observed_time_unix_nano
+_PLACE: Final = (
+    "service.instance.id",
+    "k8s.pod.uid",
+    "k8s.pod.name",
+    "container.id",
+    "host.name",
+)
+"""What tells one process from another, best first."""
+
+_MOST: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """One process, as its resource tells it.
+
+    Attributes:
+        family: Namespace and service: instances of one replace each other.
+        place: What tells it from others of its family.
+        name: Class of the agent, for labels.
+    """
+
+    family: str
+    place: str
+    name: str
+    role: str
+    version: str
+    tier: str
+
+    @property
+    def identity(self) -> str:
+        """Unique in the fleet."""
+        return f"{self.family}\n{self.place}"
+
+
+def hashed(*words: str | int) -> int:
+    """A number that stands for `words`: 1 or more, the same everywhere, 63 bits."""
+    text = "\x1f".join(str(word) for word in words)
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return (int.from_bytes(digest, "little") >> 1) or 1
+
+
+def people(scanned: Scan, role_keys: Sequence[str]) -> tuple[list[Who], Longs]:
+    """The processes that sent a request, and which of them each resource row is."""
+    coded = texts(scanned, slices(scanned, scanned.resources, (_RESOURCE,))[0])
+    found = [_who(value, role_keys) for value in coded.values]
+    rows: Longs = coded.codes.astype(np.int64)
+    if np.any(rows < 0):  # no resource at all
+        rows = np.where(rows < 0, len(found), rows)
+        found.append(_who(b"", role_keys))
+    return found, rows
+
+
+def _who(value: bytes, role_keys: Sequence[str]) -> Who:
+    said = {
+        item.key: as_text(item.value.SerializeToString())
+        for item in Resource.FromString(value).attributes
+    }
+    service = said.get("service.name", "")
+    name = said.get("gen_ai.agent.name") or service or "unknown"
+    place = next((said[key] for key in _PLACE if said.get(key)), "")
+    if place and not said.get("service.instance.id") and said.get("process.pid"):
+        place = f"{place}/{said['process.pid']}"
+    return Who(
+        family=f"{said.get('service.namespace', '')}\n{service or name}"[:512],
+        place=place[:512],
+        name=name if len(name) <= LONGEST_NAME else OTHER,
+        role=next((said[key] for key in role_keys if said.get(key)), ""),
+        version=said.get("service.version", "")[:128],
+        tier=said.get("mas.service.tier", "") or "standard",
+    )
+
+
+class Facts:
+    """The spans or log records of one request."""
+
+    def __init__(self, scanned: Scan, keys: Iterable[str]) -> None:
+        """Read the attributes `keys`."""
+        self.scanned = scanned
+        self._signal = scanned.signal
+        field = np.full(len(scanned.entries), _ATTRIBUTES[self._signal], np.int16)
+        self._said = attributes(scanned, scanned.entries, field, sorted(set(keys)))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.scanned.entries)
+
+    @property
+    def resources(self) -> Longs:
+        """Resource row of each."""
+        return resource_rows(self.scanned)
+
+    def column(self, keys: Sequence[str]) -> Column:
+        """What the first of `keys` that is there says."""
+        if len(keys) == 1:
+            return _column(self._said[keys[0]])
+        built = Builder(len(self))
+        for key in keys:
+            still = built.codes < 0
+            if np.any(still):
+                built.fill(still, self._said[key], as_text)
+        return built.column()
+
+    def times(self) -> Longs:
+        """When each ended or was written, by the sender's clock."""
+        if self._signal is Signal.TRACES:
+            found = ends_ns(self.scanned)
+        else:
+            stated, observed = numbers(self.scanned, self.scanned.entries, (_TIME, _OBSERVED))
+            found = np.where(stated > 0, stated, observed)
+        return np.minimum(found, np.uint64(_MOST)).astype(np.int64)
+
+    def identities(self) -> Longs:
+        """A number for each span, 0 for a log record."""
+        if self._signal is not Signal.TRACES:
+            return np.zeros(len(self), np.int64)
+        found = keys_of(trace_ids(self.scanned), span_ids(self.scanned))
+        return (found >> np.uint64(1)).astype(np.int64)
+
+
+def hashes(column: Column) -> Longs:
+    """A number for each row's value, 0 where there is none."""
+    found = [hashed(value) if value else 0 for value in column.values]
+    return np.array([*found, 0], np.int64)[column.codes]
+
+
+def _column(coded: Coded) -> Column:
+    return Column(coded.codes.astype(np.int64), tuple(as_text(of) for of in coded.values))

@@ -1,0 +1,105 @@
+"""What agents tell of themselves in spans and log records: each combination once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.connectors.agentdetectors.config import KeysConfig
+from collectors.connectors.agentdetectors.facts import Facts
+from collectors.counting import combined
+from collectors.dialects import Column
+from collectors.judging import AgentState
+from collectors.wire.kernel import Longs
+
+_STATES: Final = frozenset(AgentState)
+_TRIGGERS: Final = ("auto", "manual", "agent")
+_LONGEST_ID: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Heartbeats of one agent.
+
+    Attributes:
+        person: Number of its process in the request.
+        agent_id: Which agent of the process; empty for the process.
+        states: What it said that its state is.
+    """
+
+    person: int
+    agent_id: str
+    states: frozenset[str]
+
+
+class Signs:
+    """The columns that agents speak of themselves in."""
+
+    def __init__(self, facts: Facts, keys: KeysConfig, people: Longs) -> None:
+        """Read `facts`; `people` is the number of the process of each."""
+        self._facts = facts
+        self._keys = keys
+        self._people = people
+
+    def beats(self) -> Iterator[Beat]:
+        """The heartbeats, those of one agent as one."""
+        beat, state = self._facts.column(self._keys.heartbeat), self._facts.column(self._keys.state)
+        no = [place for place, text in enumerate(beat.values) if text == "false"]
+        is_beat = (beat.codes >= 0) & ~np.isin(beat.codes, no) | (state.codes >= 0)
+        if not is_beat.any():
+            return
+        ids = self._facts.column(self._keys.agent_id)
+        states: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+        for row in self._distinct(is_beat, (state, ids)):
+            of = int(self._people[row]), ids.at(row)[:_LONGEST_ID]
+            states[of] |= {state.at(row)} & _STATES
+        for (person, agent_id), said in states.items():
+            yield Beat(person, agent_id, frozenset(said))
+
+    def roles(self) -> Iterator[tuple[int, str]]:
+        """Process and role."""
+        yield from self._said(self._facts.column(self._keys.role))
+
+    def revisions(self) -> Iterator[tuple[int, str, str]]:
+        """Process, policy and revision."""
+        policies = self._facts.column(self._keys.policy)
+        revisions = self._facts.column(self._keys.revision)
+        has_both = (policies.codes >= 0) & (revisions.codes >= 0)
+        for row in self._distinct(has_both, (policies, revisions)):
+            yield int(self._people[row]), policies.at(row), revisions.at(row)
+
+    def leaders(self) -> Iterator[tuple[int, str]]:
+        """Process and the group that it calls itself leader of."""
+        groups, leads = self._facts.column(self._keys.group), self._facts.column(self._keys.leads)
+        yes = [place for place, text in enumerate(leads.values) if text.lower() == "true"]
+        claims = (groups.codes >= 0) & np.isin(leads.codes, yes)
+        for row in self._distinct(claims, (groups,)):
+            yield int(self._people[row]), groups.at(row)
+
+    def rollbacks(self) -> Iterator[tuple[int, str, int]]:
+        """Process, who rolled back, and how often."""
+        triggers = self._facts.column(self._keys.rollback)
+        for code, text in enumerate(triggers.values):
+            if text in _TRIGGERS:
+                mine = self._people[triggers.codes == code]
+                people, times = np.unique(mine, return_counts=True)
+                for person, count in zip(people.tolist(), times.tolist(), strict=True):
+                    yield person, text, count
+
+    def _said(self, column: Column) -> Iterator[tuple[int, str]]:
+        for row in self._distinct(column.codes >= 0, (column,)):
+            yield int(self._people[row]), column.at(row)
+
+    def _distinct(self, wanted: NDArray[np.bool_], columns: Sequence[Column]) -> list[int]:
+        """A row for each combination that occurs, with the process, among those `wanted`."""
+        rows = np.flatnonzero(wanted)
+        if not len(rows):
+            return []
+        codes = combined([self._people[rows], *(column.codes[rows] for column in columns)])
+        found: list[int] = rows[np.unique(codes, return_index=True)[1]].tolist()
+        return found
