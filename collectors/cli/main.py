@@ -10,6 +10,7 @@ import click
 _COMMANDS: Final = {
     "buffer": "collectors.cli.buffer:buffer",
     "components": "collectors.cli.components:components",
+    "policy": "collectors.cli.policy:policy",
     "print-config": "collectors.cli.config:print_config",
     "run": "collectors.cli.run:run",
     "validate": "collectors.cli.config:validate",
@@ -18,6 +19,7 @@ _COMMANDS: Final = {
 _SUMMARIES: Final = {
     "buffer": "Look into the logs of a data directory.",
     "components": "List the components that are installed.",
+    "policy": "Try policies of tail sampling on what is in the inbox.",
     "print-config": "Print the configuration with every default.",
     "run": "Run the daemon.",
     "validate": "Check a configuration.",

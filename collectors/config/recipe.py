@@ -74,7 +74,12 @@ def _without_secrets(config: BaseModel, value: Plain) -> Plain:
 
 
 def rebuilt(text: str) -> GraphPlan:
-    """The graph that `recipe` told of.
+    """The graph that `recipe` told of; raises what `recalled` raises."""
+    return graph_plan(*recalled(text))
+
+
+def recalled(text: str) -> tuple[list[Component], dict[str, PipelinePlan]]:
+    """The components and pipelines that `recipe` told of.
 
     Raises:
         ValueError: It is no recipe, a component is not installed, or its configuration is not
@@ -93,7 +98,7 @@ def rebuilt(text: str) -> GraphPlan:
         ids = [tuple(cast("list[str]", of)) for of in lists]
         roles = dict(zip(_ROLES, ids, strict=True))
         pipelines[name] = PipelinePlan(signal=Signal(str(signal)), **roles)
-    return graph_plan(components, pipelines)
+    return components, pipelines
 
 
 def graph_plan(components: Iterable[Component], pipelines: Mapping[str, PipelinePlan]) -> GraphPlan:
