@@ -17,7 +17,7 @@ from slo.promql import (
     uses_window,
 )
 from slo.source import Scalar
-from slo.spec.lint import types
+from slo.spec.lint import known, types
 from slo.spec.problems import Problems
 
 _PER_WINDOW = "write $window in place of the duration: rate(x[$window])"
@@ -97,4 +97,5 @@ def _parsed(scalar: Scalar, problems: Problems) -> pp.Expr | None:
         problems.promql(fault, scalar, "SLO052")
         return None
     problems.lint(types(expr), scalar.span)
+    problems.lint(known(expr), scalar.span)
     return expr

@@ -3,6 +3,7 @@
 from slo.spec.lint.births import born_later, falls_back
 from slo.spec.lint.conflicts import conflicts
 from slo.spec.lint.inverted import inverted, inverted_alert, inverted_gauge
+from slo.spec.lint.known import known
 from slo.spec.lint.runbooks import runbooks
 from slo.spec.lint.sides import sides
 from slo.spec.lint.types import types
@@ -14,6 +15,7 @@ __all__ = [
     "inverted",
     "inverted_alert",
     "inverted_gauge",
+    "known",
     "runbooks",
     "sides",
     "types",
