@@ -20,7 +20,7 @@ from alerts.gameday.site import Given
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC
 from alerts.gameday.tree import TreeError
 from alerts.gameday.virtual.cases import Case
-from alerts.gameday.virtual.coverage import unproven
+from alerts.gameday.virtual.coverage import Coverage, coverage
 from alerts.gameday.virtual.day import RulesError, outcomes, play
 from alerts.gameday.virtual.matrix import cases
 from slo.ask import RefusedError
@@ -98,14 +98,14 @@ def gameday(  # noqa: PLR0913 - one argument for each option
         msg = "--dialect is for real time: in virtual time nobody reads spans"
         raise click.UsageError(msg)
     console = Console(stderr=True)
-    missing: tuple[str, ...] | None = None
+    shown: Coverage | None = None
     if virtual or against:
         many = cases()
         if listed or not (wanted or everything):
             _list([case.scenario for case in many])
             return
         chosen = many if everything else _choose(wanted, many)
-        found, missing = _virtual(chosen, seed, against, console)
+        found, shown = _virtual(chosen, seed, against, console)
     else:
         known = scenarios(COMPACT)
         if listed or not (wanted or everything):
@@ -117,7 +117,7 @@ def gameday(  # noqa: PLR0913 - one argument for each option
             found = live(chosen_live, manner, console, given)
         except EndedError as error:
             _cannot_tell(error, console)
-    _write(found, missing if everything else None, junit=junit, written=written, table=table)
+    _write(found, shown if everything else None, junit=junit, written=written, table=table)
     if not all(outcome.passed for outcome in found):
         sys.exit(FAILED)
 
@@ -138,7 +138,7 @@ def _given(prometheus: str | None, alertmanager: str | None, grpc: str, http: st
 
 def _virtual(
     chosen: Sequence[Case], seed: int, against: Path | None, console: Console
-) -> tuple[tuple[Outcome, ...], tuple[str, ...]]:
+) -> tuple[tuple[Outcome, ...], Coverage]:
     try:
         day = play(chosen, seed, lambda text: console.print(text, highlight=False), against)
     except RulesError as error:
@@ -146,7 +146,7 @@ def _virtual(
         sys.exit(FAILED)
     except (MissingToolError, ServerError, TreeError, ReplayError, RefusedError) as error:
         _cannot_tell(error, console)
-    return outcomes(day), unproven(day)
+    return outcomes(day), coverage(day)
 
 
 def _cannot_tell(error: Exception, console: Console) -> NoReturn:
@@ -156,13 +156,13 @@ def _cannot_tell(error: Exception, console: Console) -> NoReturn:
 
 def _write(
     found: Sequence[Outcome],
-    missing: Sequence[str] | None,
+    shown: Coverage | None,
     *,
     junit: Path | None,
     written: Path | None,
     table: Path | None,
 ) -> None:
-    text = report.markdown(found, missing)
+    text = report.markdown(found, shown)
     click.echo(text, nl=False)
     if written is not None:
         written.write_text(text, "utf-8")
@@ -170,7 +170,7 @@ def _write(
         junit.write_text(report.junit(found), "utf-8")
     if table is not None:
         try:
-            renewed = report.inserted(table.read_text("utf-8"), found, missing)
+            renewed = report.inserted(table.read_text("utf-8"), found, shown)
         except (OSError, ValueError) as error:
             msg = f"--table {table}: {error}"
             raise click.UsageError(msg) from error

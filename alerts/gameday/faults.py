@@ -12,6 +12,7 @@ from alerts.gameday.fleet.topology import LLM, PLATFORM, TEAMS, Role, Topology
 NEVER_SEEN_RULE: Final = "model-weights-export"
 FAILING: Final = "worker-research"
 SILENT: Final = "worker-data-1"
+AHEAD_SECONDS: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,12 @@ class Outage:
     """Kill the collector, as a crash would; it stays down until it is healed."""
 
 
-Step = Command | Kill | Outage
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """The destination of traces takes nothing, until it is healed."""
+
+
+Step = Command | Kill | Outage | Stall
 
 
 class Stage(Protocol):
@@ -54,6 +60,14 @@ class Stage(Protocol):
         """Start it again, on what it left behind; raises ServerError."""
         ...
 
+    def close_destination(self) -> None:
+        """Let it take nothing."""
+        ...
+
+    def open_destination(self) -> None:
+        """Let it take everything again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -62,17 +76,24 @@ class Fault:
     Attributes:
         id: ``R1``; what `sloctl gameday` is asked for, lower or upper case.
         injection: What is done to the fleet, in words.
+        limits_series: The collector must hold the series of each metric within limits.
     """
 
     id: str
     title: str
     injection: str
     steps: tuple[Step, ...]
+    limits_series: bool = False
 
     @property
     def needs_stage(self) -> bool:
         """Whether it breaks more than the fleet."""
-        return Outage() in self.steps
+        return Outage() in self.steps or self.needs_destination
+
+    @property
+    def needs_destination(self) -> bool:
+        """Whether the collector must send traces to somebody."""
+        return Stall() in self.steps
 
 
 def inject(fault: Fault, crew: Crew, stage: Stage | None = None) -> None:
@@ -84,10 +105,9 @@ def inject(fault: Fault, crew: Crew, stage: Stage | None = None) -> None:
     for step in fault.steps:
         match step:
             case Outage():
-                if stage is None:
-                    msg = f"{fault.id} kills the collector, which only a stack of its own allows"
-                    raise ValueError(msg)
-                stage.kill_collector()
+                _needed(stage, fault).kill_collector()
+            case Stall():
+                _needed(stage, fault).close_destination()
             case Kill(process):
                 crew.kill(process)
             case Command(processes, do, words):
@@ -95,10 +115,20 @@ def inject(fault: Fault, crew: Crew, stage: Stage | None = None) -> None:
                 crew.command(_matching(crew, processes), command)
 
 
+def _needed(stage: Stage | None, fault: Fault) -> Stage:
+    if stage is None:
+        msg = f"{fault.id} breaks more than the fleet, which only a stack of its own allows"
+        raise ValueError(msg)
+    return stage
+
+
 def heal(fault: Fault, crew: Crew, stage: Stage | None = None) -> None:
     """Undo what `inject` did."""
-    if fault.needs_stage and stage is not None:
-        stage.start_collector()
+    if stage is not None:
+        if Outage() in fault.steps:
+            stage.start_collector()
+        if fault.needs_destination:
+            stage.open_destination()
     crew.command(crew.names(), {"do": "heal"})
     for step in fault.steps:
         if isinstance(step, Kill):
@@ -171,11 +201,30 @@ def _llm(identity: str, title: str, percent: int, status: int) -> Fault:
 def all_faults(topology: Topology) -> tuple[Fault, ...]:
     """Every fault that a fleet of this shape can have."""
     burns = tuple(action_failure(percent) for percent in (5, 20, 100))
-    return (*_runbook(topology), *_failures(topology), *burns, _collector_down())
+    return (*_runbook(topology), *_failures(topology), *burns, *_pipeline())
 
 
-def _collector_down() -> Fault:
-    return Fault("S-collector", "collector down", "the collector is killed", (Outage(),))
+def _pipeline() -> tuple[Fault, ...]:
+    """The telemetry itself."""
+    return (
+        Fault("S-collector", "collector down", "the collector is killed", (Outage(),)),
+        Fault(
+            "M7-stall", "ingestion stalled", "the destination of traces takes nothing", (Stall(),)
+        ),
+        Fault(
+            "S-cardinality",
+            "too many label sets",
+            f"{SILENT} puts the id of each run into an attribute of its counters",
+            (Command(("workers-*",), "name-runs", (("agents", [SILENT]),)),),
+            limits_series=True,
+        ),
+        Fault(
+            "S-clock",
+            "clocks disagree",
+            f"the clock of half of the workers is {AHEAD_SECONDS:.0f} s ahead from now on",
+            (Command(("workers-1",), "skew", (("seconds", AHEAD_SECONDS),)),),
+        ),
+    )
 
 
 def _runbook(topology: Topology) -> tuple[Fault, ...]:

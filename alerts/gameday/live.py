@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,10 @@ from alerts.gameday.leave import leaving
 from alerts.gameday.oracles import ask_all
 from alerts.gameday.runner import BASELINE_SECONDS, Outcome, UnhealthyError, run
 from alerts.gameday.scenarios import Scenario
+from alerts.gameday.sink import Sink
 from alerts.gameday.site import GIVEN_PUSH_SECONDS, Given, own
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack, start_collector
-from alerts.gameday.tree import TreeError
+from alerts.gameday.tree import Also, TreeError
 from slo.servers import MissingToolError, ServerError
 
 
@@ -88,10 +89,11 @@ def _on_our_own(scenario: Scenario, manner: Manner, console: Console) -> Outcome
     """One scenario on a stack of its own, so that no other one speaks into it."""
     with (
         tempfile.TemporaryDirectory(prefix="fleetslo-gameday-") as folder,
-        stack(Path(folder), understands=bool(manner.dialect)) as running,
+        _destination(scenario) as sink,
+        stack(Path(folder), also=_also(scenario, manner, sink)) as running,
         ExitStack() as again,
     ):
-        stage = _OwnStage(running, again)
+        stage = _OwnStage(running, again, sink)
         charge = running.charge(COMPACT, manner.traffic, manner.dialect)
         with Crew(charge, hear=_say(console)) as crew:
             outcome = run(
@@ -105,12 +107,33 @@ def _on_our_own(scenario: Scenario, manner: Manner, console: Console) -> Outcome
         return replace(outcome, oracles=ask_all(running, crew.truth()))
 
 
-class _OwnStage:
-    """The servers of a stack of our own, of which the collector may be killed."""
+def _destination(scenario: Scenario) -> AbstractContextManager[Sink | None]:
+    return Sink() if scenario.fault.needs_destination else nullcontext()
 
-    def __init__(self, running: Stack, again: ExitStack) -> None:
+
+def _also(scenario: Scenario, manner: Manner, sink: Sink | None) -> Also:
+    return Also(
+        understands=bool(manner.dialect),
+        limits_series=scenario.fault.limits_series,
+        destination="" if sink is None else sink.url,
+    )
+
+
+class _OwnStage:
+    """The servers of a stack of our own: the collector may be killed, its destination closed."""
+
+    def __init__(self, running: Stack, again: ExitStack, sink: Sink | None) -> None:
         self._running = running
         self._again = again
+        self._sink = sink
+
+    def close_destination(self) -> None:
+        if self._sink is not None:
+            self._sink.refuse()
+
+    def open_destination(self) -> None:
+        if self._sink is not None:
+            self._sink.accept()
 
     def kill_collector(self) -> None:
         self._running.collector.process.kill()
@@ -124,7 +147,7 @@ class _OwnStage:
 def _on(given: Given, scenario: Scenario, manner: Manner, console: Console) -> Outcome:
     """One scenario on servers that are not ours: nothing of theirs is started or stopped."""
     if scenario.fault.needs_stage:
-        msg = f"{scenario.id} breaks the collector: it needs a stack of its own"
+        msg = f"{scenario.id} breaks more than the fleet: it needs a stack of its own"
         return Outcome(scenario, (), (), (), msg)
     site = given.site().of(manner.dialect)
     charge = Charge(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from alerts.gameday.runner import FINE, Found, Outcome
+from alerts.gameday.virtual.coverage import Coverage
 from slo.model import Severity
 
 HEAD = (
@@ -18,14 +19,14 @@ BEGIN: Final = "<!-- gameday: begin -->"
 END: Final = "<!-- gameday: end -->"
 
 
-def markdown(outcomes: Sequence[Outcome], unproven: Sequence[str] | None = None) -> str:
+def markdown(outcomes: Sequence[Outcome], shown: Coverage | None = None) -> str:
     """A report: what it comes to, and one row for each expectation.
 
     Args:
         outcomes: What was run.
-        unproven: Alerts that no scenario would miss; None when nobody has looked.
+        shown: Which alerts are proven; None when nobody has looked.
     """
-    lines = ["# Game day", "", *_summary(outcomes), *_coverage(unproven), "", *table(outcomes)]
+    lines = ["# Game day", "", *_summary(outcomes), *_coverage(shown), "", *table(outcomes)]
     lines += [note for outcome in outcomes for note in _notes(outcome)]
     return "\n".join(lines) + "\n"
 
@@ -36,7 +37,7 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
     return [*HEAD, *rows]
 
 
-def inserted(document: str, outcomes: Sequence[Outcome], unproven: Sequence[str] | None) -> str:
+def inserted(document: str, outcomes: Sequence[Outcome], shown: Coverage | None) -> str:
     """`document` with the part between `BEGIN` and `END` made anew.
 
     Raises:
@@ -47,7 +48,7 @@ def inserted(document: str, outcomes: Sequence[Outcome], unproven: Sequence[str]
     if not begin or not end:
         msg = f"the file must have a line {BEGIN} and a line {END}"
         raise ValueError(msg)
-    inside = [*_summary(outcomes), *_coverage(unproven), "", *table(outcomes)]
+    inside = [*_summary(outcomes), *_coverage(shown), "", *table(outcomes)]
     return "\n".join([before + BEGIN, "", *inside, "", END + after])
 
 
@@ -136,14 +137,16 @@ def _summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield from (f"- **{each.scenario.id}**: {reason(each)}" for each in outcomes if not each.passed)
 
 
-def _coverage(unproven: Sequence[str] | None) -> Iterator[str]:
-    if unproven is None:
+def _coverage(shown: Coverage | None) -> Iterator[str]:
+    if shown is None:
         return
-    if not unproven:
-        yield "Without any one of the alerts, a scenario fails."
-        return
-    yield f"Without any one alert a scenario fails, but for these {len(unproven)}: "
-    yield f"{', '.join(unproven)}."
+    noticed = shown.alerts - len(shown.unproven)
+    yield (
+        f"Each of the {shown.alerts} alerts was switched off once, by itself: "
+        f"{noticed} times a scenario failed for it."
+    )
+    if shown.unproven:
+        yield f"Nothing would miss {', '.join(shown.unproven)}."
 
 
 def _rows(outcome: Outcome) -> Iterator[str]:

@@ -245,6 +245,12 @@ def _outcome(scenario: Scenario, site: Site, injected: float, found: tuple[Found
         for page in site.pages.received()
         if page.firing and page.at >= injected
     )
-    forbidden = tuple(dict.fromkeys(alert for alert, _ in came if alert in scenario.forbidden))
+    fired = {
+        each.labels.get("alertname", "")
+        for each in ask.held(site.alertmanager)
+        if not each.suppressed
+    }
+    fired |= {alert for alert, _ in came}
+    forbidden = tuple(alert for alert in scenario.forbidden if alert in fired)
     others = tuple(pair for pair in came if pair not in wanted and pair[0] not in forbidden)
     return Outcome(scenario, found, forbidden, others)

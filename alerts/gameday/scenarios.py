@@ -191,4 +191,25 @@ def _burns() -> _Consequences:
 
 def _pipeline() -> _Consequences:
     """The telemetry itself: a failed scrape is known at the next evaluation."""
-    return {"S-collector": ((Expected("CollectorDown", "platform", _PAGE, after(0.0)),), ())}
+    return {
+        "S-collector": ((Expected("CollectorDown", "platform", _PAGE, after(0.0)),), ()),
+        # What it refuses is half a minute old, then.
+        "M7-stall": ((Expected("IngestStalled", "platform", _PAGE, after(30.0)),), ()),
+        # One action a second, and sixteen further types fit; then two scrapes with an increase.
+        "S-cardinality": (
+            (Expected("CardinalityOverflow", "platform", _TICKET, after(25.0)),),
+            ("SendersCollide",),
+        ),
+        "S-clock": (
+            (Expected("ClockSkew", "platform", _TICKET, after(TICK)),),
+            (
+                "AgentRestarts",
+                "AgentSilent",
+                "HighMessageQueueLatency",
+                "IngestLagHigh",
+                "IngestStalled",
+                "OrchestratorUnhealthy",
+                "SendersCollide",
+            ),
+        ),
+    }

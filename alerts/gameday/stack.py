@@ -19,7 +19,7 @@ from alerts.gameday.fleet.reach import unreachable
 from alerts.gameday.fleet.topology import Topology
 from alerts.gameday.fleet.traffic import Traffic
 from alerts.gameday.library import Library
-from alerts.gameday.tree import PUSH_SECONDS, Ports, Tree, write
+from alerts.gameday.tree import NOTHING, PUSH_SECONDS, Also, Ports, Tree, write
 from alerts.gameday.webhook import Webhooks
 from slo import servers
 
@@ -71,14 +71,14 @@ class Stack:
 
 @contextmanager
 def stack(
-    folder: Path, tell: Callable[[str], None] = lambda _: None, *, understands: bool = False
+    folder: Path, tell: Callable[[str], None] = lambda _: None, also: Also = NOTHING
 ) -> Generator[Stack]:
     """Generate everything into `folder`, start it, and stop it in the end.
 
     Args:
         folder: Must exist and be empty.
         tell: Told what comes next, for whoever watches.
-        understands: The collector counts what agents tell in the words of frameworks.
+        also: What the collector does beside what the starter files say.
 
     Raises:
         MissingToolError: Prometheus or Alertmanager is not to be had.
@@ -92,7 +92,7 @@ def stack(
         webhooks = running.enter_context(Webhooks())
         library = running.enter_context(Library(tree.runbooks))
         tell("files")
-        generated = write(tree, ports, webhooks.address, library.url, understands=understands)
+        generated = write(tree, ports, webhooks.address, library.url, also)
         tell("collector")
         collector = running.enter_context(start_collector(tree, ports))
         tell("alertmanager")

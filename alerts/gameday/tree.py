@@ -19,6 +19,8 @@ from typing import Final, TypeAlias
 
 import yaml
 
+from slo.catalog import metrics
+
 SCRAPE_SECONDS: Final = 5
 EVALUATION_SECONDS: Final = 5
 SLOW_EVALUATION_SECONDS: Final = 30
@@ -26,6 +28,7 @@ PUSH_SECONDS: Final = 5
 GROUP_WAIT_SECONDS: Final = 1
 COUNTING_SECONDS: Final = 15
 """At the longest until the collector has counted a span: it waits for those around it."""
+_LIMITED: Final = "mas.action.type"
 _GENERATE_SECONDS: Final = 120
 _GROUP_WAIT: Final = re.compile(r"(group_wait: )(?!0s\b)\S+")
 
@@ -70,6 +73,24 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
+class Also:
+    """What the collector does beside what the starter files say.
+
+    Attributes:
+        understands: It counts what agents tell in the words of frameworks.
+        limits_series: It holds the types of actions within the catalogue's bound.
+        destination: Base URL that it sends traces to as well; empty is nowhere.
+    """
+
+    understands: bool = False
+    limits_series: bool = False
+    destination: str = ""
+
+
+NOTHING: Final = Also()
+
+
+@dataclass(frozen=True, slots=True)
 class Tree:
     """The specs and what was generated from them, both below `folder`."""
 
@@ -111,9 +132,7 @@ class Tree:
         return self.folder / "collector-state"
 
 
-def write(
-    tree: Tree, ports: Ports, webhooks: str, runbooks: str, *, understands: bool = False
-) -> str:
+def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str, also: Also = NOTHING) -> str:
     """Make everything, with `sloctl init` and `sloctl generate`; what the latter said.
 
     Args:
@@ -121,7 +140,7 @@ def write(
         ports: Where everything will listen.
         webhooks: ``host:port`` that stands for every team.
         runbooks: Base address of the runbook pages.
-        understands: The collector also counts what agents tell in the words of frameworks.
+        also: What else the collector is to do.
 
     Raises:
         TreeError: `sloctl` refused.
@@ -134,9 +153,8 @@ def write(
     tree.data.mkdir()
     moved["${env:FLEETSLO_STATE}"] = str(tree.data)
     _replace((tree.prometheus, tree.collector), moved)
-    if understands:
-        config = understanding(tree.collector.read_text("utf-8"))
-        tree.collector.write_text(config, "utf-8")
+    if also != NOTHING:
+        tree.collector.write_text(extended(tree.collector.read_text("utf-8"), also), "utf-8")
     waits = tree.alertmanager.read_text("utf-8")
     tree.alertmanager.write_text(hurried(waits), "utf-8")
     return said
@@ -180,19 +198,29 @@ def hurried(alertmanager: str) -> str:
     return _GROUP_WAIT.sub(rf"\g<1>{GROUP_WAIT_SECONDS}s", alertmanager)
 
 
-def understanding(collector: str) -> str:
-    """The collector's configuration, made to normalise agents' spans and to count from them."""
+def extended(collector: str, also: Also) -> str:
+    """The collector's configuration, made to do more."""
     config: dict[str, Plain] = yaml.safe_load(collector)
     pipelines = _mapping(_mapping(config["service"])["pipelines"])
     traces = _mapping(pipelines["traces"])
-    steps, ends = traces["processors"], traces["exporters"]
-    if isinstance(steps, list) and isinstance(ends, list):
+    steps, ends = _list(traces["processors"]), _list(traces["exporters"])
+    if also.understands:
         steps.insert(steps.index("redaction") + 1, "agent_normalizer")
         ends.append("agentmetrics")
-    _mapping(config["processors"])["agent_normalizer"] = None
-    every = f"{PUSH_SECONDS}s"
-    config["connectors"] = {"agentmetrics": {"wait": every, "metrics_flush_interval": every}}
-    pipelines["metrics/agents"] = {"receivers": ["agentmetrics"], "exporters": ["prometheus"]}
+        _mapping(config["processors"])["agent_normalizer"] = None
+        every = f"{PUSH_SECONDS}s"
+        config["connectors"] = {"agentmetrics": {"wait": every, "metrics_flush_interval": every}}
+        pipelines["metrics/agents"] = {"receivers": ["agentmetrics"], "exporters": ["prometheus"]}
+    if also.limits_series:
+        bounds = {each.key: each.bound for each in metrics().attributes}
+        _list(_mapping(pipelines["metrics"])["processors"]).append("cardinality")
+        _mapping(config["processors"])["cardinality"] = {
+            "attributes": {_LIMITED: bounds[_LIMITED]},
+            "interval": f"{PUSH_SECONDS}s",
+        }
+    if also.destination:
+        ends.append("otlp_http")
+        _mapping(config["exporters"])["otlp_http"] = {"endpoint": also.destination}
     return yaml.safe_dump(config, sort_keys=False)
 
 
@@ -232,6 +260,11 @@ def _settings(specs: Path, ports: Ports, runbooks: str) -> None:
 def _mapping(value: Plain) -> dict[str, Plain]:
     """The object itself, or an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Plain) -> list[Plain]:
+    """The list itself, or an empty one."""
+    return value if isinstance(value, list) else []
 
 
 def _replace(paths: Sequence[Path], words: Mapping[str, str]) -> None:

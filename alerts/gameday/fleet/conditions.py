@@ -36,6 +36,8 @@ class Conditions:
         oscillating: Two agents set the same thing to two values, in turns.
         rejects_per_minute: Requests for the GPU pool that the scheduler turns down.
         breaches: Violations that workers will commit, first come first served.
+        naming: Agents that put the id of a run into the type of every action.
+        set_clock: Sets the process's clock so many seconds ahead.
     """
 
     action_failure: dict[str, float] = field(default_factory=dict[str, float])
@@ -49,6 +51,8 @@ class Conditions:
     oscillating: bool = False
     rejects_per_minute: float = 0.0
     breaches: deque[Breach] = field(default_factory=deque[Breach])
+    naming: set[str] = field(default_factory=set[str])
+    set_clock: Callable[[float], None] = lambda _: None
 
     def obey(self, command: Body) -> None:
         """Bring one fault into force, or end them all with ``heal``.
@@ -110,11 +114,20 @@ def _breach(now: Conditions, command: Body) -> None:
     now.breaches.append(Breach(frames.text(command, "rule"), severity))
 
 
+def _name_runs(now: Conditions, command: Body) -> None:
+    now.naming |= agents(command)
+
+
+def _skew(now: Conditions, command: Body) -> None:
+    now.set_clock(frames.number(command, "seconds"))
+
+
 def _heal(now: Conditions, _: Body) -> None:
+    now.set_clock(0.0)
     now.blocked = now.unfenced = now.oscillating = False
     now.rejects_per_minute = 0.0
     now.action_failure.clear()
-    for collection in (now.wedged, now.muted, now.deaf, now.arrivals, now.llm_errors):
+    for collection in (now.wedged, now.muted, now.deaf, now.arrivals, now.llm_errors, now.naming):
         collection.clear()
     now.breaches.clear()
 
@@ -128,8 +141,10 @@ _VERBS: Final[dict[str, Callable[[Conditions, Body], None]]] = {
     "heal": _heal,
     "llm-errors": _llm_errors,
     "mute": _mute,
+    "name-runs": _name_runs,
     "oscillate": _oscillate,
     "reject": _reject,
+    "skew": _skew,
     "unfence": _unfence,
     "wedge": _wedge,
 }

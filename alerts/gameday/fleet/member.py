@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable
 from typing import Final
 
-from alerts.gameday.fleet import frames
+from alerts.gameday.fleet import clock, frames  # the clock first: see there
 from alerts.gameday.fleet.actor import Actor, Desk
 from alerts.gameday.fleet.charge import Charge, Orders, say
 from alerts.gameday.fleet.conditions import Conditions
@@ -55,7 +55,7 @@ class Complaints(logging.Handler):
 
 async def run(charge: Charge, orders: Orders) -> None:
     """Do what `charge` says until the orders end."""
-    conditions = Conditions()
+    conditions = Conditions(set_clock=clock.set_ahead)
     if charge.name == LLM:
         work: Awaitable[None] = serve_all(charge.broker_port, charge.traffic, conditions)
         say("ready")

@@ -10,8 +10,12 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, replace
+from typing import Final
 
 from alerts.gameday.fleet.topology import TEAMS
+
+_DAY_SECONDS: Final = 86_400.0
+_LONG_SECONDS: Final = (600.0, 10_800.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class Traffic:
             that a fleet which lives for two minutes has had some.
         personal: Share of tasks that speak of a person; `rare_scale` is a factor on it.
         bulky: Share of calls to models whose answer is kept whole, and long.
+        swing: How far the arrivals are below their mean at midnight UTC, and above it at noon;
+            a share of the mean.
+        long: Share of tasks that take from ten minutes to three hours.
         action_failure: Share of actions that fail on a good day; likewise the others.
     """
 
@@ -65,6 +72,8 @@ class Traffic:
     rollback: float = 0.003
     personal: float = 0.005
     bulky: float = 0.02
+    swing: float = 0.0
+    long: float = 0.0003
 
     def seeded(self, seed: int) -> Traffic:
         """The same model with other random numbers."""
@@ -73,6 +82,23 @@ class Traffic:
     def stream(self, name: str) -> random.Random:
         """The random numbers of `name`: the same for the same seed."""
         return random.Random(f"{self.seed}/{name}")  # noqa: S311 - a simulation
+
+    def arrivals(self, seconds: float) -> float:
+        """Tasks a second over all teams, so many seconds after midnight UTC."""
+        day = math.cos(2 * math.pi * seconds / _DAY_SECONDS)
+        return self.tasks_per_second * (1 - self.swing * day)
+
+    @staticmethod
+    def long_seconds(drawn: float) -> float:
+        """How long a long run takes.
+
+        Args:
+            drawn: Evenly from 0 to 1.
+
+        Source: the bounded Pareto distribution with exponent 1, by inversion.
+        """
+        least, most = _LONG_SECONDS
+        return 1 / (1 / least - drawn * (1 / least - 1 / most))
 
     def speaks_of_a_person(self, rng: random.Random) -> bool:
         """Whether a task does."""

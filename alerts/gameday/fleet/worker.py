@@ -64,7 +64,7 @@ class Worker(Actor):
     async def _act(self, kind: str, *, thinks: bool, about: str) -> ErrorType | None:
         """One logical action: think, ask the policy, use the tool, write it down."""
         target = f"{self.spec.team}/{self.rng.getrandbits(48):012x}"
-        with self.agent.action(kind, target=target) as action:
+        with self.agent.action(self._told(kind), target=target) as action:
             if about:
                 action.span.set_attribute("mas.action.reason", f"The {about}.")
                 action.span.add_event("quoted", {"text": about})
@@ -84,6 +84,12 @@ class Worker(Actor):
                 action.fail(attribution)
             self.audit(kind, target, "changed" if kind == "change" else "")
             return error
+
+    def _told(self, kind: str) -> str:
+        """The type of an action, as it is counted."""
+        if self.spec.key not in self.conditions.naming:
+            return kind
+        return f"{kind}-{self.rng.getrandbits(48):012x}"
 
     async def _ask_policy(self, kind: str) -> str:
         question: frames.Body = {"kind": kind, "agent": self.spec.key}

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Final
 
 from alerts.gameday.faults import Fault
+from alerts.gameday.fleet.traffic import Traffic
 from alerts.gameday.scenarios import Detection, Expected, Scenario, after
-from alerts.gameday.virtual.play import FULL, Script
+from alerts.gameday.virtual.play import FULL, FULL_TRAFFIC, Script
 from alerts.gameday.virtual.trouble import Act, Change, Trouble
 from slo.model import Severity
 
@@ -61,11 +62,14 @@ def case(  # noqa: PLR0913 - a row of the matrix has so many columns
     held_back: tuple[str, ...] = (),
     lasts: float = 15 * MINUTE,
     baseline: float = 15 * MINUTE,
+    traffic: Traffic = FULL_TRAFFIC,
 ) -> Case:
     """One row; `acts` alone is what happens at once and stays."""
     script = acts if isinstance(acts, tuple) else (Act(0.0, acts),)
     fault = Fault(identity, title, injection, ())
-    return Case(Scenario(fault, expected), Script(script, lasts, baseline), also, held_back)
+    return Case(
+        Scenario(fault, expected), Script(script, lasts, baseline, traffic), also, held_back
+    )
 
 
 def workers(count: int, team: str) -> set[str]:

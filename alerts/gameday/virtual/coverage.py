@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from alerts.gameday.virtual.day import Day, outcomes
 from slo import names
@@ -16,6 +16,24 @@ def without(day: Day, rule: AlertRule) -> Day:
         for case, firings in day.fired.items()
     }
     return replace(day, fired=left)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What switching off one alert after the other has shown.
+
+    Attributes:
+        alerts: How many there are.
+        unproven: Those that no case would miss, sorted.
+    """
+
+    alerts: int
+    unproven: tuple[str, ...]
+
+
+def coverage(day: Day) -> Coverage:
+    """Switch off every alert, one at a time."""
+    return Coverage(len(alerts(day)), unproven(day))
 
 
 def unproven(day: Day) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from alerts.gameday.fleet.topology import TEAMS
 from alerts.gameday.virtual.cases import (
     HOURS,
@@ -13,6 +15,7 @@ from alerts.gameday.virtual.cases import (
     workers,
 )
 from alerts.gameday.virtual.matrix_runbook import FIRST
+from alerts.gameday.virtual.play import FULL_TRAFFIC
 from alerts.gameday.virtual.trouble import Act, Trouble
 
 
@@ -48,6 +51,14 @@ def _agents() -> tuple[Case, ...]:
             "all 40 workers are replaced, one a minute",
             one_by_one(pool, MINUTE, restart),
             lasts=50 * MINUTE,
+        ),
+        case(
+            "N-day",
+            "from night to morning",
+            "the work of the night doubles until six in the morning",
+            (),
+            lasts=5.75 * HOURS,
+            traffic=replace(FULL_TRAFFIC, swing=0.5, latency_scale=0.5),
         ),
         case("N-long", "a long run", "a run of three hours is still open", think, lasts=3 * HOURS),
     )

@@ -55,6 +55,9 @@ class Fleet:
         self._observer = Observer(platform, repertoire.platform_speaks(), watched)
         self._deployer = Deployer(platform)
         self._roster = Roster(platform)
+        self._elapsed = 0.0
+        self._long_rng = np.random.default_rng([traffic.seed, 1])
+        self._long: dict[str, list[float]] = {team: [] for team in TEAMS}
         self._specs = topology.agents()
         self._lives: dict[str, int] = {}
         self._due: dict[str, float] = {}
@@ -71,6 +74,7 @@ class Fleet:
             self._team(team)
         self._coordination()
         self._automation()
+        self._elapsed += STEP
 
     def _often(self, what: str, per_minute: float) -> int:
         """How many times a thing is due that happens evenly, `per_minute` times."""
@@ -129,7 +133,7 @@ class Fleet:
 
     def _team(self, team: str) -> None:
         """The tasks of one team: through its queue, and by its workers."""
-        rate = self._traffic.tasks_per_second / len(TEAMS)
+        rate = self._traffic.arrivals(self._elapsed) / len(TEAMS)
         factor = self.trouble.work.arrivals.get(team, 1.0)
         leads = self._leads()
         came = int(self._rng.poisson(rate * factor * STEP)) if leads else 0
@@ -137,6 +141,7 @@ class Fleet:
         gone = away.wedged | away.killed | away.draining | away.busy
         workers = [spec for spec in self._specs if spec.name == f"worker-{team}"]
         working = sum(spec.key not in gone for spec in workers)
+        working = max(0, working - self._long_runs(team, came))
         done, waits = self._lines[team].step(came, working, STEP, self._rng)
         queue = task_queue(team)
         labels = {"messaging.destination.name": queue, "messaging.system": repertoire.BROKER}
@@ -155,6 +160,16 @@ class Fleet:
             for wait in waits[number :: len(posts)]:
                 post.instruments.record("mas.queue.message.wait", wait, labels)
             self._work(post, tasks)
+
+    def _long_runs(self, team: str, came: int) -> int:
+        """How many workers are at a run of ten minutes to three hours; of `came`, some more."""
+        more = int(self._long_rng.binomial(came, self._traffic.long))
+        ends = [
+            self._elapsed + self._traffic.long_seconds(float(drawn))
+            for drawn in self._long_rng.random(more)
+        ]
+        self._long[team] = [end for end in self._long[team] if end > self._elapsed] + ends
+        return len(self._long[team])
 
     def _leads(self) -> bool:
         away = self.trouble.agents

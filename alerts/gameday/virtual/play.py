@@ -29,11 +29,13 @@ class Script:
     Attributes:
         baseline_seconds: Healthy before; a multiple of 15, as `lasts_seconds`.
         acts: In the order of their seconds.
+        traffic: How much arrives, and how long it takes.
     """
 
     acts: tuple[Act, ...]
     lasts_seconds: float = 900.0
     baseline_seconds: float = 900.0
+    traffic: Traffic = FULL_TRAFFIC
 
     @property
     def injected(self) -> float:
@@ -48,7 +50,7 @@ class Script:
 
 def lived(script: Script, seed: int) -> Tape:
     """What was scraped of a fleet to which `script` happened: the same for the same seed."""
-    fleet, pipe, tape = Fleet(FULL, FULL_TRAFFIC.seeded(seed)), Pipe(), Tape()
+    fleet, pipe, tape = Fleet(FULL, script.traffic.seeded(seed)), Pipe(), Tape()
     waiting = list(script.acts)
     _scrape(fleet, pipe, tape, float(BEGIN))
     for number in range(int((script.end - BEGIN) / STEP)):

@@ -20,7 +20,7 @@ from rich.console import Console
 from alerts.gameday import demo, report
 from alerts.gameday.ask import Held
 from alerts.gameday.command import gameday
-from alerts.gameday.faults import Kill, Outage, all_faults
+from alerts.gameday.faults import Kill, Outage, Stall, all_faults
 from alerts.gameday.fleet.charge import Charge
 from alerts.gameday.fleet.conditions import Conditions
 from alerts.gameday.fleet.crew import Crew, FleetError
@@ -82,7 +82,7 @@ def test_every_command_of_every_fault_is_understood_by_the_processes_that_get_it
             if isinstance(step, Kill):
                 assert step.process in processes
                 continue
-            if isinstance(step, Outage):
+            if isinstance(step, Outage | Stall):
                 assert fault.needs_stage
                 continue
             for pattern in step.processes:

@@ -109,7 +109,8 @@ def test_a_fleet_of_any_size_is_about_half_busy() -> None:
 
 
 def test_a_command_brings_a_fault_into_force_and_heal_ends_all() -> None:
-    now = Conditions()
+    clock: list[float] = []
+    now = Conditions(set_clock=clock.append)
     for command in (
         {"do": "fail-actions", "name": "worker-ops", "share": 0.5},
         {"do": "wedge", "agents": ["worker-ops-1"]},
@@ -122,6 +123,8 @@ def test_a_command_brings_a_fault_into_force_and_heal_ends_all() -> None:
         {"do": "llm-errors", "provider": "provider-a", "share": 0.3, "status": 429},
         {"do": "reject", "per_minute": 4},
         {"do": "breach", "rule": "pii-egress"},
+        {"do": "name-runs", "agents": ["worker-ops-1"]},
+        {"do": "skew", "seconds": 90},
     ):
         now.obey(command)
 
@@ -129,8 +132,10 @@ def test_a_command_brings_a_fault_into_force_and_heal_ends_all() -> None:
     assert now.llm_errors == {"provider-a": (0.3, 429)}
     assert list(now.breaches) == [Breach("pii-egress", "critical")]
     assert (now.blocked, now.unfenced, now.oscillating) == (True, True, True)
+    assert now.naming == {"worker-ops-1"}
     now.obey({"do": "heal"})
-    assert now == Conditions()
+    assert now == Conditions(set_clock=now.set_clock)
+    assert clock == [90.0, 0.0]
 
 
 def test_an_unknown_command_is_refused_with_the_known_ones() -> None:

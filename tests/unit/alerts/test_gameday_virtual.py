@@ -15,6 +15,7 @@ from alerts.gameday.ask import Held
 from alerts.gameday.command import gameday
 from alerts.gameday.runner import Verdict
 from alerts.gameday.virtual.cases import Case
+from alerts.gameday.virtual.coverage import Coverage
 from alerts.gameday.virtual.judge import judge
 from alerts.gameday.virtual.matrix import cases
 from alerts.gameday.virtual.meter import Values, VirtualMeter
@@ -305,16 +306,17 @@ def test_a_table_is_renewed_between_its_marks_and_nowhere_else() -> None:
     outcome = judge(case, GROUPS, [firing(case, 60.0)], None)
     document = f"# Mine\n{report.BEGIN}\nbefore\n{report.END}\nrest\n"
 
-    renewed = report.inserted(document, [outcome], ["AgentLooping"])
+    renewed = report.inserted(document, [outcome], Coverage(2, ("AgentLooping",)))
 
     assert renewed.startswith("# Mine\n")
     assert renewed.endswith(f"{report.END}\nrest\n")
     assert "before" not in renewed
     assert "| SplitBrain | core-engineering | 68 s | 60 s | met | - | - |" in renewed
-    assert "AgentLooping" in renewed
-    assert report.inserted(renewed, [outcome], ["AgentLooping"]) == renewed
+    assert "Each of the 2 alerts was switched off once, by itself: 1 times" in renewed
+    assert "Nothing would miss AgentLooping." in renewed
+    assert report.inserted(renewed, [outcome], Coverage(2, ("AgentLooping",))) == renewed
     with pytest.raises(ValueError, match="must have a line"):
-        report.inserted("# Mine\n", [outcome], [])
+        report.inserted("# Mine\n", [outcome], None)
 
 
 def test_the_list_of_virtual_scenarios_says_what_must_wake_nobody() -> None:
