@@ -53,7 +53,7 @@ def write_decisions(data: Path, made: Sampled, at: float) -> None:
     decisions = log(data / "decisions")
     wall_ns = WALL_NS + int(at * SECOND)
     decisions.append_now(
-        [Entry(Kind.DATA, None, 0, 0, wall_ns, b"", note) for note in made.shelf.decisions]
+        [Entry(Kind.DATA, None, 0, 0, wall_ns, b"traces", note) for note in made.shelf.decisions]
     )
     decisions.close()
 

@@ -42,10 +42,16 @@ Passed = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision on the trace, and when it was noted."""
+    """A decision on the trace, when it was noted, and in which pipeline."""
 
     wall_ns: int
+    pipeline: str
     note: Note
+
+    @property
+    def sampler(self) -> str:
+        """Pipeline and component, ``traces/tail_sampling``."""
+        return f"{self.pipeline}/{self.note.sampler}" if self.pipeline else self.note.sampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +187,8 @@ def _in_decisions(log: Path, found: Found, passed: Passed) -> None:
         differing = (ids != wanted).sum(axis=1)
         if not differing.all():
             notes = decode(record.payload, found.trace_id)
-            found.decided += [Decided(record.wall_ns, note) for note in notes]
+            pipeline = record.meta.decode(errors="replace")
+            found.decided += [Decided(record.wall_ns, pipeline, note) for note in notes]
         elif len(near) < _MOST_CANDIDATES:
             near |= {ids[row].tobytes(): None for row in np.flatnonzero(differing <= _NEAR_BYTES)}
     found.candidates = list(near)[:_MOST_CANDIDATES]
@@ -213,7 +220,7 @@ def _in_snapshot(data: Path, found: Found) -> None:
                     leaves=tuple(t for at, t in enumerate(leaves) if int(of["bits"]) >> at & 1),
                 )
             )
-        if not found.decided:
+        if all(one.sampler != sampler for one in found.decided):
             _recall(sampler, parts, ids, found)
 
 

@@ -54,7 +54,7 @@ def _decided(one: Decided) -> Iterator[str]:
     by = f" by {note.policy}" if note.policy else ", for no policy wanted it"
     if note.cause is Cause.TOO_LARGE:
         by = ""
-    yield f"{what}{by}, {at(one.wall_ns)}, {note.sampler}"
+    yield f"{what}{by}, {at(one.wall_ns)}, {one.sampler}"
     yield _row("when", _CAUSES[note.cause])
     is_of_span = note.cause is Cause.BROUGHT_BACK
     yield _row("late span" if is_of_span else "facts", _facts(note, is_of_span=is_of_span))
@@ -218,7 +218,7 @@ def _decision(one: Decided) -> dict[str, object]:
     note = one.note
     words: dict[str, object] = {
         "time": at(one.wall_ns),
-        "sampler": note.sampler,
+        "sampler": one.sampler,
         "decision": "kept" if note.is_kept else "dropped",
         "policy": note.policy,
         "cause": note.cause,

@@ -78,7 +78,8 @@ class Maker:
         plan = self._plan
         meters: list[PipelineMeter] = []
         pipelines = {
-            name: self._pipeline(pipeline, meters) for name, pipeline in plan.pipelines.items()
+            name: self._pipeline(name, pipeline, meters)
+            for name, pipeline in plan.pipelines.items()
         }
         connectors: dict[str, Processor] = {}
         ledgers = {name: Ledger() for name in plan.connectors}
@@ -107,14 +108,14 @@ class Maker:
             copies=copies + held,
         )
 
-    def _pipeline(self, plan: PipelinePlan, meters: list[PipelineMeter]) -> Pipeline:
+    def _pipeline(self, name: str, plan: PipelinePlan, meters: list[PipelineMeter]) -> Pipeline:
         ledger = Ledger()
         meter = PipelineMeter(ledger, self._meter)
         meters.append(meter)
         processors: list[tuple[str, Processor]] = []
         for identity in plan.processors:
             made = self._plan.processors[identity]
-            shelf = self._shelf.of(plan.signal) if made.waits and self._shelf else None
+            shelf = self._shelf.of(plan.signal, name) if made.waits and self._shelf else None
             settings = self.settings(identity, signals=(plan.signal,), meter=meter, shelf=shelf)
             processors.append((identity, made.create(settings)))
         wiring = Wiring(plan.signal, plan.receivers, plan.exporters)

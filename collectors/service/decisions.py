@@ -44,10 +44,10 @@ class DecisionLog:
         self._lock = threading.Lock()
         self._waiting_bytes = 0
 
-    def note(self, decision: bytes) -> None:
-        """Take one decision; returns at once."""
-        clock = self._clock
-        entry = Entry(Kind.DATA, None, 0, clock.steady_ns(), clock.wall_ns(), b"", decision)
+    def note(self, decision: bytes, pipeline: str = "") -> None:
+        """Take one decision, made in `pipeline`; returns at once."""
+        clock, words = self._clock, pipeline.encode()
+        entry = Entry(Kind.DATA, None, 0, clock.steady_ns(), clock.wall_ns(), words, decision)
         self._gathered.append(entry)
         self._gathered_bytes += entry.size_bytes
         if self._gathered_bytes >= _GROUP_BYTES:

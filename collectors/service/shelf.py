@@ -37,13 +37,13 @@ class ShelfParts:
     """What a shelf works with.
 
     Attributes:
-        note: Takes a decision for the decision log.
+        note: Takes a decision for the decision log, and the pipeline in which it was made.
         abandon: Set once the daemon must end though the disk fails.
     """
 
     inbox: Log
     held: Log
-    note: Callable[[bytes], None]
+    note: Callable[[bytes, str], None]
     clock: Clock
     abandon: threading.Event
     cache_bytes: int = CACHE_BYTES
@@ -70,9 +70,9 @@ class DiskShelf:
         self._fresh_bytes = 0
         self._told: set[tuple[str, int]] = set()
 
-    def of(self, signal: Signal) -> PipelineShelf:
-        """The shelf as a processor of a pipeline of `signal` sees it."""
-        return PipelineShelf(self, signal)
+    def of(self, signal: Signal, pipeline: str = "") -> PipelineShelf:
+        """The shelf as a processor of `pipeline`, which is of `signal`, sees it."""
+        return PipelineShelf(self, signal, pipeline)
 
     def place(self, batch: Batch) -> Place:
         """See `Shelf.place`."""
@@ -112,9 +112,9 @@ class DiskShelf:
         self._cache.put(place, record.payload)
         return record.payload
 
-    def note(self, decision: bytes) -> None:
+    def note(self, decision: bytes, pipeline: str) -> None:
         """See `Shelf.note`."""
-        self._parts.note(decision)
+        self._parts.note(decision, pipeline)
 
     def press(self) -> None:
         """Write what was held if it is enough; may wait for what was written before.
@@ -181,6 +181,7 @@ class PipelineShelf:
 
     _shelf: DiskShelf
     _signal: Signal
+    _pipeline: str
 
     def place(self, batch: Batch) -> Place:
         """See `Shelf.place`."""
@@ -196,7 +197,7 @@ class PipelineShelf:
 
     def note(self, decision: bytes) -> None:
         """See `Shelf.note`."""
-        self._shelf.note(decision)
+        self._shelf.note(decision, self._pipeline)
 
 
 class _Cache:

@@ -40,7 +40,7 @@ class Shelves:
     """A shelf over a simulated disk; nothing is read from the memory of the logs."""
 
     disk: SimDisk = field(default_factory=SimDisk)
-    notes: list[bytes] = field(default_factory=list)
+    notes: list[tuple[str, bytes]] = field(default_factory=list)
     abandon: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class Shelves:
         parts = ShelfParts(
             inbox=self.inbox,
             held=self.held,
-            note=self.notes.append,
+            note=lambda decision, pipeline: self.notes.append((pipeline, decision)),
             clock=ManualClock(),
             abandon=self.abandon,
         )
@@ -273,3 +273,12 @@ def test_what_no_snapshot_relies_on_is_cut_off_and_its_offsets_are_given_again()
     assert read == [*map(payload_of, range(25)), payload_of(100)]
     assert log.missing_items(TRACES) == 0
     log.close()
+
+
+def test_a_decision_is_noted_with_the_pipeline_in_which_it_was_made() -> None:
+    shelves = Shelves()
+    shelves.shelf.of(TRACES, "traces/a").note(b"kept")
+    shelves.shelf.of(TRACES, "traces/b").note(b"dropped")
+
+    assert shelves.notes == [("traces/a", b"kept"), ("traces/b", b"dropped")]
+    shelves.close()
