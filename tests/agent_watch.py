@@ -26,6 +26,8 @@ SECOND = 1_000_000_000
 TICK = 15
 WALL_NS = 1_700_000_000 * SECOND
 Said = Mapping[str, str | int | bool]
+Seen = dict[tuple[str, tuple[tuple[str, str], ...]], int]
+"""Points by name and labels."""
 
 
 def watcher(
@@ -66,7 +68,7 @@ class Fleet:
 
     config: Mapping[str, object] = field(default_factory=dict[str, object])
     seconds: float = 1.0
-    history: list[dict[tuple[str, tuple[tuple[str, str], ...]], int]] = field(default_factory=list)
+    history: list[Seen] = field(default_factory=list[Seen])
     meter: MemoryMeter = field(default_factory=MemoryMeter)
     spans: int = 0
 
@@ -134,7 +136,7 @@ class Fleet:
         return total(self.history[-1], name, labels) if self.history else 0
 
     def over_time(self, name: str, **labels: str) -> list[int]:
-        return [total(seen, name, labels) for seen in self.history]
+        return [total(found, name, labels) for found in self.history]
 
     def restart(self) -> None:
         """Another process goes on from the snapshot."""
@@ -147,19 +149,17 @@ class Fleet:
         while (due := self.of.next_deadline()) is not None and due <= self.steady_ns:
             out: list[Batch] = []
             self.of.tick(due, out.append)
-            self.history.append(_seen(out))
+            self.history.append(seen(out))
 
 
-def total(
-    seen: Mapping[tuple[str, tuple[tuple[str, str], ...]], int],
-    name: str,
-    labels: Mapping[str, str],
-) -> int:
+def total(found: Seen, name: str, labels: Mapping[str, str]) -> int:
+    """What all series of a metric with some labels show together."""
     wanted = {(key.replace("__", "."), value) for key, value in labels.items()}
-    return sum(of for (at, said), of in seen.items() if at == name and wanted <= set(said))
+    return sum(of for (at, said), of in found.items() if at == name and wanted <= set(said))
 
 
-def _seen(out: Iterable[Batch]) -> dict[tuple[str, tuple[tuple[str, str], ...]], int]:
+def seen(out: Iterable[Batch]) -> Seen:
+    """What was put out."""
     found: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
     for batch in out:
         for of in ExportMetricsServiceRequest.FromString(batch.payload).resource_metrics:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from collectors.component import ConnectorFactory, ProcessorFactory
+from collectors.component import ConnectorFactory, ProcessorFactory, Signal
 from collectors.config import tree
 from collectors.config.model import Component, Loaded, Pipeline
 from collectors.config.problems import Code, error, warning
@@ -25,10 +25,10 @@ def _twice(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
     for receiver in receivers:
         if (Kind.CONNECTORS, receiver) in loaded.components:
             continue
-        seen: dict[str, str] = {}
-        for pipeline, component_id, name, place in _counters(loaded, root, receiver):
+        seen: dict[tuple[str, str], str] = {}
+        for signal, pipeline, component_id, name, place in _counters(loaded, root, receiver):
             where = f"{component_id} in {pipeline.name}"
-            first = seen.setdefault(name, where)
+            first = seen.setdefault((signal, name), where)
             if first != where and (name, first, where) not in told:
                 told.add((name, first, where))
                 text = f"{name} is counted twice: what {receiver} takes meets {first} and {where}"
@@ -37,30 +37,37 @@ def _twice(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
 
 def _counters(
     loaded: Loaded, root: source.Node, receiver: str
-) -> Iterator[tuple[Pipeline, str, str, Span]]:
-    """Whatever counts on the ways that lead from `receiver`: where, who, what, and its place."""
-    for pipeline in _reached(loaded, receiver):
+) -> Iterator[tuple[Signal, Pipeline, str, str, Span]]:
+    """Whatever counts items of a signal that `receiver` takes: where, who, what, its place."""
+    for signal, pipeline in _ways(loaded, receiver):
         lists = (("processors", pipeline.processors), ("exporters", pipeline.exporters))
         for role, ids in lists:
             for index, component_id in enumerate(ids):
                 place = tree.place(root, ("service", "pipelines", pipeline.name, role, index))
                 for name in _counted(_component(loaded, role, component_id)):
-                    yield pipeline, component_id, name, place
+                    yield signal, pipeline, component_id, name, place
 
 
-def _reached(loaded: Loaded, receiver: str) -> list[Pipeline]:
-    """The pipelines that may get what `receiver` takes, connectors followed."""
-    found: list[Pipeline] = []
-    sources = {receiver}
-    while sources:
-        new = [of for of in loaded.pipelines if of not in found and sources & set(of.receivers)]
-        found += new
+def _ways(loaded: Loaded, receiver: str) -> Iterator[tuple[Signal, Pipeline]]:
+    """The pipelines that items of each signal may pass; an item is of one signal."""
+    for signal in Signal:
+        for pipeline in _reached(loaded, receiver, signal):
+            yield signal, pipeline
+
+
+def _reached(loaded: Loaded, receiver: str, signal: Signal) -> list[Pipeline]:
+    """The pipelines that may get what `receiver` takes of `signal`, connectors followed."""
+    found = [of for of in loaded.pipelines if of.signal is signal and receiver in of.receivers]
+    new = found
+    while new:
         sources = {
             name
             for of in new
             for name in of.exporters
             if (Kind.CONNECTORS, name) in loaded.components
         }
+        new = [of for of in loaded.pipelines if of not in found and sources & set(of.receivers)]
+        found = found + new
     return found
 
 

@@ -162,7 +162,7 @@ class Actions:
             del earlier[:-REMEMBERED]
 
 
-def _deed(row: np.void) -> Deed:
+def _deed(row: Rows | np.void) -> Deed:
     return Deed(
         agent=int(row["agent"]),
         kind=0,

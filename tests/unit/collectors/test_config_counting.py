@@ -19,6 +19,7 @@ processors:
   sli/c: {slos: {three: {spans: {service: s}}}}
   probabilistic_sampler: {sampling_percentage: 1}
 connectors:
+  agentdetectors:
   forward:
   sli: {slos: {one: {spans: {service: s}}}}
 exporters: {debug: }
@@ -100,3 +101,24 @@ def test_counting_what_a_sampler_left_is_a_warning() -> None:
     assert problem.level is Level.WARNING
     assert problem.text == "sli/a counts only what probabilistic_sampler leaves"
     assert problem.help == "put sli/a before probabilistic_sampler"
+
+
+def test_one_connector_may_count_what_spans_and_records_tell() -> None:
+    pipelines = (
+        "traces: {receivers: [otlp], exporters: [agentdetectors]}\n"
+        "logs: {receivers: [otlp], exporters: [agentdetectors]}\n"
+        "metrics: {receivers: [agentdetectors], exporters: [debug]}\n"
+    )
+
+    assert told(pipelines) == []
+
+
+def test_two_pipelines_of_one_signal_into_one_connector_count_twice() -> None:
+    problems = told(
+        "traces/1: {receivers: [otlp], exporters: [agentdetectors]}\n"
+        "traces/2: {receivers: [otlp], exporters: [agentdetectors]}\n"
+        "metrics: {receivers: [agentdetectors], exporters: [debug]}\n"
+    )
+
+    assert problems
+    assert {problem.level for problem in problems} == {Level.ERROR}
