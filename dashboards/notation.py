@@ -36,9 +36,9 @@ def text(value: JsonValue) -> str:
 
 def _written(value: JsonValue, pad: str) -> str:
     """`value`, its lines parted by `pad`: a line feed and the indent of where it stands."""
+    # Concrete types first: asking for an abstract one takes most of the time else.
     if isinstance(value, str):
         return _quoted(value)
-    # Concrete types first: asking for an abstract one takes most of the time else.
     if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - see above
         return _mapping(value, pad)
     if isinstance(value, (list, tuple)) or isinstance(value, Sequence):  # noqa: SIM101 - as above
@@ -46,7 +46,9 @@ def _written(value: JsonValue, pad: str) -> str:
             return "[]"
         deeper = f"{pad}  "
         return f"[{deeper}{f',{deeper}'.join([_written(item, deeper) for item in value])}{pad}]"
-    return json.dumps(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else json.dumps(value)
 
 
 def _mapping(value: Mapping[str, JsonValue], pad: str) -> str:
@@ -56,7 +58,12 @@ def _mapping(value: Mapping[str, JsonValue], pad: str) -> str:
     if not keys:
         return "{}"
     deeper = f"{pad}  "
-    lines = [f"{_quoted(key)}: {_written(value[key], deeper)}" for key in keys]
+    lines: list[str] = []
+    for key in keys:
+        item = value[key]
+        # Most values are text, and a call more for each is a good part of the time.
+        shown = _quoted(item) if isinstance(item, str) else _written(item, deeper)
+        lines.append(f"{_quoted(key)}: {shown}")
     return f"{{{deeper}{f',{deeper}'.join(lines)}{pad}}}"
 
 

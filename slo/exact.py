@@ -70,7 +70,7 @@ class Ratio:
     @property
     def budget(self) -> Ratio:
         """What is left to fail: 1 less the objective."""
-        return Ratio(1 - self.value)
+        return _budget(self)
 
     def promql(self) -> str:
         """The literal that goes into an expression: ``0.001``."""
@@ -79,6 +79,11 @@ class Ratio:
     def percent(self) -> str:
         """The share in percent, without the sign: ``99.9``."""
         return decimal(self.value * 100)
+
+
+@lru_cache(maxsize=1024)
+def _budget(objective: Ratio) -> Ratio:
+    return Ratio(1 - objective.value)
 
 
 def number(text: str) -> Fraction:

@@ -71,7 +71,8 @@ def deliveries(routing: Routing, labels: Labels) -> tuple[Delivery, ...]:
     node = _Node(
         root, root.receiver or "", root.group_by or (), {**_DEFAULTS, **root.waits}, _key(root)
     )
-    return tuple(_delivery(found, labels) for found in _match(node, labels))
+    ends = _match(node, labels) if all_match(root.matchers, labels) else ()
+    return tuple(_delivery(found, labels) for found in ends)
 
 
 def receivers(routing: Routing, labels: Labels) -> tuple[str, ...]:
@@ -156,13 +157,13 @@ def open_at(routing: Routing, delivery: Delivery, moment: datetime) -> bool:
 
 
 def _match(node: _Node, labels: Labels) -> list[_Node]:
-    if not all_match(node.route.matchers, labels):
-        return []
+    """The routes below `node`, whose own matchers are fulfilled, at which the alert ends."""
     found: list[_Node] = []
     for child in node.route.routes:
-        below = _match(_inherit(node, child), labels)
-        found.extend(below)
-        if below and not child.continues:
+        if not all_match(child.matchers, labels):
+            continue
+        found.extend(_match(_inherit(node, child), labels))
+        if not child.continues:
             break
     return found or [node]
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import lru_cache
 
 from alerts.routing.inhibit import resolve, title
 from alerts.runbooks import links, text
 from alerts.runbooks.way import Ways, severities
 from slo import names
-from slo.exact import Duration
-from slo.model import AlertRule, Rolling, Settings, Slo, Tier, TierForm
-from slo.policy import TierEstimate, estimate, period_seconds
+from slo.exact import Duration, Ratio
+from slo.model import AlertRule, Calendar, Rolling, Settings, Slo, Tier, TierForm
+from slo.policy import TierEstimate, estimates, period_seconds
 
 _LOOK: Duration = Duration.parse("5m")
 
@@ -38,15 +40,15 @@ def burn_page(slo: Slo, rules: Sequence[AlertRule], ways: Ways) -> text.Page:
                 "The share of bad events is higher than the objective allows for long. "
                 "The label `slo_tier` says which of these conditions holds:"
             ),
-            _tiers(slo),
+            _tiers(slo.alerting.tiers),
         ),
         (
             (
                 f"Every bad event is a failure for somebody who relies on {slo.service}. "
                 "Detection time and budget spent by then, if the bad events begin all at once:"
             ),
-            _impacts(slo),
-            _exhaustion(slo),
+            _impacts(slo.alerting.tiers, slo.objective, slo.window, slo.events_per_second),
+            _exhaustion(slo.alerting.tiers, slo.window),
         ),
         tuple(_diagnosis(slo, rules, ways)),
         tuple(_mitigation(slo)),
@@ -82,10 +84,11 @@ def _allowance(slo: Slo) -> str:
     )
 
 
-def _tiers(slo: Slo) -> str:
+@lru_cache(maxsize=256)
+def _tiers(tiers: tuple[Tier, ...]) -> str:
     rows = (
         (f"`{tier.name}`", tier.severity.value, condition(tier), text.span(tier.hold))
-        for tier in slo.alerting.tiers
+        for tier in tiers
     )
     return text.table(("Tier", "Severity", "Fires when", "Held for"), rows)
 
@@ -104,8 +107,15 @@ def condition(tier: Tier) -> str:
     return f"bad events over {tier.long.promql()} are {above} ({burn}){events}"
 
 
-def _impacts(slo: Slo) -> str:
-    lines = estimate(slo)
+@lru_cache(maxsize=256)
+def _impacts(
+    tiers: tuple[Tier, ...],
+    objective: Ratio,
+    window: Rolling | Calendar,
+    events_per_second: Fraction | None,
+) -> str:
+    """Of every SLO with these numbers: hundreds of pages have the same table."""
+    lines = estimates(tiers, objective, window, events_per_second)
     if not lines:
         return ""
     head = ["Tier", *(f"at {text.percent(each.error_ratio)} bad" for each in lines[0].impacts)]
@@ -124,9 +134,10 @@ def _impact(line: TierEstimate) -> Sequence[str]:
     return (f"`{line.tier.name}`", *cells, told)
 
 
-def _exhaustion(slo: Slo) -> str:
-    burns = sorted({tier.burn for tier in slo.alerting.tiers}, reverse=True)
-    period = period_seconds(slo.window)
+@lru_cache(maxsize=256)
+def _exhaustion(tiers: tuple[Tier, ...], window: Rolling | Calendar) -> str:
+    burns = sorted({tier.burn for tier in tiers}, reverse=True)
+    period = period_seconds(window)
     return text.bullets(
         f"at {text.number(burn)} times the budget, a full budget lasts {text.clock(period / burn)}"
         for burn in burns

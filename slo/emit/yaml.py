@@ -85,12 +85,14 @@ def _text(text: str, indent: str) -> str:
 
 def _line(text: str) -> str:
     """`text` on one line."""
+    # Asked of nearly all text, and answered without a pattern.
+    simple = text.isascii() and text.isprintable()
+    if not simple and ("\n" in text or _NEEDS_ESCAPES.search(text)):
+        return _double(text)
     if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
         return text
-    if _DURATION.fullmatch(text):
+    if text[:1].isdigit() and _DURATION.fullmatch(text):
         return text
-    if "\n" in text or _NEEDS_ESCAPES.search(text):
-        return _double(text)
     return "'" + text.replace("'", "''") + "'"
 
 

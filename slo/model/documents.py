@@ -72,7 +72,12 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class SpansMatch:
-    """An SLI that the collector counts on spans, before any sampling."""
+    """An SLI that the collector counts on spans, before any sampling.
+
+    Attributes:
+        labels: For each `by` label of the SLO the attribute that it is made of.
+        values: Label values that are told at zero before the first such event.
+    """
 
     service: str
     span_name: str | None = None
@@ -80,6 +85,8 @@ class SpansMatch:
     bad_status: bool = True
     bad_attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     bad_above: Duration | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,10 @@ class Tier:
     hold: Duration
     keep_firing_for: Duration
     min_bad_events: Fraction
+
+    def __hash__(self) -> int:
+        """Of what tells tiers apart as a rule: exact numbers take their time to hash."""
+        return hash((self.name, self.threshold.value.numerator, self.long.ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from slo.policy.estimate import (
     TierEstimate,
     detection_seconds,
     estimate,
+    estimates,
     expected_fire_seconds,
     period_seconds,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "builtin",
     "detection_seconds",
     "estimate",
+    "estimates",
     "expected_fire_seconds",
     "false_alerts",
     "gate_seconds",

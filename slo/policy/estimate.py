@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from slo.exact import Duration, Ratio
@@ -53,15 +54,26 @@ class TierEstimate:
 
 def estimate(slo: Slo) -> tuple[TierEstimate, ...]:
     """The tier table of `slo`, one line per tier, fastest first."""
-    traffic = slo.events_per_second
-    budget = slo.objective.budget
+    return estimates(slo.alerting.tiers, slo.objective, slo.window, slo.events_per_second)
+
+
+@lru_cache(maxsize=256)
+def estimates(
+    tiers: tuple[Tier, ...],
+    objective: Ratio,
+    window: Rolling | Calendar,
+    events_per_second: Fraction | None,
+) -> tuple[TierEstimate, ...]:
+    """The tier table of every SLO with these numbers: many have the same."""
+    budget = objective.budget.value
+    budget_seconds = budget * period_seconds(window)
     return tuple(
         TierEstimate(
             tier,
-            tuple(_impact(tier, ratio, slo) for ratio in SHOWN),
-            None if traffic is None else false_alerts(tier, traffic * budget.value),
+            tuple(_impact(tier, ratio, events_per_second, budget_seconds) for ratio in SHOWN),
+            None if events_per_second is None else false_alerts(tier, events_per_second * budget),
         )
-        for tier in slo.alerting.tiers
+        for tier in tiers
     )
 
 
@@ -121,9 +133,10 @@ def period_seconds(window: Rolling | Calendar) -> Fraction:
     return Fraction(_CALENDAR_DAYS[window.period] * _DAY)
 
 
-def _impact(tier: Tier, ratio: Ratio, slo: Slo) -> Impact:
-    detection = detection_seconds(tier, ratio, events_per_second=slo.events_per_second)
+def _impact(
+    tier: Tier, ratio: Ratio, events_per_second: Fraction | None, budget_seconds: Fraction
+) -> Impact:
+    detection = detection_seconds(tier, ratio, events_per_second=events_per_second)
     if detection is None:
         return Impact(ratio, None, None)
-    budget = slo.objective.budget.value * period_seconds(slo.window)
-    return Impact(ratio, detection, ratio.value * detection / budget)
+    return Impact(ratio, detection, ratio.value * detection / budget_seconds)

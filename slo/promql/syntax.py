@@ -22,6 +22,8 @@ _QUOTED_IN_MESSAGE: Final = re.compile(r"'([^']+)'$|'([^']+)'")
 # A string, kept; or white space, shortened. The parser prints strings in double quotes.
 _STRING_OR_SPACE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\s+')
 _INSIDE_PARENTHESES: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?<=\() | (?=\))')
+_VALUE: Final = re.compile(r'(?<==")[-\w]+(?=")')
+"""The value of an equality matcher that is a plain word."""
 
 
 class PromqlError(ValueError):
@@ -63,6 +65,23 @@ def parse(text: str) -> pp.Expr:
         return _tree(_MARK.sub(_STAND_IN, text))
     except ValueError as error:
         raise _located(text, str(error)) from None
+
+
+def form(text: str) -> pp.Expr:
+    """The tree of `text`, all plain words in its equality matchers one and the same word.
+
+    Most expressions of two SLOs differ in such words only: whoever asks what does not depend
+    on them has it parsed once.
+
+    Raises:
+        PromqlError: It does not parse.
+    """
+    return _form(_VALUE.sub("x", text))
+
+
+@lru_cache(maxsize=1024)
+def _form(text: str) -> pp.Expr:
+    return parse(text)
 
 
 @lru_cache(maxsize=512)

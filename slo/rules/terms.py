@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,8 +11,8 @@ import promql_parser as pp
 
 from slo import names
 from slo.exact import Duration, Ratio
-from slo.model import SliKind, Slo
-from slo.promql import bind, parse
+from slo.model import SliKind, Slo, Tier
+from slo.promql import bind, form
 
 FIVE_MINUTES: Final = Duration.parse("5m")
 RAW_UP_TO: Final = Duration.parse("1h")
@@ -25,7 +24,6 @@ _SHOWN: Final = tuple(Duration.parse(window) for window in ("5m", "1h", "6h", "1
 """Windows that are recorded for every SLO, whatever its policy: dashboards show them."""
 _TRAIL: Final = FIVE_MINUTES.ms // 1000
 """Seconds for which a rate over 5 minutes still shows what was in a span that is left out."""
-_IDENTITY: Final = re.compile(r'(?<=\{slo_id=")[^"\\]*')
 
 
 def checked(expr: str) -> str:
@@ -34,14 +32,8 @@ def checked(expr: str) -> str:
     Raises:
         PromqlError: It does not parse: what was composed is wrong.
     """
-    _parsed(_IDENTITY.sub("", expr))
+    form(expr)
     return expr
-
-
-@lru_cache(maxsize=1024)
-def _parsed(form: str) -> None:
-    """Parse a form once: most expressions of two SLOs differ in their ids only."""
-    parse(form)
 
 
 def windows_of(slo: Slo) -> tuple[Duration, ...]:
@@ -50,8 +42,13 @@ def windows_of(slo: Slo) -> tuple[Duration, ...]:
     A tier over more than an hour is told by its long window; its short one only ends the
     alert. It is derived from recorded rates where it is read, and costs no series.
     """
+    return _windows(slo.alerting.tiers)
+
+
+@lru_cache(maxsize=1024)
+def _windows(tiers: tuple[Tier, ...]) -> tuple[Duration, ...]:
     windows = set(_SHOWN)
-    for tier in slo.alerting.tiers:
+    for tier in tiers:
         windows.add(tier.long)
         short = tier.short
         if short is not None and (short <= FIVE_MINUTES or tier.long <= RAW_UP_TO):
@@ -163,5 +160,5 @@ class Terms:
 
 
 def _closed(template: str) -> str:
-    torn = isinstance(parse(template), pp.BinaryExpr | pp.UnaryExpr)
+    torn = isinstance(form(template), pp.BinaryExpr | pp.UnaryExpr)
     return f"({template})" if torn else template

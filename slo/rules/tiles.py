@@ -13,7 +13,7 @@ from __future__ import annotations
 from slo import names
 from slo.exact import Duration
 from slo.model import Intervals
-from slo.promql import adds_rates, parse
+from slo.promql import adds_rates, form
 from slo.rules.terms import FIVE_MINUTES, Terms
 
 
@@ -23,7 +23,7 @@ def tiles(terms: Terms, intervals: Intervals) -> tuple[str, str]:
     Whoever puts something around them checks the whole.
     """
     slo = terms.slo
-    if slo.excluded or not (adds_rates(parse(slo.sli.total)) and adds_rates(parse(slo.sli.errors))):
+    if slo.excluded or not (adds_rates(form(slo.sli.total)) and adds_rates(form(slo.sli.errors))):
         return _averaged(terms, intervals, names.SLI_TOTAL), _averaged(
             terms, intervals, names.SLI_ERRORS
         )

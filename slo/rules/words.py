@@ -6,11 +6,12 @@ the alert and say nothing where there is no answer.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from slo import names
-from slo.exact import decimal
-from slo.model import Alert, Rolling, Slo, Tier, TierForm, Urls
+from slo.exact import Ratio, decimal
+from slo.model import Alert, Calendar, Rolling, Slo, Tier, TierForm, Urls
 from slo.policy import period_seconds
 
 _BRACES: Final = '{{ "{{" }}'
@@ -142,12 +143,18 @@ def _left(slo: Slo) -> str:
 
 def _ends(slo: Slo, window: str) -> str:
     """When the budget is gone at this pace; silent where it is gone already."""
-    seconds = decimal(period_seconds(slo.window) * slo.objective.budget.value)
+    seconds = _budget_seconds(slo.window, slo.objective)
     left = _series(slo, names.BUDGET_REMAINING)
     ratio = _series(slo, names.error_ratio(window))
     asked = _asked(slo, f"({left} > 0) * {seconds} / ({ratio} > 0)", series=2)
     gone = f"At this pace it is gone in {_first('humanizeDuration')}."
     return f"{{{{ with {asked} }}}}{gone}{{{{ end }}}}"
+
+
+@lru_cache(maxsize=256)
+def _budget_seconds(window: Rolling | Calendar, objective: Ratio) -> str:
+    """Seconds of a total outage that a whole budget lasts."""
+    return decimal(period_seconds(window) * objective.budget.value)
 
 
 def _first(shown: str) -> str:

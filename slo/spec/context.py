@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
 from slo.diagnostic import Span
 from slo.model import Settings, Slo
-from slo.policy import Policy
+from slo.policy import Plan, Policy
 from slo.source import Mapping, Scalar
 from slo.spec.fields import Fields
 from slo.spec.problems import Problems, nearest
@@ -64,6 +64,7 @@ class Context:
         alerts: Names of all alerts.
         unclear: Names of documents whose kind is not known: they may be anything.
         open_text: Reads a file that a document names; raises OSError or UnicodeDecodeError.
+        plans: The tiers that were made so far, by all that they were made of.
     """
 
     problems: Problems
@@ -77,6 +78,7 @@ class Context:
     alerts: frozenset[str] = frozenset()
     unclear: frozenset[str] = frozenset()
     open_text: Callable[[str], str] = nothing_at_hand
+    plans: dict[Hashable, Plan] = field(default_factory=dict[Hashable, Plan])
 
     def team(self, fields: Fields, key: str, document: Document) -> str:
         """The team that `key` names, by default that of the settings; it must exist."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from operator import itemgetter
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from slo.model import Alerting, Calendar, Rolling, Scope, Severity, Slo
 from slo.names import slo_id
 from slo.policy import (
     Ground,
+    Plan,
     Policy,
     PolicyName,
     PolicyOptions,
@@ -171,13 +173,7 @@ def _alerting(
     if objective is None or window is None or not _ONE_PERCENT <= objective.value < 1:
         return None
     traffic = spec.child("traffic").number("events_per_second")
-    options = _options(fields)
-    period = Duration(int(period_seconds(window) * 1000))
-    stated = options.min_events is not None
-    plan = trusted(
-        tiers(policy, objective, period, options=options, events_per_second=traffic),
-        Ground(objective.budget, traffic, context.settings.intervals.scrape, stated),
-    )
+    plan = _planned(policy, objective, window, _options(fields), traffic, context)
     place = spec.place("objective")
     context.problems.extend(
         [Diagnostic(note.code, note.level, note.text, place, note.help) for note in plan.notes]
@@ -191,6 +187,33 @@ def _alerting(
         changed,
         fields.text("signal_lost", "ticket"),
     )
+
+
+def _planned(
+    policy: Policy,
+    objective: Ratio,
+    window: Rolling | Calendar,
+    options: PolicyOptions,
+    traffic: Fraction | None,
+    context: Context,
+) -> Plan:
+    """The tiers under these promises: made once, since hundreds of SLOs make the same ones."""
+    changes = tuple(sorted(options.changes.items(), key=itemgetter(0)))
+    stated = (options.form, options.severities, options.off, options.min_events, changes)
+    key = (policy.name, objective, window, stated, traffic)
+    known = context.plans.get(key)
+    if known is None:
+        period = Duration(int(period_seconds(window) * 1000))
+        known = context.plans[key] = trusted(
+            tiers(policy, objective, period, options=options, events_per_second=traffic),
+            Ground(
+                objective.budget,
+                traffic,
+                context.settings.intervals.scrape,
+                options.min_events is not None,
+            ),
+        )
+    return known
 
 
 def _policy(fields: Fields, context: Context) -> Policy | None:

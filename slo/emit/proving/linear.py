@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import promql_parser as pp
@@ -73,6 +74,7 @@ def accepts(matcher: pp.Matcher, value: str) -> bool:
     return found if matcher.op == pp.MatchOp.Re else not found
 
 
+@lru_cache(maxsize=4096)
 def matches(pattern: str, text: str) -> bool:
     """Whether a label matcher's `pattern` matches all of `text`.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from slo import names
@@ -138,7 +139,7 @@ def _outage(subject: Subject) -> Value:
 
 
 def _just_below(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
-    bad = tier.threshold.value * _BELOW
+    bad = _below(tier)
     seconds = subject.after(WINDOW, 6)
     phases = [Phase(seconds, traffic(tier), bad)]
     checks = [expect(alerts(rule), seconds)]
@@ -146,8 +147,7 @@ def _just_below(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
 
 
 def _just_above(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
-    threshold = tier.threshold.value
-    bad = min(threshold * _ABOVE, (threshold + subject.feed.worst) / 2)
+    bad = _above(tier, subject.feed.worst)
     waits = tier.hold if is_short(tier) else Duration(0)
     needs = WINDOW + lag(subject, tier) + waits.total_seconds
     seconds = subject.ceil(needs)
@@ -157,18 +157,35 @@ def _just_above(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
     return unit_test(subject, f"{tier.name}, just above", subject.series(phases), checks)
 
 
+@lru_cache(maxsize=1024)
+def _below(tier: Tier) -> Fraction:
+    return tier.threshold.value * _BELOW
+
+
+@lru_cache(maxsize=1024)
+def _above(tier: Tier, worst: Fraction) -> Fraction:
+    threshold = tier.threshold.value
+    return min(threshold * _ABOVE, (threshold + worst) / 2)
+
+
+@lru_cache(maxsize=1024)
+def _few(tiers: tuple[Tier, ...], seconds: int) -> Fraction:
+    """Events per second of which half of the least minimum comes in `seconds`."""
+    return min(
+        tier.min_bad_events
+        / 2
+        / max(gate_seconds(tier) if tier.form is TierForm.SUSTAINED else 0, seconds)
+        for tier in tiers
+    )
+
+
 def _few_events(subject: Subject) -> Value:
     """Everything is bad, and it is too little to wake somebody.
 
     Beside it a busy budget has bad events in plenty, and keeps its objective.
     """
     seconds = subject.healthy
-    rate = min(
-        tier.min_bad_events
-        / 2
-        / max(gate_seconds(tier) if tier.form is TierForm.SUSTAINED else 0, seconds)
-        for tier in subject.slo.alerting.tiers
-    )
+    rate = _few(subject.slo.alerting.tiers, seconds)
     checks = [silent(subject, seconds)]
     if subject.feed.worst == 1:
         ratio = identity(subject, names.error_ratio("5m"))

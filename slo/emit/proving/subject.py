@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, gcd, isqrt
 from typing import Final
 
@@ -53,7 +54,7 @@ class Subject:
 
     def ceil(self, seconds: Fraction | int) -> int:
         """The first evaluation at or after `seconds`."""
-        return ceil(Fraction(seconds) / self.step) * self.step
+        return -int(-seconds // self.step) * self.step
 
     @property
     def healthy(self) -> int:
@@ -107,12 +108,19 @@ def fire_seconds(subject: Subject, tier: Tier, healthy: int = 0) -> Fraction:
     Bad events are counted from a rate over five minutes, which rises evenly: their sum grows
     with the square of the time.
     """
-    worst, threshold = subject.feed.worst, tier.threshold.value
+    before = healthy or subject.healthy
+    return _fire_seconds(tier, subject.feed.worst, before, lag(subject, tier))
+
+
+@lru_cache(maxsize=1024)
+def _fire_seconds(tier: Tier, worst: Fraction, healthy: int, lag: int) -> Fraction:
+    """Of every SLO with these numbers; exact ones take their time."""
+    threshold = tier.threshold.value
     windows = [tier.long, tier.short or tier.long]
-    young = threshold * (healthy or subject.healthy) / (worst - threshold)
+    young = threshold * healthy / (worst - threshold)
     slowest = max(min(threshold * w.total_seconds / worst, young) for w in windows)
     counted = isqrt(ceil(2 * WINDOW * tier.min_bad_events / (worst * BUSY))) + 1
-    return slowest + counted + lag(subject, tier) + tier.hold.total_seconds
+    return slowest + counted + lag + tier.hold.total_seconds
 
 
 def lag(subject: Subject, tier: Tier) -> int:
@@ -129,9 +137,11 @@ def reset_seconds(subject: Subject, tier: Tier) -> Fraction:
     """Seconds after which `tier` is silent again when all events are good again."""
     window = tier.short or tier.long
     smoothed = 0 if reads_raw(subject.slo, window) else WINDOW
-    return window.total_seconds + smoothed + tier.keep_firing_for.total_seconds + 2 * subject.step
+    lasts = Fraction(window.ms + tier.keep_firing_for.ms, 1000)
+    return lasts + smoothed + 2 * subject.step
 
 
+@lru_cache(maxsize=1024)
 def traffic(tier: Tier) -> Fraction:
     """Events per second at which the minimum of bad events is no obstacle within a minute."""
     return max(BUSY, tier.min_bad_events / (tier.threshold.value * 60))
@@ -155,10 +165,10 @@ def silent(subject: Subject, seconds: int) -> Value:
 def fires(rule: AlertRule, seconds: int, subject: Subject, state: str = "firing") -> Value:
     """Exactly one alert of `rule`, with every label that is promised."""
     by = dict.fromkeys(rule.by, GROUPS[0])
-    labels = {key: filled(text) for key, text in rule.labels.items()}
-    for label, value in by.items():
-        for key, text in labels.items():
-            labels[key] = text.replace(f"{{{{ $labels.{label} }}}}", value)
+    labels = dict(rule.labels)
+    for key, text in rule.labels.items():
+        if "{{" in text:
+            labels[key] = _told(filled(text), by)
     shown = {
         **labels,
         **by,
@@ -167,6 +177,12 @@ def fires(rule: AlertRule, seconds: int, subject: Subject, state: str = "firing"
         "alertstate": state,
     }
     return expect(alerts(rule, state), seconds, (metric("ALERTS", shown), 1))
+
+
+def _told(template: str, by: Mapping[str, str]) -> str:
+    for label, value in by.items():
+        template = template.replace(f"{{{{ $labels.{label} }}}}", value)
+    return template
 
 
 def expect(query: str, seconds: int, *samples: tuple[str, int]) -> Value:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from slo.diagnostic import Diagnostic, Level, Span
-from slo.promql import parse
+from slo.promql import form
 from slo.spec.lint.types import told_by_name
 from slo.spec.lint.uses import Use, uses
 
@@ -25,7 +25,7 @@ def conflicts(expressions: Iterable[tuple[str, Span]]) -> Iterator[Diagnostic]:
     first: dict[str, tuple[Use, Span]] = {}
     told: set[str] = set()
     for text, place in expressions:
-        for read in uses(parse(text)):
+        for read in uses(form(text)):
             name = read.metric
             if read.use is Use.PRESENCE or not name or name in told or told_by_name(name):
                 continue
