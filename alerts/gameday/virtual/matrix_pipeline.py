@@ -160,6 +160,13 @@ def _collector() -> tuple[Case, ...]:
             _set(colliding=True),
             ticket("SendersCollide", PLATFORM, 15.0),
         ),
+        case(
+            "S-shed",
+            "bad events are not sampled",
+            "the sampler's bytes do not suffice for 30 traces with bad events a minute",
+            _set(shedding=30.0),
+            ticket("SamplingShedsBadEvents", PLATFORM, 15.0),
+        ),
     )
 
 

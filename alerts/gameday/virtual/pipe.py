@@ -15,6 +15,11 @@ JOBS: Final = ("fleetslo-collector", "fleetslo-agents")
 _ITEMS: Final = 900
 _MOMENTS: Final = 20
 _LATE_SECONDS: Final = 20.0
+_SAMPLER: Final = {
+    "processor": "tail_sampling",
+    "policy": "slo",
+    "slo_id": "agent-fleet-action-success",
+}
 _GROUP: Final = {"rule_group": "agent-fleet:alerts"}
 
 
@@ -30,6 +35,7 @@ class Pipe:
             "prometheus_rule_group_iterations_missed_total": 0.0,
         }
         self._overflowed = 0.0
+        self._shed = 0.0
         self._stuck = 0.0
 
     def step(self, wrong: Pipeline, seconds: float) -> None:
@@ -48,6 +54,9 @@ class Pipe:
             self._overflowed += 1
         second = {"exporter": "prometheus", "reason": "second_writer"}
         self._own.add("fleetslo.prometheus.points.left_out", int(wrong.colliding), second)
+        self._shed += wrong.shedding * minutes
+        self._own.add("fleetslo.sampling.shed.traces", int(self._shed), _SAMPLER)
+        self._shed %= 1
         for signal in SIGNALS:
             self._signal(signal, wrong, minutes)
         for log in LOGS:

@@ -94,6 +94,7 @@ class Pipeline:
         refused: Share of items refused; likewise `ahead` of the clock.
         dead_lettered: Items a minute.
         colliding: Two processes send the same series.
+        shedding: Traces with bad events that the sampler leaves out, by the minute.
         hidden: Beginnings of the names of metrics that do not arrive.
     """
 
@@ -107,6 +108,7 @@ class Pipeline:
     imbalance: int = 0
     overflowing: bool = False
     colliding: bool = False
+    shedding: float = 0.0
     hidden: tuple[str, ...] = ()
     rules_failing: float = 0.0
     rules_missed: float = 0.0
