@@ -14,6 +14,7 @@ from dashboards.panels import Lines, Stat
 from dashboards.query import Prom, quantile
 
 _QUARTER: Final = Size(6, 8)
+_THIRD: Final = Size(8, 8)
 _SILENT: Final = "The collector's own metrics are not scraped, or it is down."
 _LAG_SECONDS: Final = 5.0
 """Time from emission to durable acceptance that the catalogue promises (M7)."""
@@ -22,6 +23,7 @@ _STALLED_SECONDS: Final = 30.0
 _SLOW_DISK_SECONDS: Final = 0.1
 
 
+_SHED: Final = "rate(fleetslo_sampling_shed_traces_total[$__rate_interval])"
 _ITEMS: Final = "rate(fleetslo_items_total{%s}[$__rate_interval])"
 
 
@@ -41,6 +43,7 @@ def collector() -> Section:
             _imbalance(),
             _bytes(),
             _fsync(),
+            _shed(),
         ),
     )
 
@@ -242,7 +245,7 @@ def _bytes() -> Viz:
         unit="bytes",
         low=0.0,
         overrides=named("inbox", "outbox", "held", "dead_letters"),
-        wish=Size(12, 8),
+        wish=_THIRD,
     )
 
 
@@ -269,5 +272,29 @@ def _fsync() -> Viz:
         limits=True,
         steps=above(_SLOW_DISK_SECONDS),
         overrides=named("inbox", "outbox", "held", "dead_letters"),
-        wish=Size(12, 8),
+        wish=_THIRD,
+    )
+
+
+def _shed() -> Viz:
+    return Lines(
+        key="shed",
+        title="Traces with bad events that were not kept",
+        words=Words(
+            "Traces per second that a policy of type `slo` wanted and its bytes per second did not "
+            "allow, by SLO. SLIs are exact all the same.",
+            "0 is good. A peak while a budget burns: the incident is larger than its bytes.",
+            "Raise `bytes_per_second`; `collector policy eval` shows what that would keep.",
+        ),
+        none="No sampler has a policy of type slo, or the collector is down.",
+        queries=(
+            Prom(
+                expr="sum by (slo_id) (" + _SHED + ")",
+                legend="{{slo_id}}",
+            ),
+        ),
+        unit="short",
+        low=0.0,
+        color_mode="continuous-BlPu",
+        wish=_THIRD,
     )
