@@ -1,4 +1,4 @@
-"""`sloctl incident` and `sloctl report`: the past of a Prometheus, for postmortems and Mondays."""
+"""`sloctl incident` and `sloctl report`: incidents with their timelines, and the week."""
 
 from __future__ import annotations
 

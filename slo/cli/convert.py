@@ -14,6 +14,7 @@ from slo.cli.reading import sourced
 from slo.cli.report import Format as Form
 from slo.cli.report import report
 from slo.cli.state import FINE, PROBLEMS, Fault, State
+from slo.cli.validate import plural
 from slo.cli.writing import put
 from slo.diagnostic import Diagnostic, Level, has_errors
 from slo.emit.yaml import Value, dump
@@ -95,10 +96,10 @@ def convert(
         put(out / path, text)
         state.detail(f"written {out / path}")
     lost = sum(problem.level is Level.WARNING for problem in problems)
-    kept = f"{lost} warnings" if lost else "everything was kept"
+    kept = plural(lost, "warning") if lost else "everything was kept"
     if told == Form.TEXT:
         slos = sum(_kind(document) == "SLO" for document in documents)
-        state.say(f"{slos} SLOs in {len(texts)} files in {out}: {kept}")
+        state.say(f"{plural(slos, 'SLO')} in {plural(len(texts), 'file')} in {out}: {kept}")
     return FINE
 
 

@@ -31,7 +31,10 @@ def explain(state: State, target: str, slo: str | None) -> int:
         click.echo(_page(target.upper()))
         return FINE
     if target != "-" and not Path(target).exists():
-        msg = f"{target!r} is neither a path nor a code such as SLO012"
+        msg = (
+            f"{target!r} is neither a path nor a code such as SLO012; "
+            "an SLO is named after the path: sloctl explain slos/ NAME"
+        )
         raise click.BadParameter(msg)
     reading = read_paths([target])
     report([p for p in reading.problems if p.level == "error"], reading.sources, state)

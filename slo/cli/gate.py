@@ -67,7 +67,7 @@ def gate(
             continue
         enough = left >= float(min_budget.value) and left > 0
         spent = spent or not enough
-        verdict = "passes" if enough else "is below the gate"
+        verdict = "passes" if enough else "too little"
         words = f"{slo_id}: {left * 100:.4g} % of the budget is left, {verdict}"
         state.say(f"{words} ({min_budget.percent()} % needed)")
     if spent:

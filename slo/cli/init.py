@@ -35,7 +35,11 @@ def init(state: State, directory: Path) -> int:
     taken = sorted(path for path in found if (directory / path).exists())
     if taken:
         more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-        msg = f"{directory / taken[0]}{more} exists already, and init overwrites nothing"
+        verb = "exist" if more else "exists"
+        msg = (
+            f"{directory / taken[0]}{more} {verb} already, and init overwrites nothing; "
+            "name another DIRECTORY"
+        )
         raise Fault(msg)
     for path in sorted(found):
         put(directory / path, found[path])

@@ -61,8 +61,12 @@ def counted(project: Project) -> str:
         (len(project.teams), "team"),
         (len(project.maintenance), "maintenance window"),
     ]
-    words = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n]
-    return ", ".join(words) or "settings only"
+    return ", ".join(plural(n, word) for n, word in counts if n) or "settings only"
+
+
+def plural(count: int, word: str) -> str:
+    """``1 SLO``, ``2 SLOs``."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 COMMAND = validate

@@ -130,7 +130,12 @@ def labels(part: Part | None, key: str = "labels") -> tuple[Entry, ...]:
         if value is None:
             part.report.lost(f"label {entry.key.text} is not one value", entry.key.span)
         elif label in RESERVED or label.startswith("__") or not re.match(r"[a-zA-Z_]", label):
-            text = f"label {entry.key.text} is not kept: alerts set it themselves, or it is none"
+            why = (
+                "alerts set it themselves"
+                if label in RESERVED
+                else "Prometheus allows no such name"
+            )
+            text = f"label {entry.key.text} is not kept: {why}"
             part.report.lost(text, entry.key.span, "say it with owner, scope or another label")
         else:
             if label != entry.key.text:

@@ -103,7 +103,7 @@ def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Diagnostic:
         Level.ERROR,
         f"not valid YAML: {error.problem or 'unreadable'}{context}",
         Span(file, line + 1, column + 1, column + 2),
-        _advice(lines[line] if line < len(lines) else ""),
+        _advice(lines[: line + 1], error),
     )
 
 
@@ -111,11 +111,21 @@ def _says(line: str) -> bool:
     return line.strip() != "" and not line.lstrip().startswith("#")
 
 
-def _advice(line: str) -> str:
-    if "\t" in line[: len(line) - len(line.lstrip())]:
+def _advice(lines: list[str], error: yaml.MarkedYAMLError) -> str:
+    """The way out, as far as the last of `lines`, in which the parser stopped, tells it."""
+    line = lines[-1]
+    indent = len(line) - len(line.lstrip())
+    if "\t" in line[:indent]:
         return "indent with spaces; YAML does not allow tabs"
+    opened = error.context_mark
+    if opened is not None and opened.line + 1 < len(lines) and "flow" in (error.context or ""):
+        bracket = lines[opened.line][opened.column : opened.column + 1]
+        return f"close the {bracket} of line {opened.line + 1}" if bracket in {"{", "["} else ""
     if "{" in line or ": " in line.partition(":")[2]:
-        return "put PromQL into quotes, or on its own lines after a |"
+        return "put PromQL, and text with a colon, into quotes, or on its own lines after a |"
+    before = next((each for each in reversed(lines[:-1]) if _says(each)), "")
+    if "mapping values" in (error.problem or "") and indent > len(before) - len(before.lstrip()):
+        return "give it the indent of the line above, if it belongs beside that"
     return ""
 
 

@@ -161,6 +161,19 @@ def test_a_tab_as_indentation_is_told_as_what_it_is() -> None:
     assert "tabs" in problems("a:\n\tb: 1\n")[0].help
 
 
+@pytest.mark.parametrize(
+    ("text", "way_out"),
+    [
+        ("a: {b: 1\nc:\n  d: 2\n", "close the { of line 1"),
+        ("a: 1\n   b: 2\n", "the indent of the line above"),
+        ("a: hello: world\n", "into quotes"),
+        ("a: {b: sum(x[5m))}\n", "into quotes"),
+    ],
+)
+def test_a_slip_in_the_writing_is_told_with_its_way_out(text: str, way_out: str) -> None:
+    assert way_out in problems(text)[0].help
+
+
 def test_a_bomb_of_aliases_is_refused() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):
