@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: alertmanagers demo grafana-data prometheuses preview test check bench mutants gameday nightly servers soak lock clean help
+.PHONY: alertmanagers demo grafana-data prometheuses preview test check bench mutants gameday nightly pages servers soak lock clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -37,11 +37,15 @@ mutants: $(STAMP)  ## every way to loosen the routing by one piece, and how many
 	@$(BIN)/pytest -q -rP tests/golden/routes/test_routes_mutants.py | grep -E 'changes are noticed|passed|failed'
 
 gameday: $(STAMP) servers  ## every fault in virtual time, and six in real time, two stacks at once
-	@FLEETSLO_GAMEDAY_ALL=1 $(BIN)/pytest tests/e2e/test_gameday_virtual.py -q
-	@printf '%s\n' R1 R4 F1 F2 F5 M2-100 | xargs -P 2 -I{} $(BIN)/sloctl gameday {}
+	@FLEETSLO_GAMEDAY_ALL=1 $(BIN)/pytest -q tests/e2e/test_gameday_virtual.py tests/e2e/test_demo_gameday.py
+	@$(MAKE) --no-print-directory pages
 
-nightly: $(STAMP) servers  ## every fault that pages within seven minutes, in real time, two stacks at once
-	@printf '%s\n' R1 R2 R2b R3 R3-auth R3-outage R4 F1 F2 F3 F5 M2-100 S-collector | xargs -P 2 -I{} $(BIN)/sloctl gameday {}
+pages: $(STAMP) servers  ## four faults in real time, two stacks at once (F1 and R4 are among the tests)
+	@printf '%s\n' R1 S-collector F5 M2-100 | xargs -P 2 -I{} $(BIN)/sloctl gameday {} --baseline 15
+
+nightly: $(STAMP) servers  ## every fault that pages within seven minutes, in real time, three stacks at once
+	@printf '%s\n' S-clock R3-auth R3-outage 'R3 --dialect mixed' R2b R2 F3 F2 R1 F5 M7-stall S-cardinality S-collector \
+		M2-100 'F1 --dialect mixed' R4 | xargs -P 3 -L 1 $(BIN)/sloctl gameday
 
 servers:         ## Prometheus and Alertmanager from Debian's packages, into .servers/
 	@.ci/servers

@@ -146,7 +146,7 @@ class _OwnStage:
 
 def _on(given: Given, scenario: Scenario, manner: Manner, console: Console) -> Outcome:
     """One scenario on servers that are not ours: nothing of theirs is started or stopped."""
-    if scenario.fault.needs_stage:
+    if scenario.fault.needs_stage or scenario.fault.limits_series:
         msg = f"{scenario.id} breaks more than the fleet: it needs a stack of its own"
         return Outcome(scenario, (), (), (), msg)
     site = given.site().of(manner.dialect)

@@ -15,7 +15,7 @@ from slo import servers
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
-def test_split_brain_is_paged_in_time_and_reported_for_people_and_machines(tmp_path: Path) -> None:
+def test_split_brain_is_paged_and_every_dialect_counted_and_all_reported(tmp_path: Path) -> None:
     for tool in ("prometheus", "alertmanager"):
         if servers.find(tool) is None:
             pytest.skip(f"{tool} is not to be had, run `make servers`")
@@ -31,6 +31,8 @@ def test_split_brain_is_paged_in_time_and_reported_for_people_and_machines(tmp_p
             "f1",
             "--baseline",
             "15",
+            "--dialect",
+            "mixed",
             "--junit",
             str(junit),
             "--report",
@@ -49,6 +51,7 @@ def test_split_brain_is_paged_in_time_and_reported_for_people_and_machines(tmp_p
     assert "| SplitBrain | core-engineering |" in done.stdout
     for held in ("counters equal the truth", "no personal data left", "the books balance"):
         assert f"F1: {held}: " in done.stdout
+    assert " invocations and " in done.stdout
 
 
 def test_a_game_day_on_servers_that_are_there_already_asks_them_whom_they_tell(
