@@ -53,9 +53,10 @@ ALIASES: Final[Mapping[tuple[Kind, str], str]] = {
     (Kind.EXPORTERS, "otlp"): "otlp_grpc",
     (Kind.EXPORTERS, "otlphttp"): "otlp_http",
     (Kind.EXPORTERS, "prometheusremotewrite"): "prometheus_remote_write",
+    (Kind.PROCESSORS, "log_dedup"): "logdedup",
     (Kind.RECEIVERS, "filelog"): "file_log",
 }
-"""Older spellings that the Collector's users have in their files."""
+"""Other spellings that the Collector's users have in their files."""
 
 
 class PluginError(Exception):

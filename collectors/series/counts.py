@@ -12,6 +12,9 @@ from collectors.wire.points_kernel import LATE, RESET, TWICE
 POINTS_TREATED: Final = "fleetslo_metric_points_treated_total"
 """Data points by processor and what was the matter with them."""
 
+RECORDS_TREATED: Final = "fleetslo_log_records_treated_total"
+"""Log records by processor and what was the matter with them."""
+
 CARDINALITY_SERIES: Final = "fleetslo_cardinality_series"
 """Series by metric, of those that have the most."""
 
@@ -24,9 +27,10 @@ _REASONS: Final = {RESET: "reset", LATE: "late", TWICE: "same_time"}
 class Counts:
     """Counts what is dropped for the books, and why for whoever looks."""
 
-    def __init__(self, meter: Meter, processor: str) -> None:
+    def __init__(self, meter: Meter, processor: str, name: str = POINTS_TREATED) -> None:
         self._meter = meter
         self._processor = processor
+        self._name = name
 
     def of(self, verdict: Octets) -> None:
         """Count verdicts that are worth telling."""
@@ -36,7 +40,7 @@ class Counts:
     def treated(self, reason: str, points: int) -> None:
         """Say what was the matter with some points."""
         if points:
-            self._meter.add(POINTS_TREATED, points, processor=self._processor, reason=reason)
+            self._meter.add(self._name, points, processor=self._processor, reason=reason)
 
     def book(self, outcome: str, points: int) -> None:
         """Book points as ``made``, ``aggregated`` or ``filtered``."""

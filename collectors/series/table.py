@@ -124,3 +124,22 @@ class Table:
             np.ascontiguousarray(known[:used]), self._slots, self.known, 0, room,
             np.empty(used, np.int64),
         )  # fmt: skip
+
+
+def firsts(identity: Words) -> Longs:
+    """Where each distinct identity stands first, in order of appearance."""
+    pairs = np.ascontiguousarray(identity).view([("low", np.uint64), ("high", np.uint64)])
+    _, first = np.unique(pairs.ravel(), return_index=True)
+    found: Longs = np.sort(first)
+    return found
+
+
+def ranks(group: Longs) -> Longs:
+    """How many of its group stand before each."""
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    begins = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+    lengths = np.diff(np.append(begins, len(ordered)))
+    rank = np.empty(len(group), np.int64)
+    rank[order] = np.arange(len(group)) - np.repeat(begins, lengths)
+    return rank

@@ -16,7 +16,12 @@ from collectors.component import Signal
 from collectors.dialects.told import AGENT_SPANS
 from collectors.judging.told import LEFT_OUT
 from collectors.sampling import counted
-from collectors.series.counts import CARDINALITY_SERIES, CARDINALITY_VALUES, POINTS_TREATED
+from collectors.series.counts import (
+    CARDINALITY_SERIES,
+    CARDINALITY_VALUES,
+    POINTS_TREATED,
+    RECORDS_TREATED,
+)
 
 
 class MetricKind(StrEnum):
@@ -167,6 +172,12 @@ _OURS = [
     _counter(
         POINTS_TREATED,
         "Data points that an aggregating processor met and that were not simply the next one.",
+        "processor",
+        "reason",
+    ),
+    _counter(
+        RECORDS_TREATED,
+        "Log records that `logdedup` met and had no room for.",
         "processor",
         "reason",
     ),

@@ -275,6 +275,33 @@ def edit(
     return out[:written], extent
 
 
+def trimmed(
+    payload: Octets, bodies: Longs, field: int, keys: Keys, kernel: PointsKernel = POINTS
+) -> tuple[Octets, Longs]:
+    """Messages with less attributes: bytes, and start and end of each message in them.
+
+    Args:
+        payload: Where the messages are; none has a field 4, or 2 or 3 of a fixed width.
+        bodies: Start and end of each.
+        field: Number of the attributes field.
+        keys: Attributes that stay.
+        kernel: The writer.
+    """
+    out = np.empty(int((bodies[:, 1] - bodies[:, 0]).sum()) + _SPARE * len(bodies), np.uint8)
+    extent = np.zeros((len(bodies), 2), np.int64)
+    nothing = np.zeros((len(bodies), 4), np.uint64)
+    if kernel.edit(payload, bodies, nothing, field, keys.choice, out, extent) < 0:
+        msg = "malformed request: unsound"
+        raise Malformed(msg)
+    extent[:, 0] += 1  # the tag; then the length, in bytes of which all but the last say more
+    more = np.ones(len(extent), np.bool_)
+    while bool(more.any()):
+        more &= out[extent[:, 0]] > 0x7F if len(extent) else more
+        extent[more, 0] += 1
+    extent[:, 0] += 1
+    return out, extent
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a request is assembled from; see `PointsKernel.assemble` for the rows."""

@@ -70,6 +70,27 @@ class PointsKernel(Protocol):
         """
         ...
 
+    def records(
+        self,
+        payload: bytes,
+        levels: tuple[Longs, Longs, Longs],
+        keys: KeyChoice,
+        whole: bool,
+        ids: tuple[Words, Words, Words],
+        count: Longs,
+    ) -> bool:
+        """Identities of log records, as `columns` has those of points; whether all made sense.
+
+        Args:
+            payload: A logs request.
+            levels: Resources, scopes and records, as `scan.Scan` has them.
+            keys: Which attributes make a record what it is.
+            whole: Severity, body and the name of the event do too.
+            ids: Become the identities of resources, scopes and records.
+            count: Becomes how many attributes of each record counted.
+        """
+        ...
+
     def digests(self, payload: bytes, spot: Longs, salt: Words, out: Words) -> bool:
         """Identities of slices (start, end), each within its own salt; whether all were inside.
 

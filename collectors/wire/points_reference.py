@@ -36,6 +36,7 @@ __all__ = [
     "edit",
     "follow",
     "move",
+    "records",
     "rests",
 ]
 
@@ -90,6 +91,10 @@ class _Sip:
 
 
 class _Pairs:
+    @property
+    def count(self) -> int:
+        return len(self._digests)
+
     def __init__(self, keys: KeyChoice) -> None:
         self._keys, self._keeps = keys
         self._digests: list[Identity] = []
@@ -187,19 +192,29 @@ def columns(
     rows: tuple[Longs, Words, Octets, Words],
 ) -> int:
     """See `PointsKernel.columns`."""
-    resource_id, scope_id, _ = ids
-    of_resources, of_scopes = _Pairs(resource_keys), _Pairs(((), False))
     try:
-        for row, (_, start, end, _) in enumerate(levels[0].tolist()):
-            _, url = _named(payload, start, end, of_resources, 1)
-            resource_id[row] = of_resources.close(_Sip().text(url))
-        for row, (_, start, end, parent) in enumerate(levels[1].tolist()):
-            texts, url = _named(payload, start, end, of_scopes, 3)
-            sip = _Sip().words(*resource_id[parent].tolist()).text(texts[1]).text(texts[2])
-            scope_id[row] = of_scopes.close(sip.text(url))
+        _name_parents(payload, levels, _Pairs(resource_keys), ids)
         return _entries(payload, levels[2], _Pairs(point_keys), ids, data_at, rows)
     except Unsound:
         return -1
+
+
+def _name_parents(
+    payload: bytes,
+    levels: tuple[Longs, Longs, Longs],
+    of_resources: _Pairs,
+    ids: tuple[Words, Words, Words],
+) -> None:
+    """Identities of resources and scopes."""
+    resource_id, scope_id, _ = ids
+    of_scopes = _Pairs(((), False))
+    for row, (_, start, end, _) in enumerate(levels[0].tolist()):
+        _, url = _named(payload, start, end, of_resources, 1)
+        resource_id[row] = of_resources.close(_Sip().text(url))
+    for row, (_, start, end, parent) in enumerate(levels[1].tolist()):
+        texts, url = _named(payload, start, end, of_scopes, 3)
+        sip = _Sip().words(*resource_id[parent].tolist()).text(texts[1]).text(texts[2])
+        scope_id[row] = of_scopes.close(sip.text(url))
 
 
 def _entries(
@@ -236,4 +251,35 @@ def digests(payload: bytes, spot: Longs, salt: Words, out: Words) -> bool:
         if not 0 <= start <= end <= len(payload):
             return False
         out[row] = _Sip().words(*words).text(payload[start:end]).finish()
+    return True
+
+
+def records(
+    payload: bytes,
+    levels: tuple[Longs, Longs, Longs],
+    keys: KeyChoice,
+    whole: bool,
+    ids: tuple[Words, Words, Words],
+    count: Longs,
+) -> bool:
+    """See `PointsKernel.records`."""
+    try:
+        _name_parents(payload, levels, _Pairs(((), False)), ids)
+        pairs = _Pairs(keys)
+        for row, (_, start, end, parent) in enumerate(levels[2].tolist()):
+            severity, texts = 0, {3: b"", 5: b"", 12: b""}
+            for _, field, wire, begin, stop in strict(payload, start, end):
+                if wire == 0 and field == 2:
+                    severity = _varint(payload, begin, stop)
+                elif wire == 2 and field == 6:
+                    pairs.add(payload, begin, stop)
+                elif wire == 2 and field in texts:
+                    texts[field] = payload[begin:stop]
+            sip = _Sip().words(*ids[1][parent].tolist(), int(whole))
+            if whole:
+                sip.words(severity).text(texts[3]).text(texts[5]).text(texts[12])
+            count[row] = pairs.count
+            ids[2][row] = pairs.close(sip)
+    except Unsound:
+        return False
     return True

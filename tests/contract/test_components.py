@@ -479,6 +479,14 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             {"max_series": 1, "max_streams": 2, "max_stale": "1s", "gauge_lookback": "1s"},
         )
     ],
+    (Kind.PROCESSORS, "logdedup"): [
+        processor(Kind.PROCESSORS, "logdedup", raw, conserves=False)
+        for raw in (
+            {},
+            {"interval": "1500ms", "exclude_fields": ["attributes.item.id", "body.a"]},
+            {"include_fields": ["attributes.series"], "max_records": 1},
+        )
+    ],
     (Kind.PROCESSORS, "cumulativetodelta"): [
         processor(Kind.PROCESSORS, "cumulativetodelta", raw, conserves=False)
         for raw in (

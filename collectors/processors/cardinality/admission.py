@@ -17,8 +17,8 @@ from collectors.processors.cardinality.config import OVERFLOW, CardinalityConfig
 from collectors.processors.cardinality.limits import Limits
 from collectors.processors.cardinality.metrics import Metrics
 from collectors.processors.cardinality.sketches import Sketches
-from collectors.processors.cardinality.values import Mask, Pairs, Values, firsts, ranks
-from collectors.series.table import Table
+from collectors.processors.cardinality.values import Mask, Pairs, Values
+from collectors.series.table import Table, firsts, ranks
 from collectors.wire.kernel import Longs, Octets, Words
 from collectors.wire.points import EVERY, Columns, Keys, digests, read, rebuild
 from collectors.wire.scan import locate

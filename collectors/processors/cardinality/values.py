@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from collectors.graph import pack, unpack
 from collectors.processors.cardinality.limits import Limits, Scope
-from collectors.series.table import Table
+from collectors.series.table import Table, firsts, ranks
 from collectors.wire.kernel import Longs, Words
 
 Mask = NDArray[np.bool_]
@@ -146,22 +146,3 @@ def _salt(scope: Scope) -> tuple[int, int]:
     name = json.dumps([scope.metric, scope.key]).encode()
     digest = blake2b(name, digest_size=16).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
-
-
-def firsts(identity: Words) -> Longs:
-    """Where each distinct identity stands first, in order of appearance."""
-    pairs = np.ascontiguousarray(identity).view([("low", np.uint64), ("high", np.uint64)])
-    _, first = np.unique(pairs.ravel(), return_index=True)
-    found: Longs = np.sort(first)
-    return found
-
-
-def ranks(group: Longs) -> Longs:
-    """How many of its group stand before each."""
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    begins = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
-    lengths = np.diff(np.append(begins, len(ordered)))
-    rank = np.empty(len(group), np.int64)
-    rank[order] = np.arange(len(group)) - np.repeat(begins, lengths)
-    return rank
