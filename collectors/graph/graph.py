@@ -7,9 +7,10 @@ place in it is, with the record's offset, the output's identity.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Final
 
 from collectors.component import Batch, Emit, Processor, Signal
 from collectors.cumulative import Cumulative
@@ -26,6 +27,9 @@ CONNECTOR_LEDGER = "connector-ledger/"
 
 Act = Callable[[Processor, Emit], None]
 """What a component does of itself, before it is given anything."""
+
+_LAST_TICKS: Final = 1000
+"""Ticks that a component gets to put out what it holds; one is enough for a single deadline."""
 
 
 class StepFailed(Exception):  # noqa: N818 - says what happened to a step
@@ -158,6 +162,24 @@ class Graph:
         for (name, processor), held in zip(self._waiting, before, strict=True):
             self._pipelines[name].ledger.early += max(0, held - processor.held_items())
         return run.outputs
+
+    def put_out(self, following: Graph, steady_ns: int) -> list[Output]:
+        """Put out what is held in components that `following` has not: it goes on in this graph.
+
+        Raises:
+            StepFailed: A component raised; `restore` before the next step.
+        """
+        run = _Run(self)
+        run.go(partial(_put_out, self._gone_in(following), steady_ns))
+        return run.outputs
+
+    def is_left_by(self, following: Graph) -> bool:
+        """Whether it has components that `following` has not."""
+        return bool(self._gone_in(following))
+
+    def _gone_in(self, following: Graph) -> frozenset[int]:
+        stay = {key for key, _ in following._components()}
+        return frozenset(id(of) for key, of in self._components() if key not in stay)
 
     def waits_in(self, pipeline: str) -> bool:
         """Whether items of `pipeline` may wait on disk."""
@@ -390,3 +412,18 @@ def _decide_early(
     most_bytes = limits.get(id(processor))
     if most_bytes is not None and isinstance(processor, Waiting):
         processor.decide_early(most_bytes, steady_ns, emit)
+
+
+def _put_out(leave: Container[int], steady_ns: int, processor: Processor, emit: Emit) -> None:
+    """Let `processor`, if it is one of those that `leave`, hold nothing any more."""
+    if id(processor) not in leave:
+        return
+    if isinstance(processor, Waiting):
+        processor.decide_early(0, steady_ns, emit)
+    for _ in range(_LAST_TICKS):
+        deadline = processor.next_deadline()
+        if deadline is None:
+            return
+        processor.tick(max(deadline, steady_ns), emit)
+        if not processor.held_items():
+            return

@@ -288,6 +288,7 @@ class Assembly:
             present,
             storage.state,
             partial(rebuild, around.plan, around.version, around.meter, self._shelf),
+            lambda old: old.is_left_by(self.components.graph),
         )
 
     def _make_engine(self, stepper: Stepper) -> Engine:

@@ -93,9 +93,18 @@ class Kept:
 Build = Callable[[Kept], tuple[Graph, Sequence[PipelineMeter]]]
 """Makes the graph of a configuration again; raises whatever keeps it from that."""
 
+_Stretch = tuple[int, str, bool]
+"""Where a configuration begins, its name, and whether it took no record."""
+
 
 def chart(
-    inbox: Log, start: int, governing: str | None, present: Kept, files: StateFiles, build: Build
+    inbox: Log,
+    start: int,
+    governing: str | None,
+    present: Kept,
+    files: StateFiles,
+    build: Build,
+    is_left: Callable[[Graph], bool],
 ) -> Course:
     """Find the eras from record `start` on, and keep what a later replay will need.
 
@@ -106,30 +115,48 @@ def chart(
         present: What is run now.
         files: Keeps configurations.
         build: See `Build`.
+        is_left: Whether a graph has components that the present one has not: what they hold
+            has to go out in it, even if no record is left to be processed there.
 
     Raises:
         OSError: The disk failed.
     """
     kept = dict(_kept(files))
     first = _only(kept, present.fingerprint) if governing is None else governing
-    stretches, said = _stretches(inbox, start, first)
-    _keep(files, kept, present, {name for _, name in stretches})
+    stretches, said = _stretches(inbox, start, first, has_state=governing is not None)
     while stretches and stretches[-1][1] == present.fingerprint:
         stretches.pop()
+    eras, cut = _built(stretches, kept, build, is_left)
+    needed = {name for _, name, is_empty in stretches if not is_empty}
+    _keep(files, kept, present, needed | {era.fingerprint for era in eras})
     is_announced = (said or governing) == present.fingerprint
+    return Course(tuple(eras), cut, is_announced, 0 if cut is None else inbox.end)
+
+
+def _built(
+    stretches: Sequence[_Stretch],
+    kept: Mapping[str, Kept],
+    build: Build,
+    is_left: Callable[[Graph], bool],
+) -> tuple[list[Era], int | None]:
+    """The eras that are gone through, and where the first begins that cannot be built."""
     eras: list[Era] = []
-    for begins, name in stretches:
+    for begins, name, is_empty in stretches:
         try:
-            eras.append(_era(kept, name, build))
+            era = _era(kept, name, build)
         except Exception as error:  # noqa: BLE001 - whatever a component says of what it once took
+            if is_empty:
+                continue
             _log.error(
                 "inbox records from %d on are processed anew under the present configuration, and "
                 "sent again: the one that they were taken under cannot be built: %s",
                 begins,
                 error,
             )
-            return Course(tuple(eras), begins, is_announced, inbox.end)
-    return Course(tuple(eras), None, is_announced)
+            return eras, begins
+        if not is_empty or len(stretches) > 1 or is_left(era.graph):
+            eras.append(era)
+    return eras, None
 
 
 def hand_over(graph: Graph, state: Mapping[str, bytes]) -> None:
@@ -147,9 +174,14 @@ def _era(kept: Mapping[str, Kept], name: str, build: Build) -> Era:
     return Era(name, graph, meters, found.views)
 
 
-def _stretches(inbox: Log, start: int, first: str) -> tuple[list[tuple[int, str]], str]:
-    """Where each configuration begins that took a record, and the last that is announced."""
-    found: list[tuple[int, str]] = []
+def _stretches(
+    inbox: Log, start: int, first: str, *, has_state: bool
+) -> tuple[list[_Stretch], str]:
+    """Where each configuration begins that took a record, and the last that is announced.
+
+    With state the first is among them also if it took none.
+    """
+    found: list[_Stretch] = []
     begins, name, is_empty, last = start, first, True, ""
     for note in skim(inbox, start):
         said = _configured(note.kind, note.meta)
@@ -159,11 +191,11 @@ def _stretches(inbox: Log, start: int, first: str) -> tuple[list[tuple[int, str]
         last = said
         if said == name:
             continue
-        if not is_empty:
-            found.append((begins, name))
+        if not is_empty or (has_state and not found and begins == start):
+            found.append((begins, name, is_empty))
         begins, name, is_empty = note.offset, said, True
-    if not is_empty:
-        found.append((begins, name))
+    if not is_empty or (has_state and not found and begins == start):
+        found.append((begins, name, is_empty))
     return found, last
 
 

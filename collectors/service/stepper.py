@@ -184,6 +184,8 @@ class Stepper:
         if record.kind is Kind.DATA:
             self.read = advance(self.read, record.signal, record.items)
         entries = self._entries(record, self._outputs(record))
+        if self._ends_era(record):
+            self._enter_next_era(record.offset)
         self.offset = record.offset + 1
         self._parts.marker.leave()
         return entries
@@ -272,8 +274,8 @@ class Stepper:
                 return self.graph.tick(record.steady_ns)
             case DecideEarly(most_bytes) if record.offset not in self._beginning.skips:
                 return self.graph.decide_early(most_bytes, record.steady_ns)
-            case Configured() as said:
-                self._enter_era(record.offset, name_of(said))
+            case Configured() if self._ends_era(record):
+                return self.graph.put_out(self._eras[0].graph, record.steady_ns)
             case Restart():
                 self.graph.begin_again()
                 if record.offset > self.restarted_at:
@@ -288,11 +290,21 @@ class Stepper:
         parts = self._parts
         return Era(parts.fingerprint, parts.graph, parts.meters, frozenset(parts.views))
 
-    def _enter_era(self, offset: int, name: str) -> None:
-        """Records from `offset` on were taken under configuration `name`."""
-        is_next = self._eras and self._eras[0].fingerprint == name
-        if not (is_next or (self._eras and offset == self._parts.course.cut)):
-            return
+    def _ends_era(self, record: Record) -> bool:
+        """Whether `record` says that what follows was taken under the next configuration."""
+        if not self._eras or record.kind is not Kind.CONTROL:
+            return False
+        try:
+            said = read_control(record.meta)
+        except Unreadable:
+            return False
+        is_cut = record.offset == self._parts.course.cut
+        return isinstance(said, Configured) and (
+            is_cut or name_of(said) == self._eras[0].fingerprint
+        )
+
+    def _enter_next_era(self, offset: int) -> None:
+        """Go on behind record `offset` under the next configuration."""
         state, self._era = self.graph.snapshot(), self._eras.popleft()
         hand_over(self.graph, state)
         self._base = (offset + 1, self.graph.snapshot())

@@ -171,6 +171,46 @@ def test_records_that_a_kill_left_unprocessed_are_processed_as_they_were_meant_t
     assert "processed anew" not in caplog.text
 
 
+WAITS = BEFORE.replace(
+    "  filter:",
+    "  tail_sampling: {decision_wait: 1h, policies: [{name: a, type: always_sample}]}\n  filter:",
+    1,
+).replace("[filter, attributes/token]", "[tail_sampling, attributes/token]")
+
+
+@pytest.mark.parametrize(
+    "taken_out",
+    [
+        {"[tail_sampling, attributes/token]": "[attributes/token]"},
+        {"    traces:\n": "    traces/x:\n"},
+    ],
+    ids=["processor", "pipeline"],
+)
+def test_what_waits_in_a_component_that_is_taken_out_goes_on_to_its_destinations(
+    tmp_path: Path, taken_out: Mapping[str, str]
+) -> None:
+    after = WAITS
+    for old, new in taken_out.items():
+        assert old in after
+        after = after.replace(old, new)
+
+    async def scenario() -> None:
+        await run_once(planned(tmp_path, Setup(tmp_path), WAITS))
+        first = append(tmp_path, *names("a"))
+        async with started(planned(tmp_path, Setup(tmp_path), WAITS)) as service:
+            await until(service.is_ready)
+            assert imbalance(service) == 0
+        assert outputs(tmp_path, first) == []
+        for _ in range(2):
+            assert await run_once(planned(tmp_path, Setup(tmp_path), after)) == 0
+
+        whole, few = outputs(tmp_path, first)
+        assert whole[2:] == (("file/left",), tuple(names("a")))
+        assert few[2] == ("file/right", "otlp_http")
+
+    asyncio.run(scenario())
+
+
 def test_what_goes_to_a_destination_that_is_no_more_is_listed(tmp_path: Path) -> None:
     async def scenario() -> None:
         await run_once(planned(tmp_path, Setup(tmp_path)))
