@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from slo.cost import Cost, cost
 from slo.exact import decimal
 from slo.model import Alert, Destination, Project, Rolling, Settings, Slo, Team
+from slo.percent import percent
 from slo.policy import TierEstimate, estimate, period_seconds
 
 _T = TypeVar("_T")
@@ -133,7 +134,7 @@ def _tier(line: TierEstimate) -> dict[str, str]:
         facts[at] = (
             "never"
             if impact.detection is None or impact.budget_used is None
-            else f"after {_time(impact.detection)}, {float(impact.budget_used) * 100:.3g} % spent"
+            else f"after {_time(impact.detection)}, {percent(float(impact.budget_used))} spent"
         )
     if line.false_alerts is not None:
         often = "< 0.01" if line.false_alerts < 0.01 else f"{line.false_alerts:.2g}"

@@ -74,7 +74,8 @@ def preview(
         click.echo(f"cannot draw: {error}", err=True)
         raise click.exceptions.Exit(CANNOT_TELL) from error
     out.write_text(text, encoding="utf-8")
-    click.echo(f"{len(ordered)} dashboards drawn in {out}; this is not Grafana's own drawing")
+    drawn = "1 dashboard" if len(ordered) == 1 else f"{len(ordered)} dashboards"
+    click.echo(f"{drawn} drawn in {out}; this is not Grafana's own drawing")
 
 
 def _drawn(directory: Path, boards: Sequence[Dashboard], phase: str, url: str | None) -> str:

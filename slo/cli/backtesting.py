@@ -20,6 +20,7 @@ from slo.cli.table import console, table, width
 from slo.cli.tiers import spoken
 from slo.exact import Ratio
 from slo.model import Settings, Severity, Slo
+from slo.percent import percent
 from slo.policy import PolicyName
 from slo.replay import Story
 
@@ -150,7 +151,7 @@ def _line(outcome: Outcome) -> list[str]:
 
 
 def _share(share: float | None) -> str:
-    return "" if share is None else f"{share * 100:.3g} %"
+    return "" if share is None else percent(share)
 
 
 def _moment(seconds: float) -> str:

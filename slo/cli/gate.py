@@ -12,6 +12,7 @@ from slo.ask import Prometheus, RefusedError, UnreachableError
 from slo.cli.asking import CannotTell, clean, prometheus_option
 from slo.cli.state import CANNOT_TELL, FINE, PROBLEMS, State
 from slo.exact import Ratio
+from slo.percent import percent
 from slo.spec.problems import nearest
 
 _FIRST_TILES = "15m"
@@ -68,7 +69,7 @@ def gate(
         enough = left >= float(min_budget.value) and left > 0
         spent = spent or not enough
         verdict = "passes" if enough else "too little"
-        words = f"{slo_id}: {left * 100:.4g} % of the budget is left, {verdict}"
+        words = f"{slo_id}: {percent(left, 4)} of the budget is left, {verdict}"
         state.say(f"{words} ({min_budget.percent()} % needed)")
     if spent:
         return PROBLEMS

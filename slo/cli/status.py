@@ -14,6 +14,7 @@ from slo.ask import Prometheus
 from slo.cli.asking import CannotTell, answers, clean, prometheus_option
 from slo.cli.standing import Standing, standings
 from slo.cli.state import FINE, State
+from slo.percent import percent
 from slo.spec.problems import nearest
 
 _HEADINGS = ("SLO", "objective", "window", "budget left", "burn 1h", "at this pace spent", "alerts")
@@ -109,7 +110,7 @@ def _row(one: Standing) -> list[str]:
         clean(f"{one.slo_id} ({by})" if by else one.slo_id),
         clean(f"{one.objective} %" if one.objective else "unknown"),
         clean(one.window or "unknown"),
-        "unknown" if one.left is None else f"{one.left * 100:.4g} %",
+        "unknown" if one.left is None else percent(one.left, 4),
         "unknown" if one.burn is None else f"{one.burn:.3g}x",
         _ends(one),
         clean(", ".join(one.firing)),

@@ -11,6 +11,7 @@ from slo.cli.state import coloured
 from slo.cli.table import console, table, width
 from slo.exact import decimal
 from slo.model import Rolling, Slo, Tier, TierForm
+from slo.percent import percent
 from slo.policy import TierEstimate, estimate, period_seconds
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -89,7 +90,7 @@ def _row(line: TierEstimate) -> list[str]:
     impacts = [
         "never"
         if impact.detection is None or impact.budget_used is None
-        else f"{spoken(impact.detection)}, {float(impact.budget_used) * 100:.3g} %"
+        else f"{spoken(impact.detection)}, {percent(float(impact.budget_used))}"
         for impact in line.impacts
     ]
     chance = "unknown" if line.false_alerts is None else _seldom(line.false_alerts)
