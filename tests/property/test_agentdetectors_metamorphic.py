@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -71,11 +71,10 @@ def history(random: Random) -> list[Event]:
     return found
 
 
-def request(events: Iterable[Event]) -> Batch:
+def request(events: Sequence[Event]) -> Batch:
     """One request of events of one signal that arrive at one time."""
-    logs, traces, items = ExportLogsServiceRequest(), ExportTraceServiceRequest(), 0
+    logs, traces = ExportLogsServiceRequest(), ExportTraceServiceRequest()
     for of in events:
-        items, at = items + 1, of.at + of.late
         end_ns = WALL_NS + round(of.at * SECOND) + of.number
         if of.signal is Signal.LOGS:
             scope = logs.resource_logs.add(resource=AGENTS[of.agent]).scope_logs.add()
@@ -89,10 +88,10 @@ def request(events: Iterable[Event]) -> Batch:
                 end_time_unix_nano=end_ns,
                 attributes=pairs(of.said),
             )
-        signal = of.signal
+    signal, at = events[0].signal, events[0].at + events[0].late
     payload = (logs if signal is Signal.LOGS else traces).SerializeToString()
     steady_ns = round(at * SECOND)
-    return Batch(signal, payload, items, Context(), steady_ns, WALL_NS + steady_ns)
+    return Batch(signal, payload, len(events), Context(), steady_ns, WALL_NS + steady_ns)
 
 
 def merged(events: list[Event]) -> list[Batch]:

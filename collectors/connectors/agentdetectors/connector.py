@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
 from collectors.connectors.agentdetectors.actions import Actions
+from collectors.connectors.agentdetectors.actions import Rows as ActionRows
 from collectors.connectors.agentdetectors.config import AgentDetectorsConfig
 from collectors.connectors.agentdetectors.facts import Facts, Who, hashed, people
 from collectors.connectors.agentdetectors.reading import Rows, Told
 from collectors.connectors.agentdetectors.revisions import Leaders, Policies, Versions
 from collectors.connectors.agentdetectors.roster import Roster
-from collectors.connectors.agentdetectors.runs import Runs
+from collectors.connectors.agentdetectors.runs import STEP, Runs
+from collectors.connectors.agentdetectors.runs import Rows as StepRows
 from collectors.connectors.agentdetectors.series import Series
-from collectors.connectors.agentdetectors.signs import Signs
+from collectors.connectors.agentdetectors.signs import Signs, read_signs
 from collectors.dialects import Bounds
 from collectors.graph import ITEMS, pack, unpack
 from collectors.judging import AgentState, CheckResult, ConflictType
 from collectors.judging.told import LEFT_OUT
 from collectors.wire.kernel import Longs
-from collectors.wire.scan import locate
+from collectors.wire.scan import Scan, locate
 
 _NAME, _ROLE, _TYPE = "gen_ai.agent.name", "mas.agent.role", "mas.action.type"
 _CONFLICTS: Final = tuple(
@@ -34,6 +36,15 @@ _CONFLICTS: Final = tuple(
 _ROLES_OF_CLASS: Final = ("mas.agent.health_checks", "mas.agent.restarts")
 _WORDS: Final = "words"
 _MOST_WORDS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one request says."""
+
+    signs: Signs
+    actions: ActionRows
+    steps: StepRows
 
 
 class AgentDetectors:
@@ -71,14 +82,13 @@ class AgentDetectors:
         if not len(scanned.resources):
             return
         found, of_resource = people(scanned, self._config.keys.role)
-        heard = np.array([self._roster.hear(who, batch.steady_ns) for who in found], np.int64)
-        self._leave_out("agents", int(np.count_nonzero(heard == 0)))
-        if batch.signal is not Signal.METRICS and len(scanned.entries):
-            facts = Facts(scanned, self._keys)
-            rows = of_resource[facts.resources]
-            names = {number: who.name for number, who in zip(heard.tolist(), found, strict=True)}
-            told = Told(facts, heard[rows], names, batch.steady_ns)
-            self._take(told, found, rows)
+        # All is read before anything is changed: what cannot be read leaves no trace.
+        said = self._read(scanned, found, of_resource, batch.steady_ns)
+        heard = [self._roster.hear(who, batch.steady_ns) for who in found]
+        self._leave_out("agents", heard.count(0))
+        if said is not None:
+            self._take_signs(said.signs, found, batch.steady_ns)
+            self._take_rows(said, heard)
         self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
         if self._due_ns is None:
             self._series.since_ns = batch.wall_ns
@@ -161,39 +171,52 @@ class AgentDetectors:
         self._series.clear()
         self._left_out.clear()
 
-    def _take(self, told: Told, found: list[Who], rows: Longs) -> None:
-        signs = Signs(told.facts, self._config.keys, rows)
-        for beat in signs.beats():
+    def _read(
+        self, scanned: Scan, found: list[Who], of_resource: Longs, steady_ns: int
+    ) -> _Said | None:
+        """What spans or records say; None of data points, which are a sign of life alone."""
+        if scanned.signal is Signal.METRICS or not len(scanned.entries):
+            return None
+        facts = Facts(scanned, self._keys)
+        people_of = of_resource[facts.resources]
+        agents = np.array([hashed(who.identity) for who in found], np.int64)
+        names = {hashed(who.identity): who.name for who in found}
+        told = Told(facts, agents[people_of], names, steady_ns)
+        actions, steps = self._rows.deeds(told), np.zeros(0, STEP)
+        if scanned.signal is Signal.TRACES:
+            calls, steps = self._rows.spans(told)
+            actions = np.concatenate([actions, calls])
+        return _Said(read_signs(facts, self._config.keys, people_of), actions, steps)
+
+    def _take_signs(self, signs: Signs, found: list[Who], steady_ns: int) -> None:
+        for beat in signs.beats:
             who = found[beat.person]
             if beat.agent_id:
                 who = replace(who, place=f"{who.place}/{beat.agent_id}"[:512])
-            number = self._roster.hear(who, told.steady_ns)
+            number = self._roster.hear(who, steady_ns)
             if number:
                 self._roster.tell(number, beat.states)
-        for person, role in signs.roles():
+        for person, role in signs.roles:
             self._roster.place(hashed(found[person].identity), role)
-        for person, policy, revision in signs.revisions():
+        for person, policy, revision in signs.revisions:
             name = self._bounds.one("mas.policy.name", policy)
             number = hashed(found[person].identity)
-            if not self._policies.hear(name, number, revision, told.steady_ns):
+            is_known = number in self._roster.agents
+            if is_known and not self._policies.hear(name, number, revision, steady_ns):
                 self._leave_out("unordered", 1)
-        for person, group in signs.leaders():
+        for person, group in signs.leaders:
             name = self._bounds.one("mas.election.group", group)
-            self._leaders.hear(name, hashed(found[person].identity), told.steady_ns)
-        for person, trigger, times in signs.rollbacks():
+            number = hashed(found[person].identity)
+            if number in self._roster.agents:
+                self._leaders.hear(name, number, steady_ns)
+        for person, trigger, times in signs.rollbacks:
             self._rollbacks[found[person].tier, trigger] += times
-            self._versions.announce(told.steady_ns)
-        self._take_rows(told)
+            self._versions.announce(steady_ns)
 
-    def _take_rows(self, told: Told) -> None:
-        made = [self._rows.deeds(told)]
-        if told.facts.scanned.signal is Signal.TRACES:
-            calls, steps = self._rows.spans(told)
-            made.append(calls)
-            self._leave_out("runs", self._runs.add(steps))
-        for rows in made:
-            if not len(rows):
-                continue
+    def _take_rows(self, said: _Said, heard: list[int]) -> None:
+        self._leave_out("runs", self._runs.add(said.steps))
+        rows = said.actions[np.isin(said.actions["agent"], heard)]
+        if len(rows):
             texts = list(self._words)
             self._leave_out("actions", self._actions.add(rows))
             self._types |= {texts[word]: None for word in np.unique(rows["type"]).tolist()}

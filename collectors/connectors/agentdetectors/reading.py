@@ -13,6 +13,7 @@ from collectors.connectors.agentdetectors.config import AgentDetectorsConfig, To
 from collectors.connectors.agentdetectors.facts import Facts, hashed, hashes
 from collectors.dialects import Column, Kind, Reader, Reading, number_of
 from collectors.dialects.atoms import fits
+from collectors.dialects.words import OTHER
 from collectors.wire.kernel import Longs
 from collectors.wire.spans import kinds, trace_ids
 
@@ -25,6 +26,8 @@ _NAME, _TOOL, _SOURCE, _TARGET = (
 _READ: Final = (_NAME, _TOOL, _SOURCE, _TARGET)
 _CALL, _MODEL, _HANDOFF = (number_of(kind) for kind in (Kind.TOOL, Kind.LLM, Kind.HANDOFF))
 _NOT_DONE: Final = frozenset({"rejected", "cancelled", "deferred"})
+_LONGEST_WORD: Final = 256
+_MOST_WORDS: Final = 20_000
 _LONGEST_ARGUMENTS: Final = 64 * 1024
 
 
@@ -33,7 +36,7 @@ class Told:
 
     Attributes:
         facts: Its spans or records.
-        agents: Number of the agent that each is of, 0 where there was no room for it.
+        agents: Number of the agent that each is of.
         names: What the class of each agent is called, by number.
     """
 
@@ -63,7 +66,7 @@ class Rows:
         outcomes = facts.column(keys.outcome)
         ignored = [place for place, text in enumerate(types.values) if self._ignores(text)]
         undone = [place for place, text in enumerate(outcomes.values) if text in _NOT_DONE]
-        is_action = (types.codes >= 0) & (targets.codes >= 0) & (told.agents != 0)
+        is_action = (types.codes >= 0) & (targets.codes >= 0)
         is_action &= ~np.isin(types.codes, ignored) & ~np.isin(outcomes.codes, undone)
         rows = np.flatnonzero(is_action)
         if not len(rows):
@@ -85,10 +88,7 @@ class Rows:
         nothing = np.zeros(0, actions.ROW), np.zeros(0, runs.STEP)
         if reading is None:
             return nothing
-        wanted = np.isin(reading.kinds, (_CALL, _MODEL, _HANDOFF)) & (
-            told.agents[reading.rows] != 0
-        )
-        reading = reading.only(wanted)
+        reading = reading.only(np.isin(reading.kinds, (_CALL, _MODEL, _HANDOFF)))
         if not len(reading.rows):
             return nothing
         arguments = _at(told.facts.column(self._config.keys.arguments), reading.rows)
@@ -181,7 +181,8 @@ class Rows:
         return numbers[column.codes]
 
     def _word(self, text: str) -> int:
-        return self._words.setdefault(text[:256], len(self._words))
+        text = text[:_LONGEST_WORD] if len(self._words) < _MOST_WORDS else OTHER
+        return self._words.setdefault(text, len(self._words))
 
 
 def _at(column: Column, rows: Longs) -> Column:

@@ -37,7 +37,37 @@ class Beat:
     states: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
 class Signs:
+    """What the agents of one request tell; the first of each is the number of the process.
+
+    Attributes:
+        roles: And their roles.
+        revisions: Policy and revision that were used.
+        leaders: Group that the process calls itself leader of.
+        rollbacks: Who rolled back, and how often.
+    """
+
+    beats: tuple[Beat, ...]
+    roles: tuple[tuple[int, str], ...]
+    revisions: tuple[tuple[int, str, str], ...]
+    leaders: tuple[tuple[int, str], ...]
+    rollbacks: tuple[tuple[int, str, int], ...]
+
+
+def read_signs(facts: Facts, keys: KeysConfig, people: Longs) -> Signs:
+    """What `facts` tell; `people` is the number of the process of each."""
+    columns = _Columns(facts, keys, people)
+    return Signs(
+        tuple(columns.beats()),
+        tuple(columns.roles()),
+        tuple(columns.revisions()),
+        tuple(columns.leaders()),
+        tuple(columns.rollbacks()),
+    )
+
+
+class _Columns:
     """The columns that agents speak of themselves in."""
 
     def __init__(self, facts: Facts, keys: KeysConfig, people: Longs) -> None:
