@@ -13,8 +13,7 @@ import numpy as np
 from collectors.sampling.plan import UNKNOWN
 from collectors.sampling.tracestate import readable, restated
 from collectors.wire.kernel import Longs, Words
-from collectors.wire.scan import Scan, slices
-from collectors.wire.spans import trace_states
+from collectors.wire.scan import Scan, slices, texts
 
 _TRACE_STATE = 3
 
@@ -32,17 +31,18 @@ def restate(scanned: Scan, rows: Longs, thresholds: Words) -> Mapping[int, bytes
     changed = np.flatnonzero(thresholds)
     if not len(changed):
         return {}
-    coded = trace_states(scanned)
-    spots = slices(scanned, scanned.entries, (_TRACE_STATE,))[0]
+    chosen = rows[changed]
+    entries = scanned.entries[chosen]
+    spots = slices(scanned, entries, (_TRACE_STATE,))[0]
+    coded = texts(scanned, spots)
     made: dict[tuple[int, int], bytes | None] = {}
     found: dict[int, bytes] = {}
-    chosen = rows[changed]
     columns = (
         chosen.tolist(),
-        coded.codes[chosen].tolist(),
+        coded.codes.tolist(),
         thresholds[changed].tolist(),
-        scanned.entries[chosen].tolist(),
-        spots[chosen].tolist(),
+        entries.tolist(),
+        spots.tolist(),
     )
     for row, code, limit, entry, spot in zip(*columns, strict=True):
         if (code, limit) not in made:
