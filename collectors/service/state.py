@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -130,6 +132,7 @@ class StateFiles:
     def __init__(self, files: FileSystem, directory: Path) -> None:
         self._files = files
         self._directory = directory
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         files.make_directory(directory)
 
     @property
@@ -244,7 +247,9 @@ class StateFiles:
 
     def _write(self, name: str, data: bytes) -> None:
         checksum = extend(0, data).to_bytes(4, "little")
-        write_atomically(self._files, self._directory / name, _MAGIC + checksum + data)
+        # A save whose task was cancelled goes on in its thread, and must not meet the next one.
+        with self._turns[name]:
+            write_atomically(self._files, self._directory / name, _MAGIC + checksum + data)
 
     def _read(self, name: str) -> bytes | None:
         data = read_whole(self._files, self._directory / name)

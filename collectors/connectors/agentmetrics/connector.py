@@ -154,8 +154,9 @@ class AgentMetrics:
             self._labels.names.take(words["names"])
             self._pending.restore(parts["pending"])
             names = [dialect.name for dialect in self._reader.known]
-            moved = [names.index(name) if name in names else 0 for name in words["dialects"]]
-            self._pending.renumber(("dialect",), np.array(moved, np.int64))
+            if words["dialects"] != names:
+                moved = [names.index(name) if name in names else 0 for name in words["dialects"]]
+                self._pending.renumber(("dialect",), np.array(moved, np.int64))
         self._resources.restore(parts["resources"])
         self._show()
 

@@ -311,6 +311,16 @@ def test_a_metric_that_is_taken_in_later_begins_at_zero_and_the_others_go_on() -
     assert found.count("mas.llm.attempts") == 1
 
 
+def test_a_restart_changes_no_byte_of_the_state_whatever_version_of_a_dialect_was_spoken() -> None:
+    one, two = connector(), connector()
+    earlier: dict[str, str | int] = {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
+    one.step(batch(request_of(span(1, earlier), span(2, CHAT), span(3, AGENT))), lambda _: None)
+
+    two.restore(one.snapshot())
+
+    assert two.snapshot() == one.snapshot()
+
+
 def test_label_sets_that_no_span_uses_any_more_are_forgotten() -> None:
     of = connector({"remember": "10s"})
     combinations = list(product(range(10), range(20), range(7)))
