@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from collectors.sampling.plan import UNKNOWN
-from collectors.sampling.tracestate import readable, restated
+from collectors.sampling.tracestate import SPAN_FIELD, readable, restated
+from collectors.wire.keep import delimited
 from collectors.wire.kernel import Longs, Words
 from collectors.wire.scan import Scan, slices, texts
 
@@ -35,7 +36,8 @@ def restate(scanned: Scan, rows: Longs, thresholds: Words) -> Mapping[int, bytes
     entries = scanned.entries[chosen]
     spots = slices(scanned, entries, (_TRACE_STATE,))[0]
     coded = texts(scanned, spots)
-    made: dict[tuple[int, int], bytes | None] = {}
+    payload = scanned.payload
+    made: dict[tuple[int, int], tuple[bytes, bytes] | None] = {}
     found: dict[int, bytes] = {}
     columns = (
         chosen.tolist(),
@@ -47,18 +49,26 @@ def restate(scanned: Scan, rows: Longs, thresholds: Words) -> Mapping[int, bytes
     for row, code, limit, entry, spot in zip(*columns, strict=True):
         if (code, limit) not in made:
             made[code, limit] = _text(coded.values[code], limit)
-        text = made[code, limit]
-        if text is not None:
-            found[row] = restated(scanned.payload, entry, spot, text)
+        new = made[code, limit]
+        if new is None:
+            continue
+        text, field = new
+        # Most have no trace state: then it is put behind the rest.
+        found[row] = (
+            restated(payload, entry, spot, text)
+            if spot[1]
+            else payload[entry[1] : entry[2]] + field
+        )
     return found
 
 
-def _text(value: bytes, limit: int) -> bytes | None:
-    """The new trace state; None where the old one stays."""
+def _text(value: bytes, limit: int) -> tuple[bytes, bytes] | None:
+    """The new trace state, and as a field of a span; None where the old one stays."""
     state = readable(value)
     if state is None:
         return None
     threshold = None if limit == UNKNOWN else max(state.threshold or 0, limit)
     if threshold == state.threshold:
         return None
-    return dataclasses.replace(state, threshold=threshold).text().encode()
+    text = dataclasses.replace(state, threshold=threshold).text().encode()
+    return text, delimited(text, SPAN_FIELD)

@@ -18,7 +18,7 @@ from collectors.wire.keep import delimited
 
 _MAX_MEMBERS: Final = 32
 _VENDOR: Final = "ot"
-_SPAN_FIELD: Final = b"\x1a"  # Span.trace_state
+SPAN_FIELD: Final = b"\x1a"  # Span.trace_state
 _RANDOMNESS: Final = re.compile(r"[0-9a-f]{14}")
 _THRESHOLD: Final = re.compile(r"[0-9a-f]{1,14}")
 _OTHER: Final = re.compile(r"[a-z][a-z0-9]*:[A-Za-z0-9._-]*")
@@ -126,9 +126,9 @@ def restated(payload: bytes, entry: list[int], spot: list[int], text: bytes) -> 
     """
     _, body, end, _ = entry
     start, stop = spot
-    new = delimited(text, _SPAN_FIELD)
+    new = delimited(text, SPAN_FIELD)
     if stop:
-        head = delimited(payload[start:stop], _SPAN_FIELD)
+        head = delimited(payload[start:stop], SPAN_FIELD)
         cut = stop - len(head)
         if cut >= body and payload[cut:stop] == head:
             return payload[body:cut] + payload[stop:end] + new
