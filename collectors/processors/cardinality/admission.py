@@ -142,6 +142,7 @@ class Admission:
         of_metric, place = np.unique(metric, return_inverse=True)
         drops = np.array([self._limits.drops(names[of]) for of in of_metric.tolist()], np.bool_)
         merged = found.marked | many
+        merged[found.series[scope < 0]] = True
         merged[found.series[bad]] |= ~drops[place.ravel()[found.series[bad]]]
         ruling[merged] = MERGED
         left = np.flatnonzero(bad & ~merged[found.series])
@@ -215,7 +216,18 @@ class Admission:
         renamed = rows.keep(kept)
         rows.home = np.append(renamed, -1)[rows.home]
         self._values.sweep(renamed)
+        self._forget_drops()
         rows.metric = self._metrics.sweep(rows.metric, rows.ruling == _HOME, rows.ruling == PASS)
+
+    def _forget_drops(self) -> None:
+        """Let combinations of attributes go that no series is without."""
+        ruling = self._rows.ruling
+        used = np.unique(ruling[ruling > MERGED])
+        renamed = np.arange(len(self._drops) + 2)
+        renamed[used] = np.arange(len(used)) + 2
+        self._drops = [self._drops[of - 2] for of in used.tolist()]
+        drops = ruling > MERGED
+        ruling[drops] = renamed[ruling[drops]]
 
 
 def reduced(columns: Columns, places: Longs, keys: Keys) -> Columns:

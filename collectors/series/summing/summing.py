@@ -17,6 +17,7 @@ from collectors.graph import pack, unpack
 from collectors.series.arena import MAX_POINT_BYTES
 from collectors.series.counts import Counts
 from collectors.series.streams import Streams
+from collectors.series.summing.forgotten import Forgotten
 from collectors.series.summing.groups import Groups
 from collectors.series.summing.histograms import Histograms
 from collectors.series.summing.numbers import Numbers
@@ -57,6 +58,7 @@ class Summing:
         self._groups = Groups(rule)
         self._numbers = Numbers(rule)
         self._histograms = Histograms()
+        self._forgotten = Forgotten(rule.max_streams)
         self._began_ns: int | None = None
         self._due_ns: int | None = None
         self._wall_less_steady_ns = 0
@@ -81,9 +83,7 @@ class Summing:
         self.begin(batch.wall_ns)
         if self._series.is_due(batch.steady_ns):
             self._sweep(batch.steady_ns)
-        # What was there before cannot be told from what was counted already.
-        oldest = max(self._began_ns or 0, batch.wall_ns - self._rule.max_stale_ns, 1)
-        is_new: Mask = columns.word[:, 0] >= np.uint64(oldest)
+        is_new = self._are_new(columns, batch.wall_ns)
         row = self._rows(columns, reduced, keys, wanted, is_new, batch.steady_ns)
         row[self._join(columns, row, is_new, batch.steady_ns)] = -1
         taken: Mask = row >= 0
@@ -92,6 +92,23 @@ class Summing:
         if self._due_ns is None and bool(taken.any()):
             self._due_ns = batch.steady_ns + self._rule.interval_ns
         return taken
+
+    def _are_new(self, columns: Columns, wall_ns: int) -> Mask:
+        """Which points count in full, should they be the first of their series.
+
+        What was there before the first look cannot be told from what was counted already;
+        likewise what a series counted that was followed once.
+        """
+        start = columns.word[:, 0]
+        began = max(self._began_ns or 0, 1)
+        recent = max(began, wall_ns - self._rule.max_stale_ns)
+        found: Mask = start >= np.uint64(recent)
+        older = np.flatnonzero((start >= np.uint64(began)) & ~found)
+        if len(older):
+            identity = columns.point_id[older]
+            unknown = self._series.find(identity) < 0
+            found[older] = unknown & self._forgotten.are_new(identity, start[older])
+        return found
 
     def tick(self, steady_ns: int, out: Emit) -> None:
         """Put out every series of the result that something was added to."""
@@ -117,6 +134,7 @@ class Summing:
                 "series": self._series.snapshot(),
                 "groups": self._groups.snapshot(),
                 "histograms": self._histograms.snapshot(),
+                "forgotten": self._forgotten.snapshot(),
             }
         )
 
@@ -127,12 +145,15 @@ class Summing:
         self._series.restore(parts["series"])
         self._groups.restore(parts["groups"])
         self._histograms.restore(parts["histograms"])
+        if "forgotten" in parts:  # states of before did not have it
+            self._forgotten.restore(parts["forgotten"])
 
     def begin_again(self) -> None:
         """Every total to zero; where each series stands is found out anew."""
         self._series.clear()
         self._groups.clear()
         self._histograms.clear()
+        self._forgotten.clear()
         self._began_ns = self._due_ns = None
 
     def _rows(
@@ -179,6 +200,8 @@ class Summing:
 
     def _sweep(self, steady_ns: int) -> None:
         stale = self._series.stale(steady_ns)
+        oldest_ns = steady_ns + self._wall_less_steady_ns - self._rule.max_stale_ns
+        self._forgotten.add(self._series.known[: len(self._series)][stale], oldest_ns)
         self._numbers.retire(self._series, self._groups, np.flatnonzero(stale))
         self._histograms.retire(self._series, np.flatnonzero(stale))
         self._histograms.rename(self._series.sweep(~stale, steady_ns))

@@ -224,6 +224,73 @@ def test_a_series_that_is_silent_makes_room() -> None:
     assert told(run(make(FACTORY, raw), given)) == {"m{user=old}": 5, "m{user=new}": 5}
 
 
+def test_the_first_event_of_each_id_counts_however_long_its_process_lives() -> None:
+    raw: Raw = {"max_series": 1, "max_stale": "60s", "gauge_lookback": "60s", "interval": "5s"}
+    given = [batch(total("m", 1, 1, user="first"), total("m", 1, 1, user="second"), second=1)]
+    for turn in range(2, 40):
+        known = [total("m", 1, turn * 10, user=of) for of in ("first", "second")]
+        given.append(batch(*known, total("m", 1, turn * 10, user=str(turn)), second=turn * 10))
+
+    series = told(run(make(FACTORY, raw), given))
+
+    assert series == {"m{user=first}": 1, f"m{{{OVERFLOW}=true}}": 1 + 38}
+
+
+def test_a_series_that_comes_again_is_not_counted_again() -> None:
+    raw: Raw = {"max_series": 1, "max_stale": "60s", "gauge_lookback": "60s", "interval": "5s"}
+    seconds = (1, 2, 150, 300, 330)
+    given = [
+        batch(total("m", 1, of, user="first"), total("m", 7, of, user="again"), second=of)
+        for of in seconds
+    ]
+    alone = [batch(total("m", 1, of, user="first"), second=of) for of in range(10, 140, 10)]
+
+    out = run(make(FACTORY, raw), [*given[:2], *alone, *given[2:]])
+
+    counted = [
+        point.as_int
+        for request in parsed(out)
+        for *_, point in points_of(request)
+        if any(of.key == OVERFLOW for of in point.attributes)
+    ]
+    assert counted[0] == 7
+    assert counted[-1] == 0  # the series that stands for others begins anew, and so does its start
+
+
+def test_what_a_flood_of_keys_took_is_given_back() -> None:
+    raw: Raw = {
+        "max_values": 1,
+        "action": "drop_attribute",
+        "max_stale": "60s",
+        "gauge_lookback": "60s",
+    }
+    flood = [
+        total("m", 1, 1, **{f"k{of}": value}) for of in range(70) for value in ("first", "second")
+    ]
+    given = [
+        batch(*flood, second=1),
+        *(
+            batch(total("m", 1, 200, 150 * SECOND, user=of, route="a"), second=200)
+            for of in ("first", "second")
+        ),
+    ]
+
+    series = told(run(make(FACTORY, raw), given))
+
+    assert f"m{{{OVERFLOW}=true,route=a}}" in series
+    assert series[f"m{{{OVERFLOW}=true}}"] == 70
+
+
+def test_a_key_of_absurd_length_is_not_kept() -> None:
+    given = [batch(total("m", 1, 1, **{"k" * 10_000: "v"}), second=1)]
+    processor = make(FACTORY, {"max_values": 1, "action": "drop_attribute"})
+
+    out = run(processor, given)
+
+    assert told(out) == {f"m{{{OVERFLOW}=true}}": 1}
+    assert len(processor.snapshot()) < 10_000
+
+
 def test_a_tenant_takes_no_room_from_another() -> None:
     given = [
         batch(total("m", 1, 1, user=f"{tenant}{of}"), second=1, tenant=tenant)

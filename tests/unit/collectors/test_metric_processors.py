@@ -76,7 +76,7 @@ def test_a_wrong_configuration_is_told_at_its_place(processor: str, said: str) -
 
 
 def test_the_example_of_the_page_is_a_configuration_without_a_warning() -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    example, *_ = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
     _, problems = load(
         [Text("docs", example)], Surroundings({}, lambda path: path), Registry.installed()
