@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from alerts.gameday.faults import NEVER_SEEN_RULE
 from alerts.gameday.fleet.topology import TEAMS
 from alerts.gameday.scenarios import TICK, Expected, share
 from alerts.gameday.virtual.cases import MINUTE, Case, case, page, ticket, workers
+from alerts.gameday.virtual.play import FULL_TRAFFIC
 from alerts.gameday.virtual.trouble import Act, Trouble
 from collectors.instrument import ComplianceAction
 from slo import names
@@ -18,6 +20,8 @@ LLM: Final = "HighLLMAPIErrorRate"
 LLM_BURN: Final = names.burn_alert("agent-fleet", "llm-availability")
 AVAILABILITY: Final = names.burn_alert("agent-fleet", "agent-availability")
 FIRST: Final = "provider-a"
+SHORT: Final = replace(FULL_TRAFFIC, long=0.0)
+"""Nobody is at a run of hours by chance: how fast a queue grows hangs on every single worker."""
 
 
 def cases() -> tuple[Case, ...]:
@@ -73,6 +77,7 @@ def _queue() -> tuple[Case, ...]:
             # second each second, and 5 % of the 2-minute window must have waited above 5 s.
             page(QUEUE, "operations", 20.0),
             also=(AVAILABILITY, "AgentSilent"),
+            traffic=SHORT,
         ),
         case(
             "R2b",
@@ -82,6 +87,7 @@ def _queue() -> tuple[Case, ...]:
             page(QUEUE, "operations", 15.0),
             # 0.65 a second more come than are taken; the 5-minute rate still knows a quieter time.
             page(names.escalated(QUEUE), "platform", 75.0, escalates=True),
+            traffic=SHORT,
         ),
     )
 
