@@ -108,6 +108,24 @@ def test_a_fleet_of_any_size_is_about_half_busy() -> None:
     assert 0.4 < full < 0.8
 
 
+def test_work_is_least_at_midnight_most_at_noon_and_its_mean_is_the_mean_of_the_day() -> None:
+    day = [Traffic(swing=0.5).arrivals(hour * 3600.0) for hour in range(24)]
+
+    assert min(day) == day[0] == pytest.approx(2.0)
+    assert max(day) == day[12] == pytest.approx(6.0)
+    assert sum(day) / len(day) == pytest.approx(4.0)
+    assert Traffic().arrivals(7 * 3600.0) == 4.0
+
+
+def test_a_long_run_takes_ten_minutes_to_three_hours_and_most_are_short() -> None:
+    drawn = [Traffic.long_seconds(number / 1000) for number in range(1000)]
+
+    assert drawn[0] == pytest.approx(600.0)
+    assert drawn == sorted(drawn)
+    assert max(drawn) < 10_800.0
+    assert drawn[500] < 1200.0
+
+
 def test_a_command_brings_a_fault_into_force_and_heal_ends_all() -> None:
     clock: list[float] = []
     now = Conditions(set_clock=clock.append)
