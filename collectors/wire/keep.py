@@ -39,26 +39,38 @@ def keep(scanned: Scan, wanted: NDArray[np.bool_], edited: Mapping[int, bytes] =
         return scanned.payload
     kept = np.flatnonzero(wanted)
     resources: dict[int, list[bytes]] = {}
-    for scope in np.unique(scanned.entries[kept, 3]).tolist():
-        body = _body(scanned, scope, wanted, edited)
+    found = np.unique(scanned.entries[kept, 3])
+    for scope, mine in zip(found.tolist(), _children(scanned.entries, found), strict=True):
+        body = _body(scanned, scanned.scopes[scope], mine, wanted, edited)
         resources.setdefault(int(scanned.scopes[scope, 3]), []).append(
             _CHILD_TAG + _varint(len(body)) + body
         )
     parts: list[bytes] = []
-    for resource, scopes in resources.items():
-        head = _rest(scanned, scanned.resources[resource], scanned.scopes, resource)
+    each = _children(scanned.scopes, np.array(list(resources), np.int64))
+    for (resource, scopes), mine in zip(resources.items(), each, strict=True):
+        head = _rest(scanned, scanned.resources[resource], scanned.scopes[mine])
         body = b"".join((head, *scopes))
         parts += (_RESOURCE_TAG, _varint(len(body)), body)
     return b"".join(parts)
 
 
+def _children(rows: Longs, parents: Longs) -> list[slice]:
+    """Where the rows of each of `parents` stand: in a request they follow each other."""
+    first = np.searchsorted(rows[:, 3], parents, "left")
+    last = np.searchsorted(rows[:, 3], parents, "right")
+    return [slice(*pair) for pair in zip(first.tolist(), last.tolist(), strict=True)]
+
+
 def _body(
-    scanned: Scan, scope: int, wanted: NDArray[np.bool_], edited: Mapping[int, bytes]
+    scanned: Scan,
+    scope: Longs,
+    mine: slice,
+    wanted: NDArray[np.bool_],
+    edited: Mapping[int, bytes],
 ) -> bytes:
-    mine = np.flatnonzero(scanned.entries[:, 3] == scope)
-    rows = mine[wanted[mine]]
+    rows = mine.start + np.flatnonzero(wanted[mine])
     survivors = scanned.entries[rows]
-    head = _rest(scanned, scanned.scopes[scope], scanned.entries, scope)
+    head = _rest(scanned, scope, scanned.entries[mine])
     if edited:
         return head + b"".join(
             delimited(edited[row]) if row in edited else scanned.payload[tag:end]
@@ -73,10 +85,9 @@ def _body(
     return head + out.tobytes()
 
 
-def _rest(scanned: Scan, parent: Longs, children: Longs, row: int) -> bytes:
+def _rest(scanned: Scan, parent: Longs, children: Longs) -> bytes:
     """What stands in a message beside its children: the gaps between them."""
-    mine = children[children[:, 3] == row]
-    edges = np.concatenate(([parent[1]], mine[:, [0, 2]].ravel(), [parent[2]]))
+    edges = np.concatenate(([parent[1]], children[:, [0, 2]].ravel(), [parent[2]]))
     starts, ends = edges[::2], edges[1::2]
     gaps = np.flatnonzero(starts < ends)
     return b"".join(

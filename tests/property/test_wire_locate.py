@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import time
 
 import numpy as np
 from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collectors.component import Signal
@@ -69,3 +71,18 @@ def names_of(request: Message) -> list[str]:
         for scope in resource.scope_spans
         for span in scope.spans
     ]
+
+
+def test_a_request_of_a_resource_for_each_span_costs_no_more_for_a_span_if_there_are_many() -> None:
+    """Else one request of a hostile sender keeps the graph busy for hours."""
+
+    def seconds(spans: int) -> float:
+        message = ExportTraceServiceRequest()
+        for _ in range(spans):
+            message.resource_spans.add().scope_spans.add().spans.add(name="x")
+        found = locate(Signal.TRACES, message.SerializeToString(), spans)
+        before = time.process_time()
+        keep(found, np.arange(spans) % 2 == 0)
+        return time.process_time() - before
+
+    assert seconds(32_000) < 20 * min(seconds(4_000), seconds(4_000))
