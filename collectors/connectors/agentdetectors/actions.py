@@ -22,10 +22,10 @@ from collectors.judging import (
     told_before,
 )
 from collectors.net.fields import SECOND
+from collectors.wire.kernel import Longs
 
 ROW: Final = np.dtype(
     [
-        ("step", "<i8"),  # arrival in steps of the tolerance
         ("said", "<i8"),  # by the sender's clock
         ("at", "<i8"),  # steady nanoseconds of arrival
         ("on", "<i8"),  # type and target
@@ -71,9 +71,11 @@ class Actions:
     def settle(self, steady_ns: int) -> tuple[list[Clash], int]:
         """Judge what can no longer be overtaken; also how many were forgotten early."""
         rows = self._gathered(steady_ns)
-        order = np.lexsort((rows["key"], rows["said"], rows["step"], rows["on"]))
+        order = np.lexsort((rows["key"], rows["said"], self._steps(rows), rows["on"]))
         rows = rows[order]
-        due = (rows["judged"] == 0) & (rows["step"] < steady_ns // self._config.order_tolerance)
+        due = (rows["judged"] == 0) & (
+            self._steps(rows) < steady_ns // self._config.order_tolerance
+        )
         found: list[Clash] = []
         keep = np.ones(len(rows), np.bool_)
         double = self._doubles(rows, due)
@@ -125,11 +127,16 @@ class Actions:
         kept: Rows = rows[rows["at"] + window > steady_ns]
         return kept
 
+    def _steps(self, rows: Rows) -> Longs:
+        """Arrival in steps of the tolerance."""
+        steps: Longs = rows["at"] // self._config.order_tolerance
+        return steps
+
     def _doubles(self, rows: Rows, due: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The rows whose epoch another agent led under."""
         found = np.zeros(len(rows), np.bool_)
         led = np.flatnonzero(due & (rows["epoch"] != 0))
-        for place in led[np.lexsort((rows["said"][led], rows["step"][led]))].tolist():
+        for place in led[np.lexsort((rows["said"][led], self._steps(rows[led])))].tolist():
             found[place] = self._epochs.is_double(_deed(rows[place]))
         return found
 

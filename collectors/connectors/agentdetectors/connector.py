@@ -10,13 +10,16 @@ from typing import Final
 import numpy as np
 
 from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
+from collectors.connectors.agentdetectors.actions import ROW as ACTION_ROW
 from collectors.connectors.agentdetectors.actions import Actions
 from collectors.connectors.agentdetectors.actions import Rows as ActionRows
 from collectors.connectors.agentdetectors.config import AgentDetectorsConfig
 from collectors.connectors.agentdetectors.facts import Facts, Who, hashed, people
 from collectors.connectors.agentdetectors.reading import Rows, Told
 from collectors.connectors.agentdetectors.revisions import Leaders, Policies, Versions
+from collectors.connectors.agentdetectors.roster import ROW as AGENT_ROW
 from collectors.connectors.agentdetectors.roster import Roster
+from collectors.connectors.agentdetectors.runs import ROW as RUN_ROW
 from collectors.connectors.agentdetectors.runs import STEP, Runs
 from collectors.connectors.agentdetectors.runs import Rows as StepRows
 from collectors.connectors.agentdetectors.series import Series
@@ -36,15 +39,18 @@ _CONFLICTS: Final = tuple(
 _ROLES_OF_CLASS: Final = ("mas.agent.health_checks", "mas.agent.restarts")
 _WORDS: Final = "words"
 _MOST_WORDS: Final = 10_000
+_SHAPE: Final = [[list(of) for of in row.descr] for row in (AGENT_ROW, ACTION_ROW, RUN_ROW, STEP)]
+"""What the rows of a snapshot mean, in words of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What one request says."""
+    """What one request says; `speakers` are the numbers of those who spoke as agents."""
 
     signs: Signs
     actions: ActionRows
     steps: StepRows
+    speakers: frozenset[int]
 
 
 class AgentDetectors:
@@ -84,8 +90,7 @@ class AgentDetectors:
         found, of_resource = people(scanned, self._config.keys.role)
         # All is read before anything is changed: what cannot be read leaves no trace.
         said = self._read(scanned, found, of_resource, batch.steady_ns)
-        heard = [self._roster.hear(who, batch.steady_ns) for who in found]
-        self._leave_out("agents", heard.count(0))
+        heard = self._hear(found, frozenset() if said is None else said.speakers, batch.steady_ns)
         if said is not None:
             self._take_signs(said.signs, found, batch.steady_ns)
             self._take_rows(said, heard)
@@ -123,6 +128,7 @@ class AgentDetectors:
     def snapshot(self) -> bytes:
         """Everything that is known of agents, and every series."""
         words = {
+            "shape": _SHAPE,
             "words": list(self._words),
             "classes": list(self._classes),
             "types": list(self._types),
@@ -157,14 +163,16 @@ class AgentDetectors:
         self._left_out = Counter(words["left_out"])
         self._bounds.seen = {key: dict.fromkeys(of) for key, of in words["bounds"].items()}
         self._due_ns, self._wall_less_steady_ns = words["due"], words["wall"]
+        self._series.restore(parts["series"])
+        self._show()
+        if words["shape"] != _SHAPE:  # of another version: agents make themselves known again
+            return
         self._policies.restore(words["policies"])
         self._versions.restore(words["versions"])
         self._leaders.restore(words["leaders"])
         self._roster.restore(parts["roster"])
         self._actions.restore(parts["actions"])
         self._runs.restore(parts["runs"])
-        self._series.restore(parts["series"])
-        self._show()
 
     def begin_again(self) -> None:
         """Every counter begins anew: what was counted before cannot be proven any more."""
@@ -183,10 +191,23 @@ class AgentDetectors:
         names = {hashed(who.identity): who.name for who in found}
         told = Told(facts, agents[people_of], names, steady_ns)
         actions, steps = self._rows.deeds(told), np.zeros(0, STEP)
+        signs = read_signs(facts, self._config.keys, people_of)
+        speakers = {int(agents[person]) for person in signs.speakers()}
         if scanned.signal is Signal.TRACES:
-            calls, steps = self._rows.spans(told)
+            calls, steps, frameworks = self._rows.spans(told)
             actions = np.concatenate([actions, calls])
-        return _Said(read_signs(facts, self._config.keys, people_of), actions, steps)
+            speakers |= frameworks
+        speakers |= set(np.unique(actions["agent"]).tolist())
+        return _Said(signs, actions, steps, frozenset(speakers))
+
+    def _hear(self, found: list[Who], speakers: frozenset[int], steady_ns: int) -> list[int]:
+        """Whoever sent something is alive; who spoke as an agent is put on the roster."""
+        heard: list[int] = []
+        for who in found:
+            is_agent = hashed(who.identity) in speakers
+            heard.append(self._roster.hear(who, steady_ns, is_agent=is_agent))
+            self._leave_out("agents", int(is_agent and not heard[-1]))
+        return heard
 
     def _take_signs(self, signs: Signs, found: list[Who], steady_ns: int) -> None:
         for beat in signs.beats:
@@ -196,6 +217,7 @@ class AgentDetectors:
             number = self._roster.hear(who, steady_ns)
             if number:
                 self._roster.tell(number, beat.states)
+            self._leave_out("agents", int(bool(beat.agent_id) and not number))
         for person, role in signs.roles:
             self._roster.place(hashed(found[person].identity), role)
         for person, policy, revision in signs.revisions:

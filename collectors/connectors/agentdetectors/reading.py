@@ -82,17 +82,19 @@ class Rows:
         kept: actions.Rows = found[(hashes(_at(targets, rows)) != 0) & (kinds_of != 0)]
         return kept
 
-    def spans(self, told: Told) -> tuple[actions.Rows, runs.Rows]:
-        """Calls of tools that are actions, and the steps of runs."""
+    def spans(self, told: Told) -> tuple[actions.Rows, runs.Rows, frozenset[int]]:
+        """Calls of tools that are actions, the steps of runs, and who spoke a dialect of agents."""
         reading = self._reader.read(told.facts.scanned)
         nothing = np.zeros(0, actions.ROW), np.zeros(0, runs.STEP)
         if reading is None:
-            return nothing
+            return *nothing, frozenset()
+        speakers = frozenset(np.unique(told.agents[reading.rows]).tolist())
         reading = reading.only(np.isin(reading.kinds, (_CALL, _MODEL, _HANDOFF)))
         if not len(reading.rows):
-            return nothing
+            return *nothing, speakers
         arguments = _at(told.facts.column(self._config.keys.arguments), reading.rows)
-        return self._calls(told, reading, arguments), self._steps(told, reading, arguments)
+        calls, steps = self._calls(told, reading, arguments), self._steps(told, reading, arguments)
+        return calls, steps, speakers
 
     def _calls(self, told: Told, reading: Reading, arguments: Column) -> actions.Rows:
         tools = reading.fields[_TOOL]
@@ -158,7 +160,6 @@ class Rows:
     def _empty(self, told: Told, rows: Longs) -> actions.Rows:
         found = np.zeros(len(rows), actions.ROW)
         found["at"] = told.steady_ns
-        found["step"] = told.steady_ns // self._config.actions.order_tolerance
         found["said"] = told.facts.times()[rows]
         found["agent"] = told.agents[rows]
         return found

@@ -94,12 +94,18 @@ class Roster:
         self._config = config
         self.agents: dict[int, Agent] = {}
 
-    def hear(self, who: Who, steady_ns: int) -> int:
-        """Something came from `who`; the number of its identity, 0 where there is no room."""
+    def hear(self, who: Who, steady_ns: int, *, is_agent: bool = True) -> int:
+        """Something came from `who`; the number of its identity, 0 where it is not on the roster.
+
+        Args:
+            who: The sender.
+            steady_ns: When it came.
+            is_agent: It spoke as one: it is put on the roster if there is room.
+        """
         number = hashed(who.identity)
         agent = self.agents.get(number)
         if agent is None:
-            if len(self.agents) >= self._config.max_agents:
+            if not is_agent or len(self.agents) >= self._config.max_agents:
                 return 0
             agent = self.agents[number] = Agent(who, steady_ns, steady_ns)
         elif agent.who != who:

@@ -54,6 +54,11 @@ class Signs:
     leaders: tuple[tuple[int, str], ...]
     rollbacks: tuple[tuple[int, str, int], ...]
 
+    def speakers(self) -> set[int]:
+        """Those who spoke of themselves as agents do; who rolls back need be none."""
+        found = {beat.person for beat in self.beats} | {of for of, _, _ in self.revisions}
+        return found | {of for of, _ in (*self.roles, *self.leaders)}
+
 
 def read_signs(facts: Facts, keys: KeysConfig, people: Longs) -> Signs:
     """What `facts` tell; `people` is the number of the process of each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from collectors.config.registry import Registry
 from collectors.config.tree import Surroundings
 from collectors.connectors.agentdetectors.config import MADE
 from collectors.cumulative import Cumulative
+from collectors.graph import pack, unpack
 from collectors.instrument.dialects import Speaker
 from slo.catalog import Instrument, metrics
 from tests.agent_spans import Recording
-from tests.agent_watch import TICK, Fleet, process
+from tests.agent_watch import TICK, Fleet, process, watcher
 
 A, B, C = (process("worker", name) for name in "abc")
 COUNT, CHECKS, RESTARTS = "mas.agent.count", "mas.agent.health_checks", "mas.agent.restarts"
@@ -151,6 +153,8 @@ def test_any_telemetry_is_a_sign_of_life() -> None:
     fleet = Fleet({"heartbeat": {"idle": "0s"}})
     request = ExportMetricsServiceRequest()
     request.resource_metrics.add(resource=A)
+    fleet.span(A, {"gen_ai.operation.name": "chat"})
+    fleet.pass_time(TICK)
     for _ in range(3):
         fleet.send(Signal.METRICS, request.SerializeToString(), 0)
         fleet.pass_time(TICK)
@@ -207,6 +211,34 @@ def test_the_roster_is_bounded_and_says_so() -> None:
 
     assert fleet.value(COUNT) == 3
     assert fleet.meter.level("fleetslo_agent_facts_left_out_total", reason="agents") >= 2
+
+
+def test_who_never_spoke_as_an_agent_is_not_missed() -> None:
+    fleet = Fleet({"heartbeat": {"idle": "0s"}})
+    fleet.record(process("web", "1"), {"some": "record"})
+    fleet.span(process("db", "1"), {"db.system": "postgresql"})
+    fleet.record(process("deployer", "1"), {"mas.rollback.trigger": "manual"})
+    fleet.beat(A)
+    fleet.live(60, A)
+
+    assert fleet.value(COUNT) == 1
+
+
+def test_a_snapshot_of_another_version_keeps_counters_and_begins_with_agents_anew() -> None:
+    fleet = Fleet()
+    busy(fleet)
+    settle(fleet)
+    before = fleet.value(CONFLICTS)
+    parts = unpack(fleet.of.snapshot())
+    words = json.loads(parts["words"])
+    words["shape"] = ["another"]
+    fleet.of = watcher()
+    fleet.of.restore(pack({**parts, "words": json.dumps(words).encode()}))
+    fleet.pass_time(TICK)
+
+    assert before > 0
+    assert fleet.value(CONFLICTS) == before
+    assert fleet.value(COUNT) == 0
 
 
 # ---------------------------------------------------------------- actions
