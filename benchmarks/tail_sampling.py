@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import cProfile
 import gc
+import json
 import os
 import pstats
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 import psutil
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from benchmarks.ingest import SPANS, request
+from benchmarks.ingest import SPANS, config, reachable, request, sink, start
 from collectors.component import Batch, Context, Signal
 from collectors.processors.tail_sampling import FACTORY, TailSamplingConfig
 from collectors.processors.tail_sampling.processor import TailSampler
 from collectors.testing import MemoryShelf, settings
+from slo.servers import free_port
 
 POLICIES = [
     {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}},
@@ -139,6 +145,78 @@ def speed() -> None:
     )
 
 
+def configuration(folder: Path, otlp: int, out: int, metrics: int) -> Path:
+    """The daemon of `ingest`, with the sampler in its pipeline."""
+    path = config(folder, otlp, out, metrics)
+    sampler = {"decision_wait": "2s", "policies": POLICIES}
+    text = path.read_text().replace(
+        "traces: {receivers: [otlp],", "traces: {receivers: [otlp], processors: [tail_sampling],"
+    )
+    path.write_text(f"processors: {json.dumps({'tail_sampling': sampler})}\n{text}")
+    return path
+
+
+async def through_daemon(given: Sequence[bytes]) -> float:
+    """CPU seconds of a daemon from the first request until nothing waits any more."""
+    otlp, out, metrics = free_port(), free_port(), free_port()
+    page = f"http://127.0.0.1:{metrics}/metrics"
+    with tempfile.TemporaryDirectory() as name:
+        daemon, runner = start(configuration(Path(name), otlp, out, metrics)), await sink(out)
+        try:
+            await reachable(page)
+            await _listens(otlp)
+            process = psutil.Process(daemon.pid)
+            before = sum(process.cpu_times()[:2])
+            async with aiohttp.ClientSession() as session:
+
+                async def client(part: Sequence[bytes]) -> None:
+                    for body in part:
+                        async with session.post(
+                            f"http://127.0.0.1:{otlp}/v1/traces",
+                            data=body,
+                            headers={"Content-Type": "application/x-protobuf"},
+                        ) as answer:
+                            answer.raise_for_status()
+
+                await asyncio.gather(*(client(given[at::4]) for at in range(4)))
+                await _done(session, page)
+            return sum(process.cpu_times()[:2]) - before
+        finally:
+            daemon.terminate()
+            daemon.wait(30)
+            await runner.cleanup()
+
+
+async def _listens(port: int) -> None:
+    """Wait for the receiver: the page of metrics answers before it does."""
+    for _ in range(200):
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return
+        await asyncio.sleep(0.1)
+
+
+async def _done(session: aiohttp.ClientSession, page: str) -> None:
+    """Wait until nothing waits, neither for a decision nor for its destination."""
+    for _ in range(200):
+        async with session.get(page) as answer:
+            lines = (await answer.text()).splitlines()
+        waiting = [line for line in lines if line.startswith("fleetslo_items_buffered")]
+        if waiting and all(float(line.rsplit(" ", 1)[1]) == 0 for line in waiting):
+            return
+        await asyncio.sleep(0.5)
+    msg = "spans still wait after 100 s"
+    raise RuntimeError(msg)
+
+
+def daemon() -> None:
+    given = [batch.payload for batch in batches(800)]
+    seconds = asyncio.run(through_daemon(given))
+    spans = len(given) * SPANS
+    print(f"  through a daemon: {spans / seconds:,.0f} spans per CPU second of it")
+
+
 def memory(traces: int, spans_per_trace: int) -> None:
     process = psutil.Process()
     requests = traces * spans_per_trace // SPANS
@@ -165,5 +243,6 @@ def memory(traces: int, spans_per_trace: int) -> None:
 
 def main() -> None:
     speed()
+    daemon()
     memory(1_000_000, 1)
     memory(1_000_000, 8)

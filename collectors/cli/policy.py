@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from collectors.cli.given import read, stop
 from collectors.cli.policy_words import Compared, as_json, as_text
 from collectors.cli.progress import Progress
+from collectors.cli.quiet import quiet
 from collectors.cli.rehearsal import Failed, NoSampler, Part, Rehearsal, rehearse
 from collectors.cli.tally import Marks
 from collectors.component import Signal
@@ -83,8 +83,8 @@ def evaluate(
     candidate = Part.of_file(CANDIDATE, read(paths))
     current = Part.of_file(CURRENT, read(present)) if present else _running(data)
     since_ns = _end_ns(inbox) - _duration_ns(last) if last else 0
-    logging.disable(logging.WARNING)
-    compared = _compare(inbox, current, candidate, since_ns)
+    with quiet():
+        compared = _compare(inbox, current, candidate, since_ns)
     click.echo(as_json(compared, examples) if form == "json" else as_text(compared, examples))
 
 

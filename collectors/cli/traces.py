@@ -7,7 +7,6 @@ memory in it, and the inbox, where the spans themselves stand for some time.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from collectors.cli.quiet import quiet
 from collectors.component import Signal
 from collectors.graph import Unreadable, unpack
 from collectors.log import OsFileSystem, Record
@@ -282,8 +282,8 @@ def _known_ids(data: Path) -> Iterator[Octets]:
 def _snapshot(data: Path) -> Snapshot | None:
     if not (data / STATE).is_dir():
         return None
-    logging.getLogger("collectors.service.state").setLevel(logging.CRITICAL)
-    return StateFiles(OsFileSystem(), data / STATE).load_snapshot()
+    with quiet():
+        return StateFiles(OsFileSystem(), data / STATE).load_snapshot()
 
 
 def _samplers(snapshot: Snapshot) -> Iterator[tuple[str, Mapping[str, bytes]]]:
