@@ -308,11 +308,12 @@ class Meter(Protocol):
         """Record `count` observations of `value` in a histogram."""
         ...
 
-    def set(self, name: str, value: float, **labels: str) -> None:
+    def set(self, name: str, value: float, /, **labels: str) -> None:
         """Set a gauge; or, by a processor, a counter (``..._total``) to a total in its state.
 
-        A gauge set to NaN is shown no more. Such totals are shown once the daemon has replayed
-        what it found at start, and added up over all pipelines: no scrape sees one fall.
+        Labels may have any name. A gauge set to NaN is shown no more. Such totals are shown
+        once the daemon has replayed what it found at start, and added up over all pipelines:
+        no scrape sees one fall.
         """
         ...
 

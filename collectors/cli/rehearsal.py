@@ -315,5 +315,5 @@ class _NoMeter:
     def observe(self, name: str, value: float, count: int = 1, **labels: str) -> None:
         """See `Meter.observe`."""
 
-    def set(self, name: str, value: float, **labels: str) -> None:
+    def set(self, name: str, value: float, /, **labels: str) -> None:
         """See `Meter.set`."""

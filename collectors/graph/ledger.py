@@ -94,7 +94,7 @@ class PipelineMeter:
         if not self.silent:
             self._outer.observe(name, value, count, **labels)
 
-    def set(self, name: str, value: float, **labels: str) -> None:
+    def set(self, name: str, value: float, /, **labels: str) -> None:
         """See `Meter.set`."""
         if name.endswith(TOTAL_SUFFIX):
             self.totals[name, tuple(sorted(labels.items()))] = value

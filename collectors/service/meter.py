@@ -59,7 +59,7 @@ class SelfMeter:
             family, key = self._find(name, MetricKind.COUNTER, labels)
             family.values[key] = family.values.get(key, 0) + value
 
-    def set(self, name: str, value: float, **labels: str) -> None:
+    def set(self, name: str, value: float, /, **labels: str) -> None:
         """See `Meter.set`; a counter may be set to what another counter says."""
         with self._lock:
             family, key = self._find(name, MetricKind.GAUGE, labels)
@@ -137,10 +137,19 @@ def exposition(registry: CollectorRegistry) -> bytes:
 
 
 def _key(spec: MetricSpec, labels: Mapping[str, str]) -> Labels:
-    if not labels.keys() <= frozenset(spec.labels):
+    """The values of the labels in the order of `spec`; behind them name and value of others."""
+    known = tuple([labels.get(name, "") for name in spec.labels])
+    more = sorted(labels.keys() - frozenset(spec.labels))
+    if more and not spec.open:
         msg = f"metric {spec.name} has the labels {spec.labels}, got {tuple(labels)}"
         raise ValueError(msg)
-    return tuple([labels.get(name, "") for name in spec.labels])
+    return (*known, *(part for name in more for part in (name, labels[name])))
+
+
+def _labels(spec: MetricSpec, key: Labels) -> dict[str, str]:
+    own = len(spec.labels)
+    known = dict(zip(spec.labels, key[:own], strict=True))
+    return known | dict(zip(key[own::2], key[own + 1 :: 2], strict=True))
 
 
 def _metric(family: _Family) -> Metric:
@@ -148,10 +157,10 @@ def _metric(family: _Family) -> Metric:
     metric = Metric(spec.name, spec.help, spec.kind)
     metric.name = spec.name  # the constructor takes `_total` off a counter's name
     for key, value in sorted(family.values.items()):
-        metric.add_sample(spec.name, dict(zip(spec.labels, key, strict=True)), value)
+        metric.add_sample(spec.name, _labels(spec, key), value)
     for key, histogram in sorted(family.histograms.items()):
         for name, extra, value in _buckets(spec, histogram):
-            metric.add_sample(name, {**dict(zip(spec.labels, key, strict=True)), **extra}, value)
+            metric.add_sample(name, {**_labels(spec, key), **extra}, value)
     return metric
 
 

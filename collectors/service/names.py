@@ -39,6 +39,7 @@ class MetricSpec:
     Attributes:
         labels: Its label names; all of a sample's labels are among them, absent is empty.
         edges: Upper bounds of a histogram's buckets, without the infinite one.
+        open: Samples may have further labels, which somebody's configuration names.
     """
 
     name: str
@@ -46,6 +47,7 @@ class MetricSpec:
     help: str
     labels: tuple[str, ...] = ()
     edges: tuple[float, ...] = ()
+    open: bool = False
 
 
 NOUNS = {Signal.TRACES: "spans", Signal.METRICS: "metric_points", Signal.LOGS: "log_records"}
@@ -197,7 +199,13 @@ _OURS = [
     ),
     _counter(LEFT_OUT, "Facts about agents that could not be judged.", "reason"),
     _counter(AGENT_SPANS, "Spans of agents by what became of them.", "dialect", "reason"),
-    _counter(SLI_EVENTS, "Events of an indicator, counted before sampling.", "slo_id", "outcome"),
+    MetricSpec(
+        SLI_EVENTS,
+        MetricKind.COUNTER,
+        "Events of an indicator, counted before sampling.",
+        ("slo_id", "outcome"),
+        open=True,
+    ),
 ]
 
 _TAIL_SAMPLING = [

@@ -75,7 +75,7 @@ class MemoryMeter:
         del value
         self.counts[name, tuple(sorted(labels.items()))] += count
 
-    def set(self, name: str, value: float, **labels: str) -> None:
+    def set(self, name: str, value: float, /, **labels: str) -> None:
         """Set a gauge, or a counter whose total is state."""
         self.gauges[name] = value
         self.levels[name, tuple(sorted(labels.items()))] = value

@@ -438,6 +438,11 @@ TWO = {"spans_per_second": 2}
 SLOS = {
     "sample-steps": {"spans": {"service": "sample", "bad": {"above": "1s"}}},
     "sample-first": {"spans": {"service": "sample", "span_name": "step 0"}},
+    "sample-by": {
+        "spans": {"service": "sample"},
+        "by": {"item": {"attribute": "item.id", "values": ["1"]}},
+        "limit": 3,
+    },
 }
 
 CASES: dict[tuple[Kind, str], list[Check]] = {

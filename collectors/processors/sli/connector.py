@@ -31,7 +31,7 @@ class SliConnector:
     def __init__(self, config: SliConnectorConfig, settings: Settings) -> None:
         self._meter = settings.meter
         self._counter = Counter(config.slos)
-        self._tally = Tally(tuple(config.slos))
+        self._tally = Tally(config.slos)
         self._interval_ns = config.metrics_flush_interval
         self._due_ns: int | None = None
         self._began_wall_ns = 0
@@ -99,12 +99,13 @@ class SliConnector:
         metric.sum.aggregation_temporality = (
             AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
         )
-        for slo, outcome, total in self._tally.totals():
+        for each in self._tally.totals():
+            labels = {"slo_id": each.slo, "outcome": each.outcome, **each.labels}
             metric.sum.data_points.add(
-                attributes=[_text("slo_id", slo), _text("outcome", outcome)],
+                attributes=[_text(key, value) for key, value in labels.items() if value],
                 start_time_unix_nano=self._began_wall_ns,
                 time_unix_nano=wall_ns,
-                as_int=total,
+                as_int=each.value,
             )
         return request, len(metric.sum.data_points)
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from collectors.component import Signal
+from collectors.processors.sli import SliConfig
 from collectors.processors.sli.counting import Counter
 from collectors.sampling.burning import Burning
 from collectors.sampling.counted import BURNING, SHED
@@ -93,9 +94,8 @@ def test_nearly_bad_events_are_boosted() -> None:
 
 
 def test_bits_are_of_the_same_events_that_sli_counts() -> None:
-    config = SloPolicyConfig.model_validate(
-        {"slos": {"shop": SHOP, "bank": BANK}, "bytes_per_second": 1}
-    )
+    indicators = {name: {"spans": of["spans"]} for name, of in (("shop", SHOP), ("bank", BANK))}
+    config = SliConfig.model_validate({"slos": indicators})
     steps = [
         Step(resource={"service.name": "shop"}, ms=(0, 1_000.001)),
         Step(resource={"service.name": "shop"}, ms=(0, 1_000)),
@@ -113,10 +113,10 @@ def test_bits_are_of_the_same_events_that_sli_counts() -> None:
     flags = plan.flags(scan(Signal.TRACES, payload)).tolist()
 
     assert flags == [3, 5, 5, 1, 3, 3 << 3, 1 << 3, 0, 0]
-    counted = Counter(config.slos).count(payload, len(steps)).tolist()
-    assert counted == [
-        [sum(of & 3 == 1 for of in flags), sum(of & 3 == 3 for of in flags)],
-        [sum(of >> 3 & 3 == 1 for of in flags), sum(of >> 3 & 3 == 3 for of in flags)],
+    counted = Counter(config.slos).count(payload, len(steps))
+    assert [(each.good, each.bad) for each in counted] == [
+        (sum(of & 3 == 1 for of in flags), sum(of & 3 == 3 for of in flags)),
+        (sum(of >> 3 & 3 == 1 for of in flags), sum(of >> 3 & 3 == 3 for of in flags)),
     ]
 
 
