@@ -137,4 +137,14 @@ def _indicator(match: SpansMatch) -> Value:
         bad["above"] = show(match.bad_above.ms * _NS_PER_MS)
     if bad:
         spans["bad"] = bad
-    return {"spans": spans}
+    return {"spans": spans} | ({"by": _labels(match)} if match.labels else {})
+
+
+def _labels(match: SpansMatch) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for label, attribute in match.labels.items():
+        made: dict[str, Value] = {"attribute": attribute}
+        if label in match.values:
+            made["values"] = list(match.values[label])
+        found[label] = made
+    return found

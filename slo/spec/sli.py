@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 from typing import Final
 
@@ -22,6 +23,11 @@ from slo.spec.ratio import ratio
 from slo.spec.slices import bad_when, slices
 
 EVENTS: Final = ("good", "bad", "total")
+MOST_LABELS: Final = 4
+MOST_SETS: Final = 1000
+"""Label sets of an SLO that the collector tells unless it is configured otherwise."""
+LONGEST_VALUE: Final = 128
+_OUTCOME: Final = "outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +123,9 @@ def _ratio(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
     return ratio(fields, case.by, case.step, case.problems)
 
 
-def _spans(fields: Fields, entry: Entry, case: Case) -> Sli | None:
-    if case.by:
-        text = "sli.spans has one budget, by is not available"
-        case.problems.error("SLO057", text, entry.key.span, "count events in a metric instead")
-        return None
+def _spans(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
     bad = fields.child("bad")
+    named = fields.pairs("labels")
     match = SpansMatch(
         service=fields.text("service"),
         span_name=fields.text("span_name") or None,
@@ -130,7 +133,15 @@ def _spans(fields: Fields, entry: Entry, case: Case) -> Sli | None:
         bad_status=bad.flag("status", default=True),
         bad_attributes=bad.pairs("attributes"),
         bad_above=bad.duration("above"),
+        labels={label: named.get(label, label) for label in case.by},
+        values={
+            label: tuple(sorted(set(values)))
+            for label in case.by
+            if (values := fields.child("values").texts(label))
+        },
     )
+    if not _labels_fit(fields, case):
+        return None
     if not (match.bad_status or match.bad_attributes or match.bad_above):
         text = "no span can be bad: status is off, and neither attributes nor above is given"
         case.problems.error("SLO018", text, fields.place("bad"))
@@ -140,9 +151,38 @@ def _spans(fields: Fields, entry: Entry, case: Case) -> Sli | None:
         text = f"every event is bad: {key} must be {value!r} to match, and that is bad"
         case.problems.error("SLO018", text, fields.place("bad"))
         return None
+    by = f" by ({', '.join(case.by)}) " if case.by else ""
     series = f'{SLI_EVENTS}{{slo_id="{case.slo_id}"'
-    errors = canonical(f'sum(rate({series},outcome="bad"}}[$window]))')
-    return Sli(SliKind.SPANS, errors, canonical(f"sum(rate({series}}}[$window]))"), match)
+    errors = canonical(f'sum{by}(rate({series},outcome="bad"}}[$window]))')
+    return Sli(SliKind.SPANS, errors, canonical(f"sum{by}(rate({series}}}[$window]))"), match)
+
+
+def _labels_fit(fields: Fields, case: Case) -> bool:
+    """Whether the collector can tell the SLO's budgets apart by what the file says."""
+    before = case.problems.errors
+    for key in ("labels", "values"):
+        for entry in fields.child(key).mapping.entries:
+            if entry.key.text not in case.by:
+                text = f"{key} names {entry.key.text}, which by does not"
+                hint = f"add {entry.key.text} to by, or take it out here"
+                case.problems.error("SLO057", text, entry.key.span, hint)
+    for label in case.by:
+        for scalar in fields.child("values").scalars(label):
+            if not 0 < len(scalar.text.strip()) <= LONGEST_VALUE:
+                text = f"a label value has 1 to {LONGEST_VALUE} characters, got {scalar.text!r:.40}"
+                case.problems.error("SLO057", text, scalar.span)
+    if _OUTCOME in case.by:
+        text = f"the collector's counters have a label {_OUTCOME} already"
+        hint = f"name the label otherwise: labels: {{result: {_OUTCOME}}}"
+        case.problems.error("SLO057", text, fields.mapping.span, hint)
+    if len(case.by) > MOST_LABELS:
+        text = f"sli.spans takes {MOST_LABELS} labels in by, got {len(case.by)}"
+        case.problems.error("SLO057", text, fields.mapping.span)
+    sets = prod(len(fields.child("values").texts(label)) for label in case.by)
+    if case.by and sets > MOST_SETS:
+        text = f"values make {sets} budgets, the collector tells {MOST_SETS}"
+        case.problems.error("SLO057", text, fields.place("values"))
+    return case.problems.errors == before
 
 
 def _composite(fields: Fields, _entry: Entry, case: Case) -> Sli | None:

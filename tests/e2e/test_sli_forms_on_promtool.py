@@ -122,6 +122,20 @@ CASES = [
         },
         {"{}": "0.25"},
     ),
+    Case(
+        "spans of each agent",
+        "spans: {service: worker}",
+        {
+            f'fleetslo_sli_events_total{{slo_id="shop-checkout",{labels}}}': f"0+{rate}x40"
+            for labels, rate in (
+                ('outcome="good",agent="a"', 30),
+                ('outcome="bad",agent="a"', 10),
+                ('outcome="good",agent="b"', 9),
+            )
+        },
+        {'{agent="a"}': "0.25"},
+        by="agent",
+    ),
 ]
 
 

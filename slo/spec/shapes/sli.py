@@ -8,6 +8,7 @@ from slo.spec.forms import (
     Choice,
     Flag,
     Key,
+    Label,
     Length,
     LengthOrNumber,
     ListOf,
@@ -73,6 +74,16 @@ SPANS: Final = Shape(
                 ),
             ),
             "what makes a span a bad event",
+        ),
+        Key(
+            "labels",
+            MapOf(Text(), Label()),
+            "the attribute of each label of by; default: of its own name",
+        ),
+        Key(
+            "values",
+            MapOf(ListOf(Text()), Label()),
+            "label values that are told at zero before the first such span",
         ),
     ),
 )

@@ -75,6 +75,24 @@ def test_what_the_file_leaves_open_means_the_same_to_the_collector(tmp_path: Pat
     assert (spans.bad.status, spans.bad.attributes, spans.bad.above) == (True, {}, 0)
 
 
+def test_labels_of_budgets_become_labels_of_counters(tmp_path: Path) -> None:
+    spans = """\
+    spans:
+      service: worker
+      labels: {agent: gen_ai.agent.name}
+      values: {agent: [planner, "5", "true"]}
+"""
+    text = generated(slo_text(sli=spans, more="  by: [agent, region]\n"))
+
+    config = loaded(text, tmp_path).components[Kind.PROCESSORS, "sli"].config
+    assert isinstance(config, SliConfig)
+    by = config.slos["shop-checkout"].by
+    assert {label: (of.attribute, of.values) for label, of in by.items()} == {
+        "agent": ("gen_ai.agent.name", ["5", "planner", "true"]),
+        "region": ("region", []),
+    }
+
+
 def test_everything_else_of_the_configuration_stays_as_it_stands() -> None:
     starter = files("collectors.starter").joinpath("collector.yaml").read_text(encoding="utf-8")
     text = generated(slo_text(sli="    spans: {service: worker}\n"))

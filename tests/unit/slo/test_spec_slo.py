@@ -280,8 +280,39 @@ def test_a_window_of_an_hour_to_a_year_is_taken(window: str) -> None:
     assert slo.window == Rolling(Duration.parse(window))
 
 
-def test_spans_have_one_budget() -> None:
-    assert codes_of(slo_text(sli="    spans: {service: a}\n", more="  by: [x]\n")) == ["SLO057"]
+def test_spans_are_told_apart_by_attributes() -> None:
+    spans = """\
+    spans:
+      service: worker
+      labels: {agent: gen_ai.agent.name}
+      values: {agent: [planner, coder, planner]}
+"""
+    found = slo_of(slo_text(sli=spans, more="  by: [region, agent]\n")).sli
+
+    series = f'{SLI_EVENTS}{{slo_id="shop-checkout"}}'
+    assert found.total == f"sum by (agent, region) (rate({series}[$window]))"
+    assert found.errors.startswith("sum by (agent, region) (rate(")
+    assert found.spans is not None
+    assert found.spans.labels == {"agent": "gen_ai.agent.name", "region": "region"}
+    assert found.spans.values == {"agent": ("coder", "planner")}
+
+
+@pytest.mark.parametrize(
+    ("by", "more", "words"),
+    [
+        ("[x]", "labels: {y: z}", "labels names y, which by does not"),
+        ("[x]", "values: {y: [z]}", "values names y, which by does not"),
+        ("[outcome]", "span_name: run", "have a label outcome already"),
+        ("[a, b, c, d, e]", "span_name: run", "takes 4 labels in by, got 5"),
+        ("[x]", 'values: {x: [""]}', "1 to 128 characters"),
+        ("[x]", f"values: {{x: {list(map(str, range(1001)))}}}", "make 1001 budgets"),
+    ],
+)
+def test_what_the_collector_cannot_tell_apart_is_refused(by: str, more: str, words: str) -> None:
+    text = slo_text(sli=f"    spans: {{service: a, {more}}}\n", more=f"  by: {by}\n")
+
+    (problem,) = problems_of(text)
+    assert (problem.code, words in problem.text) == ("SLO057", True), problem.text
 
 
 @pytest.mark.parametrize(
