@@ -136,5 +136,10 @@ def tell_letters(records: list[Record], *, each: bool) -> None:
     if not each:
         for (where, state, why), count in sorted(kinds.items()):
             click.echo(
-                f"  {count} letters, {items[where, state, why]} items, {where}, {state}: {why}"
+                f"  {_several(count, 'letter')}, {_several(items[where, state, why], 'item')}, "
+                f"{where}, {state}: {why}"
             )
+
+
+def _several(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"

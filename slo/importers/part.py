@@ -84,13 +84,13 @@ class Part:
             self._parts[key] = (Part(node, key, self.report),)
         return self._parts[key][0]
 
-    def children(self, key: str) -> tuple[Part, ...]:
-        """The mappings of the list under `key`."""
+    def children(self, key: str, way_out: str = "") -> tuple[Part, ...]:
+        """The mappings of the list under `key`; `way_out` is told of what is none."""
         node = self.take(key)
         if node is None:
             return ()
         if key not in self._parts:
-            self._parts[key] = tuple(self._items(node, key))
+            self._parts[key] = tuple(self._items(node, key, way_out))
         return self._parts[key]
 
     def texts(self, key: str) -> tuple[Scalar, ...]:
@@ -121,7 +121,7 @@ class Part:
             for part in parts:
                 part.done()
 
-    def _items(self, node: Node, key: str) -> list[Part]:
+    def _items(self, node: Node, key: str, way_out: str) -> list[Part]:
         if not isinstance(node, Sequence):
             self.report.malformed(f"{key} must be a list", node.span)
             return []
@@ -130,7 +130,8 @@ class Part:
             if isinstance(item, Mapping):
                 found.append(Part(item, f"an item of {key}", self.report))
             else:
-                self.report.malformed(f"an item of {key} must be a mapping", item.span)
+                text = f"an item of {key} must be a mapping"
+                self.report.malformed(text, item.span, way_out)
         return found
 
 

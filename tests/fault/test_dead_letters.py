@@ -85,7 +85,7 @@ def test_a_request_that_the_graph_gave_up_passes_it_again(tmp_path: Path) -> Non
     setup = Setup(tmp_path)
     asyncio.run(scenario(setup, "poison"))
     assert setup.right.names == []
-    assert "1 letters, 1 items, graph, waits: hold failed" in command("ls", str(tmp_path)).output
+    assert "1 letter, 1 item, graph, waits: hold failed" in command("ls", str(tmp_path)).output
     assert "1 dead letters with 1 items" in command("requeue", str(tmp_path)).output
 
     plan = setup.plan()

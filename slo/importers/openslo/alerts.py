@@ -53,7 +53,7 @@ def alerts(spec: Part, world: World, name: str) -> tuple[Mapping | None, Mapping
     Returns:
         Twice None leaves the alerts to the settings.
     """
-    policies = spec.children("alertPolicies")
+    policies = spec.children("alertPolicies", "write - alertPolicyRef: NAME")
     found: list[_Condition] = []
     for item in policies:
         resolved = world.inlined(item, "alertPolicyRef", "AlertPolicy")

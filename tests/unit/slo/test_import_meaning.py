@@ -119,6 +119,17 @@ def test_pyrra_wants_series_and_not_expressions() -> None:
     assert told(problems, "SLO071") == [("SLO071", 8)]
 
 
+def test_a_policy_that_is_only_named_is_told_how_to_be_named() -> None:
+    text = (
+        "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: a}\n"
+        "spec:\n  service: web\n  alertPolicies: [fast]\n"
+    )
+
+    _, problems = read_foreign(text)
+
+    assert "write - alertPolicyRef: NAME" in [problem.help for problem in problems]
+
+
 GAUGE = "    bool_gauge: {metric: up}\n"
 
 
