@@ -152,9 +152,7 @@ def _coverage(shown: Coverage | None) -> Iterator[str]:
 def _rows(outcome: Outcome) -> Iterator[str]:
     fault = outcome.scenario.fault
     if not outcome.found:
-        verdict = outcome.error or ("silent" if outcome.passed else "not silent")
-        nobody = (outcome.scenario.id, fault.injection, "none", "nobody", "", "", verdict)
-        yield f"| {' | '.join((*nobody, *_told(outcome)))} |"
+        yield f"| {' | '.join((outcome.scenario.id, fault.injection, *_nothing(outcome)))} |"
     for place, found in enumerate(outcome.found):
         took = "-" if found.took_seconds is None else f"{found.took_seconds:.0f} s"
         cells = (
@@ -168,6 +166,15 @@ def _rows(outcome: Outcome) -> Iterator[str]:
             *(("", "") if place else _told(outcome)),
         )
         yield f"| {' | '.join(cells)} |"
+
+
+def _nothing(outcome: Outcome) -> tuple[str, ...]:
+    """The cells of a scenario of which nothing was found: none was expected, or it did not run."""
+    wanted = outcome.scenario.expected
+    alerts = ", ".join(dict.fromkeys(each.title for each in wanted)) or "none"
+    teams = ", ".join(dict.fromkeys(each.team for each in wanted)) or "nobody"
+    verdict = "silent" if outcome.passed else "not silent"
+    return (alerts, teams, "", "", "not run" if outcome.error else verdict, *_told(outcome))
 
 
 def _told(outcome: Outcome) -> tuple[str, str]:

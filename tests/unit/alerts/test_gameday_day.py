@@ -333,3 +333,11 @@ def test_an_alert_that_joins_a_notification_has_reached_those_who_were_woken_by_
     assert joined(expected, held, [replace(told, team="operations")]) == ()
     assert joined(expected, held, [replace(told, group={"root_cause": "other"})]) == ()
     assert joined(expected, [replace(held[0], suppressed=True)], [told]) == ()
+
+
+def test_a_scenario_that_could_not_run_is_no_scenario_that_expects_nobody() -> None:
+    scenario = next(each for each in SCENARIOS if each.id == "F1")
+
+    row = report.table([Outcome(scenario, (), (), (), "the fleet was not healthy")])[-1]
+
+    assert "| SplitBrain | core-engineering |  |  | not run |" in row
