@@ -137,6 +137,24 @@ def test_a_crash_among_agents_that_started_together_is_no_deploy() -> None:
     assert fleet.value(RESTARTS) == 0
 
 
+def test_a_newcomer_takes_the_place_of_one_agent_and_not_of_two() -> None:
+    fleet = Fleet()
+    fleet.live(120, A, B, C)
+    fleet.live(90, C, process("worker", "new"))
+
+    assert fleet.value(RESTARTS) == 1
+    assert fleet.value(COUNT, **MISSING) == 1
+
+
+def test_an_agent_of_another_class_replaces_nobody() -> None:
+    fleet = Fleet()
+    fleet.live(120, A, B)
+    fleet.live(90, B, process("planner", "new"))
+
+    assert fleet.value(RESTARTS) == 0
+    assert fleet.value(COUNT, **MISSING) == 1
+
+
 def test_an_agent_that_only_works_may_be_idle() -> None:
     fleet = Fleet()
     fleet.span(A, {"gen_ai.operation.name": "chat"})
