@@ -545,6 +545,12 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
                     {"name": "half", "type": "probabilistic", "probabilistic": HALF},
                     {"name": "rate", "type": "rate_limiting", "rate_limiting": TWO},
                 ],
+                "shadow": {
+                    "policies": [
+                        {"name": "long", "type": "latency", "latency": {"threshold_ms": 1}},
+                        {"name": "rate", "type": "rate_limiting", "rate_limiting": TWO},
+                    ]
+                },
             },
             conserves=False,
         ),
