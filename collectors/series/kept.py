@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from collectors.graph import pack, unpack
 from collectors.series.distributions import (
     Distribution,
-    HistogramPoint,
     blank,
     distribution,
     read_point,
 )
+from collectors.series.edges import HistogramPoint
 from collectors.wire.keep import delimited
 from collectors.wire.kernel import Longs
 from collectors.wire.points import Columns
