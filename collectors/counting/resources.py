@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import Scan, slices, texts
+
+MOST_BYTES: Final = 32 << 20
+"""All resources together: each is in every snapshot, and in all that is put out."""
 
 _RESOURCE = 1  # ResourceSpans.resource
 
@@ -54,11 +58,14 @@ class Resources:
         return self._whole[number]
 
     def surplus(self, most: int) -> frozenset[int]:
-        """Those longest without a span, so that `most` are left."""
-        if len(self._seen_ns) <= most:
-            return frozenset()
+        """Those longest without a span, so that `most` are left, and no more than is bearable."""
+        size = sum(map(len, self._whole.values()))
         by_age = sorted(self._seen_ns, key=lambda number: (self._seen_ns[number], number))
-        return frozenset(by_age[: len(by_age) - most])
+        gone = 0
+        while len(by_age) - gone > most or size > MOST_BYTES:
+            size -= len(self._whole[by_age[gone]])
+            gone += 1
+        return frozenset(by_age[:gone])
 
     def silent(self, before_ns: int) -> frozenset[int]:
         """Those without a span since."""
