@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add
 from typing import Final, TypeAlias
 
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
@@ -74,9 +75,9 @@ class Histogram:
         """This and the delta `other`; with other bounds it begins anew."""
         if not isinstance(other, Histogram) or self.bounds != other.bounds:
             return other
-        counts = tuple(
-            mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)
-        )
+        counts: tuple[int, ...] = ()
+        if len(self.counts) == len(other.counts):  # without bounds one may tell no bucket at all
+            counts = tuple(map(add, self.counts, other.counts))
         return Histogram(
             self.bounds,
             counts,
