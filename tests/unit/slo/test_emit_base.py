@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,23 +83,18 @@ def test_aliases_of_the_user_still_mean_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("old", "new", "words"),
     [
-        (lambda t: t.replace("job_name: shop", "job_name: fleetslo-agents"), "rename yours"),
-        (lambda t: t.replace("cluster: prod", "cluster: test"), "cluster must be prod"),
-        (
-            lambda t: t.replace("cluster: prod, ", ""),
-            "cluster must be prod, as in Settings",
-        ),
-        (lambda t: t.replace("[/etc/mine/*.yml]", "x"), "rule_files must be a list"),
-        (lambda t: t + "]", "not valid YAML"),
-        (lambda _: "- x", "a configuration is a mapping"),
+        ("job_name: shop", "job_name: fleetslo-agents", "rename yours"),
+        ("cluster: prod", "cluster: test", "cluster must be prod"),
+        ("cluster: prod, ", "", "cluster must be prod, as in Settings"),
+        ("[/etc/mine/*.yml]", "x", "rule_files must be a list"),
+        (OWN, OWN + "]", "not valid YAML"),
+        (OWN, "- x", "a configuration is a mapping"),
     ],
 )
-def test_a_clash_is_an_error_where_the_file_is_named(
-    change: Callable[[str], str], words: str
-) -> None:
-    (text,) = told(change(OWN), cluster="prod")
+def test_a_clash_is_an_error_where_the_file_is_named(old: str, new: str, words: str) -> None:
+    (text,) = told(OWN.replace(old, new), cluster="prod")
 
     assert text.startswith("mine.yml: ")
     assert words in text
