@@ -13,8 +13,9 @@ from collectors.graph.control import (
     control_entry,
     read_control,
 )
-from collectors.graph.graph import Graph, Output, Pipeline, StepFailed, Unrouted
+from collectors.graph.graph import Graph
 from collectors.graph.ledger import COUNTED, ITEMS, Ledger, PipelineMeter, Total
+from collectors.graph.parts import Output, Pipeline, StepFailed, Unrouted
 from collectors.graph.topology import GraphError, Wiring, order, reach
 
 __all__ = [

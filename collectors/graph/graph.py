@@ -7,15 +7,16 @@ place in it is, with the record's offset, the output's identity.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from collectors.component import Batch, Emit, Processor, Signal
 from collectors.cumulative import Cumulative
 from collectors.graph.ledger import Ledger
-from collectors.graph.topology import Node, Wiring, order
+from collectors.graph.parts import Account, Output, Pipeline, Unrouted
+from collectors.graph.run import Run
+from collectors.graph.topology import Node, order
 from collectors.waiting import Waiting
 
 _log = logging.getLogger(__name__)
@@ -25,62 +26,8 @@ PROCESSOR = "processor/"
 CONNECTOR = "connector/"
 CONNECTOR_LEDGER = "connector-ledger/"
 
-Act = Callable[[Processor, Emit], None]
-"""What a component does of itself, before it is given anything."""
-
 _LAST_TICKS: Final = 1000
 """Ticks that a component gets to put out what it holds; one is enough for a single deadline."""
-
-
-class StepFailed(Exception):  # noqa: N818 - says what happened to a step
-    """A component raised: its state, and that of all others, is not to be used further."""
-
-    def __init__(self, component: str) -> None:
-        super().__init__(f"{component} failed")
-        self.component = component
-
-
-class Unrouted(Exception):  # noqa: N818 - says what is true of a record
-    """No pipeline takes what this receiver sent: it was configured otherwise once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A batch that leaves a pipeline, and the exporters that are to get it."""
-
-    pipeline: str
-    destinations: tuple[str, ...]
-    batch: Batch
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One pipeline's or connector's side of the books.
-
-    Attributes:
-        key: The ledger's name in a snapshot.
-        signal: Of what enters.
-        held: Items that wait inside.
-    """
-
-    key: str
-    signal: Signal
-    ledger: Ledger
-    held: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """A pipeline, its processors made.
-
-    Attributes:
-        processors: Id and processor, in order.
-        ledger: Counted in by the graph, and by the processors through their meter.
-    """
-
-    wiring: Wiring
-    processors: tuple[tuple[str, Processor], ...]
-    ledger: Ledger = field(default_factory=Ledger)
 
 
 class Graph:
@@ -135,7 +82,7 @@ class Graph:
         if entries is None:
             msg = f"no {batch.signal} pipeline takes what receiver {receiver} got"
             raise Unrouted(msg)
-        run = _Run(self, batch.payload)
+        run = Run(self, batch.payload)
         for name in entries:
             run.enter(name, batch)
         run.go()
@@ -143,7 +90,7 @@ class Graph:
 
     def tick(self, steady_ns: int) -> list[Output]:
         """Let those act whose deadline is at or before `steady_ns`; raises StepFailed."""
-        run = _Run(self)
+        run = Run(self)
         run.go(partial(_tick, steady_ns))
         return run.outputs
 
@@ -157,7 +104,7 @@ class Graph:
         total = max(1, sum(sizes.values()))
         limits = {which: most_bytes * size // total for which, size in sizes.items()}
         before = [processor.held_items() for _, processor in self._waiting]
-        run = _Run(self)
+        run = Run(self)
         run.go(partial(_decide_early, limits, steady_ns))
         for (name, processor), held in zip(self._waiting, before, strict=True):
             self._pipelines[name].ledger.early += max(0, held - processor.held_items())
@@ -169,7 +116,7 @@ class Graph:
         Raises:
             StepFailed: A component raised; `restore` before the next step.
         """
-        run = _Run(self)
+        run = Run(self)
         run.go(partial(_put_out, self._gone_in(following), steady_ns))
         return run.outputs
 
@@ -299,104 +246,6 @@ class Graph:
     def is_connector(self, identity: str) -> bool:
         """Whether `identity`, among a pipeline's exporters, is a connector."""
         return identity in self._connectors
-
-
-class _Run:
-    """One step: what waits before which node, and what came out so far."""
-
-    def __init__(self, graph: Graph, untouched: bytes | None = None) -> None:
-        self._graph = graph
-        self._untouched = untouched  # the payload that stands in the inbox
-        self._waiting: dict[str, list[Batch]] = {}
-        self._for_connector: dict[str, list[Batch]] = {}
-        self.outputs: list[Output] = []
-
-    def enter(self, pipeline: str, batch: Batch) -> None:
-        """Let `batch` wait before `pipeline`."""
-        self._graph.pipelines[pipeline].ledger.entered += batch.items
-        self._waiting.setdefault(pipeline, []).append(batch)
-
-    def go(self, act: Act | None = None) -> None:
-        """Run every node once, in order; let each component `act` before it is given more."""
-        for node in self._graph.nodes():
-            if node.is_connector:
-                self._run_connector(node.name, act)
-            else:
-                self._run_pipeline(node.name, act)
-
-    def _run_pipeline(self, name: str, act: Act | None) -> None:
-        waiting = self._waiting.pop(name, ())
-        if not waiting and act is None:
-            return
-        pipeline = self._graph.pipelines[name]
-        emits = self._emits(name, pipeline)
-        if act is not None:
-            for (identity, processor), emit in zip(pipeline.processors, emits[1:], strict=True):
-                _guarded(act, identity, processor, emit)
-        for batch in waiting:
-            emits[0](batch)
-
-    def _run_connector(self, name: str, act: Act | None) -> None:
-        connector, ledger = self._graph.connector(name), self._graph.ledger(name)
-
-        def emit(batch: Batch) -> None:
-            ledger.out += batch.items
-            for pipeline in self._graph.fed_by(name, batch.signal):
-                self.enter(pipeline, batch)
-
-        if act is not None:
-            _guarded(act, name, connector, emit)
-        for batch in self._for_connector.pop(name, ()):
-            ledger.entered += batch.items
-            _step(name, connector, batch, emit)
-
-    def _emits(self, name: str, pipeline: Pipeline) -> Sequence[Emit]:
-        """Where a batch goes before each processor, and behind the last."""
-        emits: list[Emit] = [self._leaving(name, pipeline)]
-        for identity, processor in reversed(pipeline.processors):
-            emits.append(self._into(identity, processor, emits[-1]))
-        emits.reverse()
-        return emits
-
-    def _into(self, identity: str, processor: Processor, emit: Emit) -> Emit:
-        def into(batch: Batch) -> None:
-            if batch.origin is not None and batch.payload is not self._untouched:
-                batch = replace(batch, origin=None)
-            _step(identity, processor, batch, emit)
-
-        return into
-
-    def _leaving(self, name: str, pipeline: Pipeline) -> Emit:
-        exporters = pipeline.wiring.exporters
-        connectors = tuple(i for i in exporters if self._graph.is_connector(i))
-        destinations = tuple(i for i in exporters if not self._graph.is_connector(i))
-
-        def leave(batch: Batch) -> None:
-            pipeline.ledger.out += batch.items
-            for identity in connectors:
-                self._for_connector.setdefault(identity, []).append(batch)
-            if destinations:
-                self.outputs.append(Output(name, destinations, batch))
-
-        return leave
-
-
-def _step(identity: str, processor: Processor, batch: Batch, emit: Emit) -> None:
-    try:
-        processor.step(batch, emit)
-    except StepFailed:
-        raise
-    except Exception as error:
-        raise StepFailed(identity) from error
-
-
-def _guarded(act: Act, identity: str, processor: Processor, emit: Emit) -> None:
-    try:
-        act(processor, emit)
-    except StepFailed:
-        raise
-    except Exception as error:
-        raise StepFailed(identity) from error
 
 
 def _tick(steady_ns: int, processor: Processor, emit: Emit) -> None:
