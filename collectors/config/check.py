@@ -142,9 +142,17 @@ class _Checker:
             yield error(Code.CYCLE, text, place, "take one of the connectors out")
 
     def admission(self) -> Iterator[Diagnostic]:
-        """What acts before the inbox leads its pipeline, and every pipeline of its receiver."""
+        """What acts before the inbox leads its pipeline, and every pipeline of its receiver.
+
+        A pipeline with a processor that could not be read, which is told already, is not judged.
+        """
         leads: dict[str, tuple[tuple[str, ...], str]] = {}
         for pipeline in self._loaded.pipelines:
+            if any(
+                (Kind.PROCESSORS, each) not in self._loaded.components
+                for each in pipeline.processors
+            ):
+                continue
             leading = self._leading(pipeline)
             for index, component_id in enumerate(pipeline.processors):
                 if index >= len(leading) and self._is_admission(component_id):
