@@ -311,9 +311,8 @@ class Meter(Protocol):
     def set(self, name: str, value: float, /, **labels: str) -> None:
         """Set a gauge; or, by a processor, a counter (``..._total``) to a total in its state.
 
-        Labels may have any name. A gauge set to NaN is shown no more. Such totals are shown
-        once the daemon has replayed what it found at start, and added up over all pipelines:
-        no scrape sees one fall.
+        Labels have any names; NaN takes a gauge away. Such totals are shown once the replay is
+        through, added up over all pipelines: no scrape sees one fall.
         """
         ...
 

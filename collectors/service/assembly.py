@@ -30,7 +30,8 @@ from collectors.service.selfmetrics import MetricsPage, SelfMetrics, Watched
 from collectors.service.shares import Shares
 from collectors.service.shelving import Shelving, ShelvingParts
 from collectors.service.state import Bounds
-from collectors.service.stepper import Stepper, StepperParts
+from collectors.service.stepper import Stepper
+from collectors.service.stepping import StepperParts
 from collectors.service.storage import Storage
 from collectors.service.wakeup import Mailbox
 from collectors.waiting import Pins

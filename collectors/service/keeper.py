@@ -20,7 +20,8 @@ from collectors.service.dead import GRAPH
 from collectors.service.eras import Course, hand_over
 from collectors.service.shelving import Shelving
 from collectors.service.state import Identity, SavedCursor, Shelved, Snapshot, StateFiles
-from collectors.service.stepper import Beginning, Stepper
+from collectors.service.stepper import Stepper
+from collectors.service.stepping import Beginning
 
 _log = logging.getLogger(__name__)
 

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from collectors.component import Batch, Meter, Signal, View
+from collectors.component import Batch, Signal
 from collectors.graph import (
     Configured,
     DecideEarly,
@@ -23,7 +20,6 @@ from collectors.graph import (
     InboxWords,
     OutboxWords,
     Output,
-    PipelineMeter,
     Restart,
     StepFailed,
     Tick,
@@ -36,84 +32,21 @@ from collectors.log import (
     SIGNALS,
     Entry,
     Kind,
-    Log,
-    Reader,
     Record,
     Totals,
     total_of,
 )
 from collectors.log.record import advance, raise_to
 from collectors.service import names
-from collectors.service.books import Books, Counts, Progress, no_counts
-from collectors.service.burial import Burial, DeadIdentity
-from collectors.service.clock import Clock
-from collectors.service.eras import Course, Era, hand_over, name_of
-from collectors.service.marker import MOST_DEATHS, Marker
-from collectors.service.shares import Shares, holder
+from collectors.service.books import Progress, no_counts
+from collectors.service.burial import Burial
+from collectors.service.eras import Era, hand_over, name_of
+from collectors.service.marker import MOST_DEATHS
+from collectors.service.shares import holder
 from collectors.service.state import Identity
+from collectors.service.stepping import Beginning, StepperParts
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beginning:
-    """Where the graph stands before its first step.
-
-    Attributes:
-        offset: Next inbox record.
-        read: Items read before it.
-        passed: Running totals of the inbox there.
-        lost: Items before it that could not be read.
-        queued: Items given to each destination, by what the outbox holds.
-        last: The last output that is in the outbox already: up to there the graph repeats
-            itself.
-        known: The outputs that are in the outbox already and are not appended again.
-        dead: Dead letters of the graph that are listed already.
-        skips: Inbox offsets that ended the process too often.
-    """
-
-    offset: int
-    read: Totals
-    passed: Totals
-    lost: Totals
-    queued: Mapping[str, Counts]
-    last: Identity
-    known: Container[Identity]
-    dead: frozenset[DeadIdentity]
-    skips: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepperParts:
-    """What the stepper works with.
-
-    Attributes:
-        empty_views: The state of each view that was shown nothing.
-        meters: Of processors and connectors: silent while the graph repeats itself.
-        abandon: Set once the daemon must end though the disk takes nothing.
-        has_dead_room: Whether a dead letter of so many bytes fits into their share.
-        shares: Told of every output that begins to wait.
-        next_output: Offset in the outbox that the next output gets.
-        fingerprint: Of the present configuration and software.
-        course: The eras before the present one.
-    """
-
-    graph: Graph
-    views: Mapping[str, View]
-    empty_views: Mapping[str, bytes]
-    meters: Sequence[PipelineMeter]
-    dead: Log
-    replay: Callable[[int], Reader]
-    books: Books
-    clock: Clock
-    meter: Meter
-    marker: Marker
-    abandon: threading.Event
-    has_dead_room: Callable[[int], bool] = lambda _: True
-    shares: Shares = field(default_factory=Shares)
-    next_output: int = 0
-    fingerprint: str = ""
-    course: Course = field(default_factory=Course)
 
 
 class Stepper:

@@ -28,7 +28,8 @@ from collectors.service.books import Books
 from collectors.service.keeper import Keeper, KeeperParts, last_identity
 from collectors.service.marker import Marker
 from collectors.service.state import StateFiles
-from collectors.service.stepper import Stepper, StepperParts
+from collectors.service.stepper import Stepper
+from collectors.service.stepping import StepperParts
 from tests.collector_disk import SimDisk
 from tests.collector_parts import Count, Hold, ManualClock, NoMeter
 

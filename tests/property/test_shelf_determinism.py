@@ -32,7 +32,8 @@ from collectors.service.keeper import Keeper, KeeperParts, last_identity
 from collectors.service.marker import Marker
 from collectors.service.shelving import Shelving, ShelvingParts, WaitingLogs
 from collectors.service.state import Bounds, StateFiles
-from collectors.service.stepper import Stepper, StepperParts
+from collectors.service.stepper import Stepper
+from collectors.service.stepping import StepperParts
 from collectors.stateless import Stateless
 from tests.collector_disk import SimDisk
 from tests.collector_parts import ManualClock, NoMeter
