@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """Let nobody write to the log; what is wrong is told by the command itself."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
