@@ -42,6 +42,9 @@ class Remarked(Protocol):
         ...
 
 
+_LEAST_BARE_NS: Final = 1_000
+
+
 def differs(collector_default: str) -> JsonDict:
     """What `json_schema_extra` of a field holds whose default is not the Collector's."""
     return {DIFFERS: collector_default}
@@ -50,6 +53,9 @@ def differs(collector_default: str) -> JsonDict:
 def _to_ns(value: object) -> object:
     if isinstance(value, str):
         return duration.parse(value)
+    if isinstance(value, int) and 0 < value < _LEAST_BARE_NS:
+        msg = f"must have a unit: a bare {value} is nanoseconds, write {value}s or {value}ms"
+        raise ValueError(msg)
     return value
 
 
@@ -66,7 +72,10 @@ Nanoseconds = Annotated[
     AfterValidator(_not_negative),
     PlainSerializer(duration.show, return_type=str, when_used="json"),
 ]
-"""A Go duration in YAML, nanoseconds in code; a bare number is nanoseconds, as in Go."""
+"""A Go duration in YAML, nanoseconds in code; a bare number is nanoseconds, as in Go.
+
+Less than a microsecond without a unit is refused: whoever writes `interval: 30` means seconds.
+"""
 
 
 def split_address(text: str) -> tuple[str, int]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from collectors.net import duration
-from collectors.net.fields import split_address
+from collectors.net.fields import Nanoseconds, split_address
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,17 @@ def test_a_go_duration_is_read(text: str, nanoseconds: int) -> None:
 def test_what_is_no_go_duration_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         duration.parse(text)
+
+
+@pytest.mark.parametrize("bare", [1, 30, 999])
+def test_a_number_without_a_unit_is_refused_where_it_can_only_be_a_slip(bare: int) -> None:
+    with pytest.raises(ValidationError, match=f"write {bare}s or {bare}ms"):
+        TypeAdapter(Nanoseconds).validate_python(bare)
+
+
+def test_a_number_without_a_unit_is_nanoseconds_as_in_go() -> None:
+    assert TypeAdapter(Nanoseconds).validate_python(1_000_000) == 1_000_000
+    assert TypeAdapter(Nanoseconds).validate_python(0) == 0
 
 
 @given(st.integers(0, 2**63 - 1))

@@ -325,7 +325,9 @@ service:
 
 
 def test_the_order_is_not_judged_where_a_processor_could_not_be_read() -> None:
-    text = GOOD.replace("  batch: {", "  memory_limiter: {limit_mb: 9}\n  redaction: {}\n  batch: {")
+    text = GOOD.replace(
+        "  batch: {", "  memory_limiter: {limit_mb: 9}\n  redaction: {}\n  batch: {"
+    )
     text = text.replace("[batch]", "[memory_limiter, redaction, batch]")
 
     assert [line.split()[0] for line in errors(text)] == ["COL004"]

@@ -133,7 +133,7 @@ class Clock:
 
 def test_requests_are_refused_from_the_soft_limit_on_and_taken_again_below() -> None:
     resident, clock = [50], Clock()
-    config = MemoryLimiterConfig(limit_mib=100, spike_limit_mib=20, check_interval=10)
+    config = MemoryLimiterConfig(limit_mib=100, spike_limit_mib=20, check_interval=10_000)
     limit = config.soft_limit_bytes(0)
     gate = MemoryGate(config, limit, lambda: resident[0] * MEBIBYTE, clock)
     sample = batch(Signal.TRACES)
@@ -144,10 +144,10 @@ def test_requests_are_refused_from_the_soft_limit_on_and_taken_again_below() -> 
     assert admit() is sample.payload
     resident[0] = 81
     assert admit() is sample.payload, "a measurement is good for the check interval"
-    clock.now = 10
+    clock.now = 10_000
     with pytest.raises(Refused, match="81 MiB of memory are held, requests are taken below 80"):
         admit()
-    resident[0], clock.now = 79, 20
+    resident[0], clock.now = 79, 20_000
     assert admit() is sample.payload
 
 
