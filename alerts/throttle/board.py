@@ -163,6 +163,8 @@ class Board:
             found.quiet_since += self._limits.release_seconds
             step = min(wanted, self._limits.next_up(found.limit))
             yield self._set(agent, found, step, found.quiet_since)
+        if wanted <= found.limit:  # what is quiet from now on is another quiet
+            found.quiet_since = None
 
     def _set(self, agent: str, found: _Class, limit: float, at: float) -> Change:
         change = Change(agent, found.limit, limit, tuple(sorted(found.firing)))

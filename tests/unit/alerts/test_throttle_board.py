@@ -143,6 +143,19 @@ def test_a_limit_never_loosens_twice_within_the_release_time_and_all_ends_free(
     assert board.limits() == {}
 
 
+def test_a_step_back_that_was_seen_late_does_not_pay_for_the_next_one() -> None:
+    board = Board(LIMITS)
+    board.take([OUTAGE, PAGE], 0.0)
+    board.take([over(OUTAGE)], 1.0)
+    late = 1.0 + 2 * LIMITS.release_seconds
+
+    board.take([over(PAGE)], late)
+
+    assert board.limit("coder") == LIMITS.page
+    board.advance(late + LIMITS.release_seconds)
+    assert board.limit("coder") == FREE
+
+
 @given(STEPS)
 def test_the_same_notices_at_the_same_times_give_the_same_board(
     steps: list[tuple[float, list[Notice]]],
