@@ -244,7 +244,9 @@ def test_a_connection_outlives_the_certificate_that_it_was_made_with(
 def test_half_of_a_rotation_changes_nothing_and_is_told(
     certificates: Certificates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = ServerTlsConfig.model_validate({**certificates.pair("server"), "reload_interval": "1ns"})
+    config = ServerTlsConfig.model_validate(
+        {**certificates.pair("server"), "reload_interval": "1ns"}
+    )
     watched = server_context("otlp", config)
     before = watched.current()
     key = certificates.key("server").read_bytes()
