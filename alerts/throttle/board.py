@@ -150,7 +150,12 @@ class Board:
         return min((each.limit for each in found if each is not None), default=FREE)
 
     def _settle(self, agent: str, found: _Class, now: float) -> Iterable[Change]:
+        """What came of the alerts until `now`, then what comes of those that are left."""
+        yield from self._follow(agent, found, now)
         found.firing = {key: each for key, each in found.firing.items() if each[1] > now}
+        yield from self._follow(agent, found, now)
+
+    def _follow(self, agent: str, found: _Class, now: float) -> Iterable[Change]:
         wanted = min((limit for limit, _ in found.firing.values()), default=FREE)
         if wanted < found.limit:
             yield self._set(agent, found, wanted, now)
