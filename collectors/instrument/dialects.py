@@ -104,7 +104,7 @@ class Call:
 
 _Words = dict[str, _ATTRIBUTE]
 _NOTHING: Final[_Words] = {}
-_AGENT: ContextVar[_Words] = ContextVar("fleetslo_dialect_agent", default=_NOTHING)
+_AGENT: ContextVar[_Words] = ContextVar("dialect_of_the_agent", default=_NOTHING)
 
 
 class Speaker:

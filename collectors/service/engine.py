@@ -332,6 +332,9 @@ class Engine:
         except (OSError, Incomplete, LogFailed) as error:
             _log.warning("the snapshot was not saved, the one before stands: %s", error)
             return
+        except Exception:  # noqa: BLE001 - whatever a component raises is told
+            _log.exception("a component cannot say its state, and nothing is trimmed until it can")
+            return
         finally:
             self._saved_seconds = time.monotonic() - began
         self._trim()

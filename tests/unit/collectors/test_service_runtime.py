@@ -27,6 +27,7 @@ from collectors.service import (
     ReceiverPlan,
     Service,
     TelemetrySettings,
+    engine,
 )
 from collectors.service.budget import LAST_SHARE, Budget, budget_bytes, segment_bytes
 from collectors.service.clock import SystemClock
@@ -94,6 +95,33 @@ def test_state_goes_on_after_a_restart_and_nothing_is_sent_twice(tmp_path: Path)
 
         assert sorted(again.left.names) == ["a", "b", "b"]
         assert again.view.items == 4
+
+    asyncio.run(scenario())
+
+
+def test_a_component_that_cannot_say_its_state_ends_nothing_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engine, "SNAPSHOT_SECONDS", 0.01)
+
+    class Speechless(SumView):
+        def snapshot(self) -> bytes:
+            if self.items:
+                msg = "no words"
+                raise ValueError(msg)
+            return super().snapshot()
+
+    async def scenario() -> None:
+        setup = Setup(tmp_path, view=Speechless())
+        async with running(setup):
+            await setup.send("a")
+            await until(lambda: "cannot say its state" in caplog.text)
+            await setup.send("b")
+            await until(lambda: len(setup.left.names) >= 2)
+        again = replace(setup, view=SumView(), left=ScriptedExporter())
+        async with running(again) as service:
+            await until(lambda: again.view.items == 4)
+            assert service.books.balance(TRACES).imbalance == 0
 
     asyncio.run(scenario())
 
