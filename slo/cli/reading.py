@@ -85,11 +85,22 @@ def _wanted(paths: Sequence[str]) -> Iterator[tuple[str, bool]]:
     seen: set[str] = set()
     named = [(path, True) for path in paths if not os.path.isdir(path)]  # noqa: PTH112 - "-" is a path too
     found = [(path, False) for folder in paths if Path(folder).is_dir() for path in _below(folder)]
+    folders: dict[str, str] = {}
     for path, is_named in (*named, *found):
-        real = os.path.realpath(path)
+        real = _real(path, folders)
         if real not in seen:
             seen.add(real)
             yield path, is_named
+
+
+def _real(path: str, folders: dict[str, str]) -> str:
+    """Where `path` really is; each folder is followed once, and remembered in `folders`."""
+    if os.path.islink(path):  # noqa: PTH114 - "-" is a path too
+        return os.path.realpath(path)
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return f"{folders[folder]}/{name}"
 
 
 def _below(folder: str) -> Iterator[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
 import promql_parser as pp
@@ -25,7 +26,7 @@ _ALIKE: Final = 0.85
 
 def known(expr: pp.Expr) -> Iterator[tuple[str, str, str]]:
     """Code, text and way out for every slip of the pen in the catalogue's own words."""
-    series = metrics().by_series()
+    series = _series()
     for selector in selectors(expr):
         metric = series.get(selector.name)
         if metric is not None:
@@ -36,6 +37,12 @@ def known(expr: pp.Expr) -> Iterator[tuple[str, str, str]]:
             if near:
                 text = f"no metric of the catalogue is called {selector.name}"
                 yield UNKNOWN, text, f"did you mean {near[0]}?"
+
+
+@cache
+def _series() -> Mapping[str, Metric]:
+    """The catalogue by the names that Prometheus has: put together once, not per expression."""
+    return metrics().by_series()
 
 
 def _values(name: str, metric: Metric, match: Match) -> Iterator[tuple[str, str, str]]:
