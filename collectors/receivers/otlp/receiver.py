@@ -17,7 +17,7 @@ class OtlpReceiver:
 
     def __init__(self, config: OtlpConfig, settings: Settings, intake: Intake) -> None:
         in_flight = InFlight()
-        taker = Taker(intake, in_flight)
+        taker = Taker(intake, in_flight, frozenset(settings.signals))
         component_id = settings.component_id
         protocols = config.protocols
         self._grpc = (

@@ -101,8 +101,9 @@ class InFlight:
 class Taker:
     """Hands requests of one receiver to the intake and counts those it cannot hand over."""
 
-    def __init__(self, intake: Intake, in_flight: InFlight) -> None:
+    def __init__(self, intake: Intake, in_flight: InFlight, signals: frozenset[Signal]) -> None:
         self._intake = intake
+        self._signals = signals
         self._in_flight = in_flight
         self._decompressing = asyncio.Semaphore(_DECOMPRESSING)
         self._reading_json = asyncio.Semaphore(_READING_JSON)
@@ -110,6 +111,8 @@ class Taker:
 
     async def take(self, request: Request, max_bytes: int, counts: ReceiverCounts) -> Answer | None:
         """None when the request is durable, else what its sender is to be told."""
+        if request.signal not in self._signals:
+            return self.not_taken(request, unwanted(request.signal), "no_pipeline", counts)
         try:
             payload = await self._plain(request, max_bytes)
         except _NotTakenError as problem:
@@ -213,6 +216,12 @@ def busy() -> Answer:
     """Too many bytes are under way."""
     text = "too many requests are being read, come again"
     return Answer(status.RESOURCE_EXHAUSTED, 503, text, _RETRY_SECONDS)
+
+
+def unwanted(signal: Signal) -> Answer:
+    """No pipeline takes that signal from this receiver: as if there were no such service."""
+    text = f"no {signal} pipeline takes what this receiver gets"
+    return Answer(status.UNIMPLEMENTED, 404, text)
 
 
 def bad_sender(problem: Unauthenticated | BadSenderError) -> Answer:

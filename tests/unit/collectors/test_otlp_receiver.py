@@ -8,7 +8,7 @@ import io
 import json
 import random
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +88,9 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    http: dict[str, object] | None = None, grpc_mib: int = 64
+    http: dict[str, object] | None = None,
+    grpc_mib: int = 64,
+    signals: Sequence[Signal] = tuple(Signal),
 ) -> AsyncIterator[Running]:
     intake, meter = MemoryIntake(), MemoryMeter()
     config = OtlpConfig.model_validate(
@@ -99,7 +101,7 @@ async def running(
             }
         }
     )
-    receiver = OtlpReceiver(config, settings(Path("/nowhere"), "otlp", meter=meter), intake)
+    receiver = OtlpReceiver(config, settings(Path("/nowhere"), "otlp", signals, meter), intake)
     await receiver.start()
     try:
         async with aiohttp.ClientSession() as session:
@@ -341,6 +343,21 @@ def test_requests_that_are_not_otlp_are_told_so(
             assert response.status == expected
 
     with_receiver(use)
+
+
+def test_a_signal_that_no_pipeline_takes_is_refused_and_not_acknowledged() -> None:
+    async def main() -> None:
+        async with running(signals=(Signal.METRICS,)) as run:
+            code, body, _ = await run.post(traces_request().SerializeToString())
+            assert code == 404
+            assert b"no traces pipeline takes what this receiver gets" in body
+            with pytest.raises(grpc.aio.AioRpcError) as told:
+                await run.call(traces_request().SerializeToString())
+            assert told.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            assert run.rejected("no_pipeline") == 2
+            assert run.intake.taken == []
+
+    asyncio.run(main())
 
 
 def test_an_unknown_grpc_method_is_unimplemented() -> None:
