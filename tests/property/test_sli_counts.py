@@ -58,7 +58,7 @@ def indicators(draw: st.DrawFn) -> dict[str, object]:
         "bad": {
             "status": draw(st.booleans()) or not bad,
             "attributes": bad,
-            "above": draw(st.integers(0, 20)),
+            "above": f"{draw(st.integers(0, 20))}ns",
         },
     }
     if draw(st.booleans()):
@@ -97,9 +97,10 @@ def truth(slo: dict[str, object], request: ExportTraceServiceRequest) -> list[in
             if any(first(span.attributes, k) != v for k, v in spans["attributes"].items()):
                 continue
             bad, taken = spans["bad"], span.end_time_unix_nano - span.start_time_unix_nano
+            above = int(bad["above"].removesuffix("ns"))
             is_bad = (
                 (bad["status"] and span.status.code == 2)
-                or (bad["above"] and taken > bad["above"])
+                or (above and taken > above)
                 or any(first(span.attributes, k) == v for k, v in bad["attributes"].items())
             )
             counts[bool(is_bad)] += 1

@@ -78,7 +78,7 @@ def test_a_part_of_a_scalar_is_marked_where_it_stands(
     assert text.split("\n")[place.line - 1][place.column - 1] == scalar.text[at]
 
 
-@given(st.decimals(min_value=0, max_value=100, places=6).filter(lambda value: 0 < value < 100))
+@given(st.decimals(min_value=1, max_value=100, places=6).filter(lambda value: value < 100))
 def test_an_objective_is_exact_whatever_its_digits(value: object) -> None:
     text = f"{value}"
 
