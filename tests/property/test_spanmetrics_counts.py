@@ -24,7 +24,7 @@ CONFIG = SpanMetricsConfig.model_validate(
     {
         "histogram": {
             "unit": "s",
-            "explicit": {"buckets": list(BOUNDS_NS)},
+            "explicit": {"buckets": [f"{bound}ns" for bound in BOUNDS_NS]},
             "dimensions": [{"name": "l"}],
         },
         "dimensions": [{"name": "k", "default": "none"}],
