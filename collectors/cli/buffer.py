@@ -23,6 +23,7 @@ from collectors.log.mark import read_mark
 from collectors.log.record import SIGNALS, Kind, Record, Totals, raise_to, total_of
 from collectors.log.repair import note_of
 from collectors.log.segment import (
+    SEGMENT_HEADER_BYTES,
     Frame,
     NewerFormat,
     SegmentHeader,
@@ -53,7 +54,10 @@ buffer.add_command(requeue)
 @_directory
 @click.option("--letters", is_flag=True, help="Every dead letter, one a line.")
 def ls(directory: Path, letters: bool) -> None:
-    """List logs and segments: offsets, times, items, bytes; dead letters with their reason."""
+    """List logs and segments: offsets, times, items; dead letters with their reason.
+
+    Of bytes those that hold records, and those allocated: a segment's room is taken in advance.
+    """
     for log in _logs(directory):
         click.echo(f"{log.name}:")
         for path, name in segments(log):
@@ -64,7 +68,7 @@ def ls(directory: Path, letters: bool) -> None:
             first = at(told.first_wall_ns)
             click.echo(
                 f"  {path.name}  offsets {name.base}..{told.next_offset}  "
-                f"{told.bytes} bytes  from {first}  {items}"
+                f"{told.used_bytes} of {told.allocated_bytes} bytes  from {first}  {items}"
             )
         if log.name == DEAD:
             tell_letters(list(records(log)), each=letters)
@@ -125,8 +129,20 @@ def _print(record: Record) -> None:
 
 def _decisions(record: Record) -> Iterator[str]:
     """What a note in the decision log says of each trace; as it is, if it is not one of ours."""
-    from collectors.sampling.notes import decode  # noqa: PLC0415 - needs numpy, and few need it
+    from collectors.sampling.notes import (  # noqa: PLC0415 - needs numpy, and few need it
+        VERSION,
+        decode,
+        version_of,
+    )
 
+    version = version_of(record.payload)
+    if version is not None and version != VERSION:
+        click.echo(
+            f"offset {record.offset} cannot be shown: a note of version {version}, and this "
+            f"collector reads version {VERSION}",
+            err=True,
+        )
+        return
     try:
         notes = list(decode(record.payload))
     except ValueError:
@@ -154,10 +170,16 @@ def _decisions(record: Record) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What a segment holds."""
+    """What a segment holds.
+
+    Attributes:
+        used_bytes: Up to the end of the last whole record, the header included.
+        allocated_bytes: Length of the file: room is taken before it is needed.
+    """
 
     next_offset: int
-    bytes: int
+    used_bytes: int
+    allocated_bytes: int
     first_wall_ns: int
     items: dict[Signal, int]
 
@@ -175,14 +197,22 @@ def _logs(directory: Path) -> list[Path]:
 
 def _look(path: Path, name: SegmentName) -> _Told:
     items = dict.fromkeys(Signal, 0)
-    next_offset, first_wall_ns = name.base, 0
+    allocated = _allocated(path)
+    next_offset, first_wall_ns, used = name.base, 0, min(SEGMENT_HEADER_BYTES, allocated)
     for frame in segment_frames(path, name):
-        record = frame.record
+        record, used = frame.record, frame.end
         next_offset = record.offset + 1
         first_wall_ns = first_wall_ns or record.wall_ns
         if record.signal is not None:
             items[record.signal] += record.items
-    return _Told(next_offset, path.stat().st_size, first_wall_ns, items)
+    return _Told(next_offset, used, max(used, allocated), first_wall_ns, items)
+
+
+def _allocated(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # trimmed by the daemon meanwhile
 
 
 def _problems(log: Path) -> Iterator[str]:

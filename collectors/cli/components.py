@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Final
+
 import click
 
 from collectors.component import ConnectorFactory, ExtensionFactory
 from collectors.config.registry import Factory, Kind, PluginError, Registry
+
+_LEAST_NAME: Final = 24
+_LEAST_CARRIES: Final = 36
+"""Columns are at least so wide, so that those of most kinds agree."""
 
 
 @click.command()
@@ -14,6 +21,7 @@ def components() -> None:
     registry = Registry.installed()
     for kind in Kind:
         click.echo(f"{kind}:")
+        rows: list[tuple[str, str, str]] = []
         for name in registry.names(kind):
             point = registry.points[kind, name]
             origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
@@ -21,7 +29,17 @@ def components() -> None:
                 carries = _carries(registry.load(kind, name))
             except PluginError as error:
                 carries = f"cannot be loaded: {error}"
-            click.echo(f"  {name:<24} {carries:<36} {origin}".rstrip())
+            rows.append((name, carries, origin))
+        for line in _columns(rows):
+            click.echo(line)
+
+
+def _columns(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """The rows of a kind, one under the other; its widest cell makes the column."""
+    named = max([_LEAST_NAME, *(len(name) for name, _, _ in rows)])
+    carried = max([_LEAST_CARRIES, *(len(carries) for _, carries, _ in rows)])
+    for name, carries, origin in rows:
+        yield f"  {name:<{named}} {carries:<{carried}} {origin}".rstrip()
 
 
 def _carries(factory: Factory) -> str:

@@ -33,6 +33,7 @@ from collectors.wire.spans import durations_ns, parent_ids, span_names, statuses
 MOST_SPANS: Final = 1000
 """Spans of the inbox that are told one by one."""
 
+_SNAPSHOT: Final = "snapshot"
 _NEAR_BYTES: Final = 2
 _MOST_CANDIDATES: Final = 5
 _MEMORIES: Final = ("kept/", "dropped/")
@@ -114,6 +115,7 @@ class Found:
         since_ns: Unix time of the oldest decision that is still known; 0 for none.
         unread: Notes that are not ours to read, such as those of a plugin.
         snapshot_ns: Unix time of the snapshot; 0 for none.
+        is_snapshot_unread: There is one, and it cannot be read.
         inbox_since_ns: Unix time of the oldest request in the inbox; 0 where it was not read.
         candidates: Ids that were decided on and look like the one that was asked for.
     """
@@ -127,6 +129,7 @@ class Found:
     since_ns: int = 0
     unread: int = 0
     snapshot_ns: int = 0
+    is_snapshot_unread: bool = False
     inbox_since_ns: int = 0
     candidates: list[bytes] = field(default_factory=list[bytes])
 
@@ -197,8 +200,9 @@ def _in_decisions(log: Path, found: Found, passed: Passed) -> None:
 def _in_snapshot(data: Path, found: Found) -> None:
     snapshot = _snapshot(data)
     if snapshot is None:
+        found.is_snapshot_unread = (data / STATE / _SNAPSHOT).exists()
         return
-    found.snapshot_ns = (data / STATE / "snapshot").stat().st_mtime_ns
+    found.snapshot_ns = (data / STATE / _SNAPSHOT).stat().st_mtime_ns
     ids = np.frombuffer(found.trace_id, np.uint8).reshape(1, 16)
     high, low = ids.view(np.uint64)[0]
     for sampler, parts in _samplers(snapshot):
@@ -284,6 +288,11 @@ def _snapshot(data: Path) -> Snapshot | None:
         return None
     with quiet():
         return StateFiles(OsFileSystem(), data / STATE).load_snapshot()
+
+
+def is_snapshot_unread(data: Path) -> bool:
+    """Whether there is a snapshot that cannot be read."""
+    return (data / STATE / _SNAPSHOT).exists() and _snapshot(data) is None
 
 
 def _samplers(snapshot: Snapshot) -> Iterator[tuple[str, Mapping[str, bytes]]]:

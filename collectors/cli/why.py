@@ -10,13 +10,17 @@ from typing import Final, NoReturn
 import click
 
 from collectors.cli.progress import Progress
-from collectors.cli.traces import find, matching, work_bytes
+from collectors.cli.traces import find, is_snapshot_unread, matching, work_bytes
 from collectors.cli.why_words import as_json, as_text
 from collectors.service.storage import DECISIONS, LOGS
 
 _DIGITS: Final = 32
 _LEAST_DIGITS: Final = 8
 _UNKNOWN_EXIT: Final = 4
+_UNREAD: Final = (
+    "collector: the snapshot cannot be read (damaged, or of another version): "
+    "what waits and what samplers remember is not in the answer"
+)
 
 
 @click.command()
@@ -46,6 +50,8 @@ def why(trace_id: str, data: Path, form: str, spans: bool) -> None:
     progress = Progress("looking", work_bytes(data, inbox=spans))
     found = find(data, wanted, inbox=spans, passed=progress.passed)
     progress.close()
+    if found.is_snapshot_unread:
+        click.echo(_UNREAD, err=True)
     click.echo(as_json(found) if form == "json" else as_text(found))
     if not found.is_known:
         sys.exit(_UNKNOWN_EXIT)
@@ -72,6 +78,8 @@ def _resolved(digits: str, data: Path) -> bytes:
     if len(found) == 1:
         return found[0]
     if not found:
+        if is_snapshot_unread(data):
+            click.echo(_UNREAD, err=True)
         _stop(f"no trace that is known here begins with {digits}", _UNKNOWN_EXIT)
     some = "".join(f"\n  {one.hex()}" for one in found)
     return _misused(f"several traces begin with {digits}:{some}")

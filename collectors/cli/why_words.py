@@ -210,6 +210,7 @@ def _words(found: Found) -> dict[str, object]:
         "decisionsSince": at(found.since_ns) if found.since_ns else None,
         "inboxSince": at(found.inbox_since_ns) if found.inbox_since_ns else None,
         "snapshot": at(found.snapshot_ns) if found.snapshot_ns else None,
+        "snapshotUnreadable": found.is_snapshot_unread,
         "similar": [one.hex() for one in found.candidates],
     }
 

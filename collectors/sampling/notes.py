@@ -38,7 +38,9 @@ _ROW: Final = np.dtype(
         ("by_shadow", "i2"),
     ]
 )
-_VERSION: Final = 2
+VERSION: Final = 2
+"""Of the notes that are written and read here."""
+
 _NO_SHADOW, _SHADOW_DROPS, _SHADOW_KEEPS = range(3)
 
 
@@ -140,7 +142,7 @@ def encode(
         rows["shadow"] = np.where(shadow.keep, _SHADOW_KEEPS, _SHADOW_DROPS)
         rows["by_shadow"] = shadow.policies
     words = {
-        "v": _VERSION,
+        "v": VERSION,
         "sampler": header.sampler,
         "steady_ns": header.steady_ns,
         "cause": header.cause,
@@ -173,11 +175,21 @@ def ids_of(note: bytes) -> Octets:
     return _ids(_opened(note)[1])
 
 
+def version_of(note: bytes) -> int | None:
+    """The version that a note says it is of; None where it is no note of tail sampling."""
+    try:
+        words: object = json.loads(note.partition(b"\n")[0])
+    except ValueError:
+        return None
+    version = words.get("v") if isinstance(words, dict) and "sampler" in words else None
+    return version if isinstance(version, int) else None
+
+
 def _opened(note: bytes) -> tuple[dict[str, object], Rows]:
     line, _, body = note.partition(b"\n")
     words: object = json.loads(line)
-    if not isinstance(words, dict) or words.get("v") != _VERSION or len(body) % _ROW.itemsize:
-        msg = f"a note of version {_VERSION} is wanted, got {line[:40]!r}"
+    if not isinstance(words, dict) or words.get("v") != VERSION or len(body) % _ROW.itemsize:
+        msg = f"a note of version {VERSION} is wanted, got {line[:40]!r}"
         raise ValueError(msg)
     return words, np.frombuffer(body, _ROW)
 

@@ -52,6 +52,13 @@ def test_components_are_listed_with_what_they_carry() -> None:
     assert line.split()[:2] == ["prometheus", "metrics"]
 
 
+def test_where_a_component_comes_from_stands_in_one_column() -> None:
+    lines = CliRunner().invoke(main, ["components"]).output.split("connectors:\n")[1].splitlines()
+    connectors = lines[: lines.index("exporters:")]
+
+    assert len({line.index("fleetslo") for line in connectors}) == 1
+
+
 def test_a_file_that_is_not_there_is_told() -> None:
     result = CliRunner().invoke(main, ["validate", "--config", "/not/there.yaml"])
 

@@ -66,6 +66,7 @@ def test_what_chance_kept_says_how_many_it_stands_for(tmp_path: Path) -> None:
     words = json.loads(why(tmp_path, trace_id(2).hex(), "--format", "json").output)
     (decision,) = words["decisions"]
     assert (decision["policy"], decision["weight"]) == ("share", 4)
+    assert words["snapshotUnreadable"] is False
     assert decision["votes"] == {"health": False, "errors": False, "share": True}
     assert words["spans"] == [
         {
@@ -209,6 +210,19 @@ def test_a_directory_without_decisions_is_told(tmp_path: Path) -> None:
     result = why(tmp_path, "ab" * 16)
     assert result.exit_code == 1
     assert "has no decision log: no tail_sampling has run here" in result.stderr
+
+
+def test_a_snapshot_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    decided(tmp_path)
+    (tmp_path / "state" / "snapshot").write_bytes(b"torn")
+
+    result = why(tmp_path, trace_id(1).hex(), "--format", "json")
+    unknown = why(tmp_path, "0" * 8)
+
+    assert json.loads(result.stdout)["snapshotUnreadable"] is True
+    for said in (result.stderr, unknown.stderr):
+        assert said.count("the snapshot cannot be read") == 1
+    assert unknown.exit_code == 4
 
 
 def test_looking_changes_no_byte(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import json
+import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -139,6 +140,10 @@ def test_the_logs_of_what_waits_are_shown_checked_and_repaired(tmp_path: Path) -
         return result.output
 
     assert "held:" in said("ls", str(tmp_path))
+    sizes = re.findall(r"(\d+) of (\d+) bytes", said("ls", str(tmp_path / "held")))
+    assert [(int(used) < 5000, int(room)) for used, room in sizes] == [
+        (True, path.stat().st_size) for path in sorted((tmp_path / "held").glob("*.seg"))
+    ]
     assert "held: 2 records, every one whole" in said("verify", str(tmp_path))
     names_held = [
         span["name"]
@@ -165,13 +170,17 @@ def test_decisions_of_tail_sampling_are_printed_one_a_line(tmp_path: Path) -> No
     made = DecisionLog(log, ManualClock(), MemoryMeter(), most_bytes=1 << 20, max_age_seconds=0)
     for note in encode(header, facts, decided):
         made.note(note)
+        made.note(note.replace(b'"v":2', b'"v":1', 1))
     made.note(b"of a plugin")
     made.press()
     log.close()
 
-    output = CliRunner().invoke(main, ["buffer", "cat", str(tmp_path / "decisions")]).output
+    result = CliRunner().invoke(main, ["buffer", "cat", str(tmp_path / "decisions")])
 
-    *lines, other = output.splitlines()
+    assert result.stderr == (
+        "offset 1 cannot be shown: a note of version 1, and this collector reads version 2\n"
+    )
+    *lines, other = result.stdout.splitlines()
     assert other == "of a plugin"
     assert [json.loads(line)["decision"] for line in lines] == ["kept", "dropped", "kept"]
     assert {json.loads(line)["policy"] for line in lines} == {"errors"}
