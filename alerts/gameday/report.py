@@ -104,9 +104,16 @@ def _summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What somebody who reads no table must know."""
     passed = sum(outcome.passed for outcome in outcomes)
     yield (
-        f"{passed} of {len(outcomes)} scenarios passed. Times run from the injection to the "
-        "notification; *due* is computed from the loaded rules."
+        f"{passed} of {_counted(len(outcomes), 'scenario')} passed. Times run from the "
+        "injection to the notification; *due* is computed from the loaded rules."
     )
+    if len(outcomes) > 1:
+        yield from _over_all(outcomes)
+    yield from (f"- **{each.scenario.id}**: {reason(each)}" for each in outcomes if not each.passed)
+
+
+def _over_all(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What several scenarios come to together; of one its row says all."""
     found = [each for outcome in outcomes for each in outcome.found]
     pages = [
         each.took_seconds
@@ -124,26 +131,33 @@ def _summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
     silent = [outcome for outcome in outcomes if not outcome.scenario.expected]
     if silent:
         kept = sum(outcome.passed for outcome in silent)
-        yield f"Of {len(silent)} things that must wake nobody, {kept} woke nobody."
+        things = _counted(len(silent), "thing")
+        yield f"Of {things} that must wake nobody, {kept} woke nobody."
     tallies = [each.tally for each in outcomes if each.tally and each.tally.told]
     if tallies:
         told, called = sum(each.told for each in tallies), sum(each.called for each in tallies)
+        causes = _counted(sum(each.causes for each in tallies), "root cause")
         yield (
             f"*Told* are the notifications that the scenario opens as time passes: {told} for "
-            f"{sum(each.causes for each in tallies)} root causes, {called} of them because an "
+            f"{causes}, {called} of them because an "
             "escalation called a second team. *Plain* is what routing by severity alone "
             f"would have sent: {sum(each.plain for each in tallies)}."
         )
-    yield from (f"- **{each.scenario.id}**: {reason(each)}" for each in outcomes if not each.passed)
+
+
+def _counted(count: int, word: str) -> str:
+    """``1 scenario``, ``2 scenarios``."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _coverage(shown: Coverage | None) -> Iterator[str]:
     if shown is None:
         return
     noticed = shown.alerts - len(shown.unproven)
+    each = "The one alert" if shown.alerts == 1 else f"Each of the {shown.alerts} alerts"
     yield (
-        f"Each of the {shown.alerts} alerts was switched off once, by itself: "
-        f"{noticed} times a scenario failed for it."
+        f"{each} was switched off once, by itself: "
+        f"{_counted(noticed, 'time')} a scenario failed for it."
     )
     if shown.unproven:
         yield f"Nothing would miss {', '.join(shown.unproven)}."

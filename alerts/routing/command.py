@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,10 +17,12 @@ from alerts.routing.generator import CONFIG_PATH
 from alerts.routing.insert import read
 from alerts.routing.proof import PROOF, RULES, alert_labels
 from alerts.routing.table import called, table
-from alerts.routing.tree import Routing
+from alerts.routing.tree import Labels, Routing
 from alerts.routing.who import Tree, answer
 from alerts.routing.words import meant, meant_labels, words_of
+from slo.model import SeverityWords
 from slo.plugin import Verdict
+from slo.spec.problems import nearest
 
 PROBLEMS: Final = 1
 CANNOT_TELL: Final = 4
@@ -77,7 +80,10 @@ def who(directory: Path, labels: tuple[str, ...], moment: str | None) -> None:
     when = _moment(moment)
     tree = Tree(_read(directory), _crews(directory), tuple(alert_labels(directory)))
     words = words_of(directory / RULES)
-    for found in _meant(tree, labels):
+    asked = _meant(tree, labels)
+    for line in _strangers(tree, asked, words):
+        click.echo(line, err=True)
+    for found in asked:
         stated = meant_labels(found, words)
         if "alertname" in stated:
             click.echo(called(stated))
@@ -168,6 +174,22 @@ def _meant(tree: Tree, words: tuple[str, ...]) -> list[dict[str, str]]:
     # A tier is chosen by its own label; what only a series says is added.
     fits = [each for each in found if all(each.get(k, v) == v for k, v in stated.items())]
     return [{**each, **stated} for each in fits or found]
+
+
+def _strangers(tree: Tree, asked: Iterable[Labels], words: SeverityWords) -> Iterator[str]:
+    """A word on each team and severity that nobody has: most likely it is misspelt.
+
+    No refusal: an alert of somebody else may carry it, and goes to the catch-all.
+    """
+    known = {
+        "team": {crew.name for crew in tree.crews} | {rule.get("team", "") for rule in tree.alerts},
+        "severity": {words.said(rule.get("severity", "")) for rule in tree.alerts}
+        | {words.page, words.ticket},
+    }
+    for label, values in known.items():
+        for given in dict.fromkeys(labels[label] for labels in asked if label in labels):
+            if given not in values and words.said(given) not in values:
+                yield f"note: no such {label}: {given!r}, {nearest(given, values - {''})}"
 
 
 def _pair(text: str) -> tuple[str, str]:

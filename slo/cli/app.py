@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import io
 import os
 import re
 import sys
@@ -41,6 +42,7 @@ _BUILT_IN: Final = {
 _GROUP: Final = "sloctl.commands"
 _OWN_NAME: Final = re.compile(r"`sloctl [^:]*: ")
 """How a command's module opens; in the list of commands the name stands beside it already."""
+_CLICK_ERROR: Final = re.compile(r"^Error: ", re.MULTILINE)
 _INTERRUPTED: Final = 130
 _HOW_MUCH: Final = (
     ("q", "quiet", "Say nothing but problems."),
@@ -154,7 +156,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result: object = cli.main(args=list(arguments), prog_name="sloctl", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -166,6 +168,13 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: told, and kept
         return _bug(error)
     return result if isinstance(result, int) else 0
+
+
+def _show(error: click.ClickException) -> None:
+    """Tell a problem on stderr, click's own as ours are told: `error: `, in lower case."""
+    told = io.StringIO()
+    error.show(told)  # ours print by themselves
+    click.echo(_CLICK_ERROR.sub("error: ", told.getvalue(), count=1), nl=False, err=True)
 
 
 def _bug(error: Exception) -> int:

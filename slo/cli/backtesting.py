@@ -16,7 +16,7 @@ from slo.backtest.events import counted
 from slo.backtest.plot import svg
 from slo.cli.playing import played
 from slo.cli.state import Fault
-from slo.cli.table import console, table, width
+from slo.cli.table import show as show_table
 from slo.cli.tiers import spoken
 from slo.exact import Ratio
 from slo.model import Settings, Severity, Slo
@@ -82,13 +82,13 @@ def _told(outcomes: tuple[Outcome, ...]) -> None:
         click.echo(f"  {line}")
     if first.alerts:
         rows = [_alert(spent) for spent in first.alerts[:_SHOWN]]
-        console(width(_ALERTS, rows)).print(table(_ALERTS, rows))
+        show_table(_ALERTS, rows, ("labels", "budget in all"))
         if len(first.alerts) > _SHOWN:
             click.echo(f"  and {len(first.alerts) - _SHOWN} more, see --format json")
     if len(outcomes) > 1:
         click.echo()
         rows = [_line(outcome) for outcome in outcomes]
-        console(width(_SWEEP, rows)).print(table(_SWEEP, rows))
+        show_table(_SWEEP, rows)
     click.echo()
 
 

@@ -10,6 +10,7 @@ import click
 
 from slo.cli.init import starter_files
 from slo.cli.state import FINE, Fault
+from slo.cli.table import show
 from slo.model import Project, Rolling, Slo
 from slo.spec import SourceFile, read
 
@@ -65,11 +66,9 @@ def _text(value: str | list[str]) -> str:
 
 
 def _print_table(what: str, rows: Sequence[Row]) -> None:
-    from slo.cli.table import console, table, width  # noqa: PLC0415 - rich is slow to import
-
     headings = _SHOWN[what]
     cells = [[_text(row[heading]) for heading in headings] for row in rows]
-    console(width(headings, cells)).print(table(headings, cells))
+    show(headings, cells, [each for each in _LONG if each in headings])
 
 
 def _metrics() -> list[Row]:
@@ -161,4 +160,6 @@ _SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "slos": ("id", "slo", "title", "objective", "window", "owner", "tiers"),
     "alerts": ("id", "alert", "severity", "for", "owner", "summary"),
 }
+# Where the terminal is narrow, these stand below their row, the first first.
+_LONG: Final = ("summary", "labels", "tiers", "title")
 COMMAND = catalog

@@ -11,6 +11,7 @@ from slo.cli.codes import known_codes, page
 from slo.cli.reading import read_paths
 from slo.cli.report import report
 from slo.cli.state import FINE, PROBLEMS, Fault, State
+from slo.cli.tiers import show
 from slo.model import Slo
 from slo.spec.problems import nearest
 
@@ -40,8 +41,6 @@ def explain(state: State, target: str, slo: str | None) -> int:
     report([p for p in reading.problems if p.level == "error"], reading.sources, state)
     if reading.project is None:
         return PROBLEMS
-    from slo.cli.tiers import show  # noqa: PLC0415 - rich is slow to import
-
     for each in _chosen(reading.project.slos, slo):
         show(each)
     return FINE

@@ -14,10 +14,12 @@ from slo.ask import Prometheus
 from slo.cli.asking import CannotTell, answers, clean, prometheus_option
 from slo.cli.standing import Standing, standings
 from slo.cli.state import FINE, State
+from slo.cli.table import show
 from slo.percent import percent
 from slo.spec.problems import nearest
 
 _HEADINGS = ("SLO", "objective", "window", "budget left", "burn 1h", "at this pace spent", "alerts")
+_BELOW = ("alerts", "window", "objective", "at this pace spent")
 _YEAR_SECONDS = 365 * 86_400
 _CLEAR = "\x1b[H\x1b[2J"
 
@@ -83,10 +85,7 @@ def _show(found: list[Standing], form: str) -> None:
     if form == "json":
         click.echo(json.dumps({"slos": [_plain(one) for one in found]}, indent=2))
         return
-    from slo.cli.table import console, table, width  # noqa: PLC0415 - rich is slow to import
-
-    rows = [_row(one) for one in found]
-    console(width(_HEADINGS, rows)).print(table(_HEADINGS, rows))
+    show(_HEADINGS, [_row(one) for one in found], _BELOW)
 
 
 def _plain(one: Standing) -> dict[str, object]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import click
 
+from slo.cli import table
 from slo.cli.state import coloured
-from slo.cli.table import console, table, width
 from slo.exact import decimal
-from slo.model import Rolling, Slo, Tier, TierForm
+from slo.model import Rolling, Severity, Slo, Tier, TierForm
 from slo.percent import percent
 from slo.policy import TierEstimate, estimate, period_seconds
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _SELDOM = 0.01
+_BELOW = ("fires when", "by chance in 30 d", "1 % bad")
 _HEADINGS = (
     "tier",
     "severity",
@@ -35,13 +37,33 @@ def show(slo: Slo) -> None:
         click.echo(f"  {line}")
     click.echo()
     if slo.alerting.tiers:
-        rows = [_row(line) for line in estimate(slo)]
-        console(width(_HEADINGS, rows)).print(table(_HEADINGS, rows))
+        found = estimate(slo)
+        table.show(_HEADINGS, [_row(line) for line in found], _BELOW)
+        for sentence in late(found):
+            click.echo(f"  {sentence}")
     else:
         click.echo("  no tier: this SLO measures, and never alerts")
     for sentence in slo.alerting.changed:
         click.echo(f"  changed: {sentence}")
     click.echo()
+
+
+def late(found: Sequence[TierEstimate]) -> Iterator[str]:
+    """What to know of tiers that speak up in a total outage when the budget is gone.
+
+    A ticket after a page that came in time is meant so, and not worth a word.
+    """
+    spent = {line.tier.name: line.impacts[0].budget_used for line in found}
+    in_time = [name for name, used in spent.items() if used is not None and used < 1]
+    gone = [line.tier for line in found if (spent[line.tier.name] or 0) >= 1]
+    if gone and not in_time:
+        yield "late: in a total outage the budget is gone before any tier fires"
+    elif Severity.PAGE in {tier.severity for tier in gone}:
+        late_ones = ", ".join(tier.name for tier in gone if tier.severity is Severity.PAGE)
+        yield (
+            f"late: in a total outage the budget is gone before {late_ones} fires; "
+            f"{in_time[0]} fires first"
+        )
 
 
 def described(slo: Slo) -> list[str]:

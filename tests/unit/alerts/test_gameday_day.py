@@ -200,7 +200,8 @@ def outcome(verdict: Verdict, *, forbidden: tuple[str, ...] = (), error: str = "
 def test_a_report_has_a_row_for_each_expectation_and_says_what_else_came() -> None:
     text = report.markdown([outcome(Verdict.MET)])
 
-    assert "1 of 1 scenarios passed" in text
+    assert "1 of 1 scenario passed" in text
+    assert "Half of the pages" not in text
     assert "| SplitBrain | core-engineering | 53 s | 47 s | met |" in text
     assert "F1: also told: Oscillation (platform)." in text
 

@@ -312,7 +312,7 @@ def test_a_table_is_renewed_between_its_marks_and_nowhere_else() -> None:
     assert renewed.endswith(f"{report.END}\nrest\n")
     assert "before" not in renewed
     assert "| SplitBrain | core-engineering | 68 s | 60 s | met | - | - |" in renewed
-    assert "Each of the 2 alerts was switched off once, by itself: 1 times" in renewed
+    assert "Each of the 2 alerts was switched off once, by itself: 1 time a" in renewed
     assert "Nothing would miss AgentLooping." in renewed
     assert report.inserted(renewed, [outcome], Coverage(2, ("AgentLooping",))) == renewed
     with pytest.raises(ValueError, match="must have a line"):

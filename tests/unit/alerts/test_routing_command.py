@@ -142,6 +142,28 @@ def test_a_question_that_cannot_be_meant_is_refused(
     assert told in answer.output
 
 
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("team=platfrom", "no such team: 'platfrom', did you mean platform?"),
+        ("severity=pgae", "no such severity: 'pgae', did you mean page?"),
+        ("severity=p1", "no such severity: 'p1', known are "),
+    ],
+)
+def test_who_says_that_nobody_has_such_a_team_or_severity(
+    tree: Path, label: str, told: str
+) -> None:
+    answer = sloctl("who", tree, label)
+
+    assert answer.exit_code == 0
+    assert told in answer.stderr
+    assert "fleetslo-catch-all" in answer.stdout
+
+
+def test_who_says_nothing_of_words_that_are_known(tree: Path) -> None:
+    assert sloctl("who", tree, "severity=ticket", "team=platform").stderr == ""
+
+
 def test_the_same_tree_differs_in_nothing(tree: Path) -> None:
     assert sloctl("diff", tree, tree).exit_code == 0
 

@@ -317,6 +317,53 @@ def test_explain_tells_an_slo_in_words_and_numbers(
     assert "did you mean shop-checkout?" in capsys.readouterr().err
 
 
+def test_explain_fits_a_narrow_terminal_and_leaves_a_pipe_as_wide_as_it_is(
+    specs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str]:
+        assert run(["explain", str(specs), "checkout"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert not [line for line in lines if line != line.rstrip()]
+        return lines[[line.startswith("tier ") for line in lines].index(True) :]
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert max(map(len, told())) > 100
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = told()
+    assert max(map(len, narrow)) <= 80
+    assert any("  fires when: > 1.44 % bad (14.4x) over 1h and 5m" in line for line in narrow)
+
+
+@pytest.mark.parametrize(
+    ("objective", "told"),
+    [
+        ("99", ""),
+        (
+            "99.9",
+            "late: in a total outage the budget is gone before page fires; outage fires first",
+        ),
+    ],
+)
+def test_explain_says_that_a_page_is_late(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], objective: str, told: str
+) -> None:
+    more = "  window: 7d\n  alerting: {policy: fleet-sustained}\n"
+    file = tmp_path / "all.yaml"
+    file.write_text(f"{slo_text(objective=objective, more=more)}---\n{TEAM}")
+
+    assert run(["explain", str(file)]) == 0
+    late = [line for line in capsys.readouterr().out.splitlines() if "late:" in line]
+    assert late == ([f"  {told}"] if told else [])
+
+
+def test_clicks_own_problems_are_told_as_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["no-such-command"]) == 2
+
+    told = capsys.readouterr().err
+    assert "\nerror: No such command 'no-such-command'." in told
+    assert "Error: " not in told
+
+
 def test_explain_tells_what_a_code_means(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", "slo012"]) == 0
     assert capsys.readouterr().out.startswith("# SLO012: ")
