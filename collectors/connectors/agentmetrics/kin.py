@@ -10,6 +10,10 @@ The rules, for spans of one trace:
   below it has any.
 - Requests on the wire count one by one; an operation on a model without any counts as one.
 - Whatever was decided stays: a relative that comes late adds nothing.
+
+Who sends the spans chooses how deep they lie, so what one of them costs is bounded: places are
+found once for all, spans of no dialect are stepped over together, and of the others `DEEPEST`
+are looked at.
 """
 
 from __future__ import annotations
@@ -46,8 +50,14 @@ from collectors.wire.kernel import Longs, Octets, Words
 
 Mask = NDArray[np.bool_]
 
-DEEPEST: Final = 256
-"""Spans that are looked through above one; what stands above so many is no wrapper of it."""
+DEEPEST: Final = 64
+"""Spans of agents that are looked at above one; what stands above so many is no wrapper of it.
+
+Spans of no dialect between them are not counted.
+"""
+
+_ROUNDS: Final = 16
+"""Each steps over twice as many spans of no dialect in a row as the one before."""
 
 _STOPS: Final[Octets] = np.zeros(len(KINDS) + 1, np.uint8)
 """By kind: what is not told across such a span; the last one is a span of no dialect."""
@@ -72,6 +82,7 @@ class Found:
         open_ends: The key of the topmost parent that has not come, 0 where all have.
         carried: What each tells of itself above.
         alike: Which may be the same thing as what is above.
+        steps: Pairs of spans that were compared, which is what it cost.
     """
 
     walkers: Longs
@@ -81,6 +92,7 @@ class Found:
     open_ends: Words
     carried: Octets
     alike: Mask
+    steps: int
 
 
 class Tree:
@@ -92,7 +104,18 @@ class Tree:
         keys = np.concatenate((rows["key"], links["key"]))
         self._order = np.argsort(keys, kind="stable")
         self._sorted = keys[self._order]
-        self._parents = np.concatenate((rows["parent"], links["parent"]))
+        self._ends: Words = np.concatenate((rows["parent"], links["parent"]))
+        self._up = self._find(self._ends)
+        self._step_over_links()
+
+    def _step_over_links(self) -> None:
+        """Let every span know the next above that is a row, or the key of what is missing."""
+        for _ in range(_ROUNDS):
+            below = np.flatnonzero(self._up >= len(self._rows))
+            if not len(below):
+                return
+            above = self._up[below]
+            self._ends[below], self._up[below] = self._ends[above], self._up[above]
 
     def _find(self, keys: Words) -> Longs:
         """The place of each key, -1 where it is not known."""
@@ -110,20 +133,23 @@ class Tree:
         rows = self._rows
         is_called = (rows["open"] != 0) & np.isin(rows["open"], arrived)
         walkers = np.flatnonzero((rows["state"] == WAITING) | is_called)
+        waits = rows["state"][walkers] == WAITING
+        opened = rows["open"][walkers]
+        at = np.where(waits, self._up[walkers], self._find(opened))
+        open_ends: Words = np.where(waits, self._ends[walkers], opened)
+        open_ends[at >= 0] = 0
         walk = _Walk(rows, walkers)
         for _ in range(DEEPEST):
-            going = np.flatnonzero(walk.at != 0)
+            at[at == walkers] = -1  # nothing stands above itself
+            going = np.flatnonzero(at >= 0)
             if not len(going):
                 break
-            places = self._find(walk.at[going])
-            missing = going[places < 0]
-            walk.open_ends[missing] = walk.at[missing]
-            is_over = (places < 0) | (places == walkers[going])  # nothing stands above itself
-            walk.at[going[is_over]] = 0
-            going, places = going[~is_over], places[~is_over]
+            places = at[going]
             walk.meet(going, places)
-            walk.at[going] = self._parents[places]
-        return walk.found()
+            at[going] = self._up[places]
+            missing = at[going] < 0
+            open_ends[going[missing]] = self._ends[places[missing]]
+        return walk.found(open_ends)
 
 
 class _Walk:
@@ -137,8 +163,7 @@ class _Walk:
         self._names = mine["name"]
         self._has_tokens = (mine["flags"] & HAS_TOKENS) != 0
         waits = mine["state"] == WAITING
-        self.at: Words = np.where(waits, mine["parent"], mine["open"])
-        self.open_ends: Words = np.zeros(len(walkers), np.uint64)
+        self._steps = 0
         own = np.zeros(len(walkers), np.uint8)
         own[self._kinds == LLM] = LLM_BELOW
         own[self._kinds == ATTEMPT] |= ATTEMPT_BELOW
@@ -154,6 +179,7 @@ class _Walk:
 
     def meet(self, going: Longs, places: Longs) -> None:
         """Tell the spans at `places` of the walkers `going`, and these of them."""
+        self._steps += len(going)
         is_row = places < len(self._rows)
         above = places[is_row]
         kinds = np.full(len(going), len(KINDS), np.int64)
@@ -183,16 +209,17 @@ class _Walk:
         self._agents[going[names]] = there["name"][names]
         return same
 
-    def found(self) -> Found:
-        """What came of it."""
+    def found(self, open_ends: Words) -> Found:
+        """What came of it; `open_ends` are the keys that the walks ended at."""
         return Found(
             self._walkers,
             self._is_told,
             self._tokens_told,
             self._agents,
-            self.open_ends,
+            open_ends,
             self._bits,
             self._is_alike,
+            self._steps,
         )
 
 
