@@ -136,7 +136,11 @@ def _left(slo: Slo) -> str:
     asked = _asked(slo, _series(slo, names.BUDGET_REMAINING))
     left = f"{_first('humanizePercentage')} of the {_period(slo)} budget is left."
     spent = f"The {_period(slo)} budget is spent."
-    unknown = f"How much of the {_period(slo)} budget is left is not known."
+    # The period is read in steps of 5 minutes by the slow rules, and a rate is needed first.
+    unknown = (
+        f"How much of the {_period(slo)} budget is left is not recorded yet: "
+        "a new SLO takes about ten minutes."
+    )
     some = f"{{{{ if gt (. | first | value) 0.0 }}}}{left}{{{{ else }}}}{spent}{{{{ end }}}}"
     return f"{{{{ with {asked} }}}}{some}{{{{ else }}}}{unknown}{{{{ end }}}}"
 

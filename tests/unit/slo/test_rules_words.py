@@ -65,6 +65,15 @@ def test_the_end_of_the_budget_is_told_while_there_is_some_left(tmp_path: Path) 
     assert "spent" not in said
 
 
+def test_a_page_on_a_fresh_server_says_why_nothing_is_told_of_the_budget(tmp_path: Path) -> None:
+    fresh = "How much of the 30d budget is left is not recorded yet: a new SLO takes about ten"
+    slo = make_slo(objective="99.5")
+    counted = ("0+0x400", "0+1000x400")
+
+    assert fresh in told(slo, tmp_path / "4m", "outage", "4m", counted)
+    assert "budget is spent" in told(slo, tmp_path / "11m", "outage", "11m", counted)
+
+
 def test_a_budget_of_a_group_names_its_group_and_asks_for_its_own_figures(tmp_path: Path) -> None:
     said = told(make_slo(objective="99.5", by=("agent",)), tmp_path, "fast")
 
