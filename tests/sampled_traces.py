@@ -84,6 +84,7 @@ class Sampled:
     meter: MemoryMeter
     ledger: Ledger
     config: TailSamplingConfig
+    pipeline: PipelineMeter
     out: list[Batch] = field(default_factory=list[Batch])
     inbox: int = 0
 
@@ -124,13 +125,18 @@ class Sampled:
     def restart(self) -> None:
         """Go on in a new process."""
         state = self.sampler.snapshot()
-        self.sampler = _sampler(self.config, self.shelf, self.ledger, self.meter)
+        self.pipeline = PipelineMeter(self.ledger, self.meter)
+        self.sampler = _sampler(self.config, self.shelf, self.pipeline)
         self.sampler.restore(state)
 
     def reload(self, config: TailSamplingConfig) -> None:
         """Go on with another configuration."""
         self.config = config
         self.restart()
+
+    def shown(self, name: str) -> float:
+        """The total of a counter that policies keep in their own state."""
+        return sum(value for (of, _), value in self.pipeline.totals.items() if of == name)
 
     def imbalance(self) -> int:
         """Spans that the books cannot account for."""
@@ -153,13 +159,12 @@ def configured(*policies: object, **config: object) -> TailSamplingConfig:
 def sampled(*policies: object, **config: object) -> Sampled:
     made = configured(*policies, **config)
     shelf, meter, ledger = MemoryShelf(), MemoryMeter(), Ledger()
-    return Sampled(_sampler(made, shelf, ledger, meter), shelf, meter, ledger, made)
+    pipeline = PipelineMeter(ledger, meter)
+    return Sampled(_sampler(made, shelf, pipeline), shelf, meter, ledger, made, pipeline)
 
 
-def _sampler(
-    config: TailSamplingConfig, shelf: MemoryShelf, ledger: Ledger, meter: MemoryMeter
-) -> TailSampler:
-    given = settings(Path("unused"), meter=PipelineMeter(ledger, meter), shelf=shelf)
+def _sampler(config: TailSamplingConfig, shelf: MemoryShelf, meter: PipelineMeter) -> TailSampler:
+    given = settings(Path("unused"), meter=meter, shelf=shelf)
     made = FACTORY.create(config, replace(given, component_id="tail_sampling"))
     assert isinstance(made, TailSampler)
     return made

@@ -19,6 +19,7 @@ from collectors.wire.scan import scan
 
 START_NS = 1_700_000_000_000_000_000
 MS = 1_000_000
+FOLDS = {Fold.OR: np.bitwise_or, Fold.MAX: np.maximum, Fold.SUM: np.add}
 STATUSES = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
 
@@ -90,7 +91,7 @@ def facts_of(plan: Plan, payloads: Sequence[bytes], ids: Sequence[bytes]) -> Fac
             at = place[span.trace_id]
             bits[at] |= flags[row]
             for index, extra in enumerate(plan.extras):
-                fold = np.maximum if extra.fold is Fold.MAX else np.bitwise_or
+                fold = FOLDS[extra.fold]
                 extras[index, at] = fold(extras[index, at], measured[index, row])
             spans[at] += 1
             sizes[at] += span.ByteSize()

@@ -38,6 +38,8 @@ _SMALL: Final = 65_536
 _IDLE_SHARE: Final = 4
 """Once so few of the rows are in use, they are packed together."""
 
+_FOLDS: Final = {Fold.OR: np.bitwise_or, Fold.MAX: np.maximum, Fold.SUM: np.add}
+
 _DROPPED: Final = -(2**62)
 """A trace that was dropped is due at this and the number of its dropping: below zero."""
 
@@ -122,8 +124,7 @@ class Index:
 
     def _fold(self, slots: Codes, extras: Words) -> None:
         for column, fold in enumerate(self._folds):
-            fold_at = np.bitwise_or.at if fold is Fold.OR else np.maximum.at
-            fold_at(self._extras[:, column], slots, extras[column])
+            _FOLDS[fold].at(self._extras[:, column], slots, extras[column])
 
     def _state(self, slots: Codes, states: Words) -> None:
         """Of traces in which several spans state something the highest counts."""

@@ -37,10 +37,14 @@ SpanFlags: TypeAlias = Callable[[Scan], Words]
 
 
 class Fold(StrEnum):
-    """How the numbers of a trace's spans become one; neither minds order or repetition."""
+    """How the numbers of a trace's spans become one, whatever their order.
+
+    `SUM` alone minds repetition: each span is told once.
+    """
 
     OR = "or"
     MAX = "max"
+    SUM = "sum"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ import numpy as np
 from collectors.indicators import Matcher
 from collectors.ottl.columns import Mask
 from collectors.sampling.burning import Burning
-from collectors.sampling.counted import BURNING, SHED
+from collectors.sampling.counted import BURNING, SHED, SHED_EVENTS
 from collectors.sampling.limits import Bucket
 from collectors.sampling.plan import UNKNOWN, Facts
 from collectors.sampling.slo_config import SloPolicyConfig
+from collectors.sampling.tallies import Counts
 from collectors.sampling.thresholds import ALWAYS, NEVER, threshold
 from collectors.sampling.votes import Asking, Vote, certain, composed
 from collectors.wire.kernel import Words
@@ -41,6 +42,7 @@ class SloBits:
     def __init__(self, config: SloPolicyConfig) -> None:
         self._matcher = Matcher(config.slos)
         self._nearness = config.nearness()
+        self._last: tuple[Scan, Words] | None = None
         self._keys = tuple(key for slo in config.slos.values() for key in slo.spans.read_keys())
         self._meant = tuple(
             f"{name}: {slo.spans.model_dump_json()}" for name, slo in config.slos.items()
@@ -65,6 +67,20 @@ class SloBits:
             for kind, mask in enumerate(masks):
                 bit = np.uint64(1 << (matched.slo * len(_KINDS) + kind))
                 found[matched.rows[mask]] |= bit
+        self._last = scanned, found
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What `bad` counts, by number."""
+        return tuple(f"{_KINDS[BAD]} of {meant}" for meant in self._meant)
+
+    def bad(self, scanned: Scan) -> Words:
+        """Shape (SLOs, entries): 1 for each span that is a bad event, else 0."""
+        last, self._last = self._last, None  # mostly of the request that was looked at last
+        words = last[1] if last is not None and last[0] is scanned else self.words(scanned)
+        shifts = np.arange(BAD, len(self._meant) * len(_KINDS), len(_KINDS), dtype=np.uint64)
+        found: Words = words >> shifts[:, None] & np.uint64(1)
         return found
 
 
@@ -73,24 +89,29 @@ class Slo:
 
     has_memory = True
 
-    def __init__(self, name: str, config: SloPolicyConfig, first_bit: int) -> None:
+    def __init__(
+        self, name: str, config: SloPolicyConfig, first_bit: int, bad_events: Counts
+    ) -> None:
         """Make it ready.
 
         Args:
             name: Of the policy, for what it counts.
             config: Its configuration.
             first_bit: Where the bits of `SloBits` begin.
+            bad_events: How many of an SLO each trace has.
         """
         self._name = name
         self._config = config
         self._ids = tuple(config.slos)
         self._first = first_bit
+        self._bad_events = bad_events
         budgets = [slo.budget() for slo in config.slos.values()]
         self._burning = Burning(budgets, config.window, config.burn_rate)
         self._bucket = Bucket(config.bytes_per_second, config.burst_capacity)
         self._interval = 0
         self._shown = [0] * len(self._ids)
         self._shed = [0] * len(self._ids)
+        self._shed_events = [0] * len(self._ids)
 
     def arrived(self, flags: Words, steady_ns: int) -> None:
         """Count the events of the spans of one request."""
@@ -116,18 +137,18 @@ class Slo:
         classes = (exemplars | urgent, wanted & ~urgent)
         kept, cuts = self._within_budget(facts, classes, asking.steady_ns)
         shed = (wanted | exemplars) & ~kept
-        for slo in range(len(self._ids)):
-            asking.shed.append((self._count_shed, slo, shed & self._has(facts, slo, BAD)))
+        asking.shed.append((self._count_shed, shed))
         thresholds[shed] = UNKNOWN
         return Vote(kept, np.maximum(thresholds, cuts))
 
     def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:
         """What was shed of each SLO, and whether its budget burns."""
         burning = self._burning.now()
-        for name, shed, burns in zip(self._ids, self._shed, burning, strict=True):
+        for slo, name in enumerate(self._ids):
             labels = {"policy": self._name, "slo_id": name}
-            yield SHED, labels, shed
-            yield BURNING, labels, int(burns)
+            yield SHED, labels, self._shed[slo]
+            yield SHED_EVENTS, labels, self._shed_events[slo]
+            yield BURNING, labels, int(burning[slo])
 
     def words(self) -> object:
         """All state, in words of JSON."""
@@ -138,6 +159,7 @@ class Slo:
             "slos": list(self._ids),
             "shown": self._shown,
             "shed": self._shed,
+            "shed_events": self._shed_events,
         }
 
     def take(self, words: object) -> None:
@@ -150,10 +172,11 @@ class Slo:
                 "slos": list(slos),
                 "shown": list(shown),
                 "shed": list(shed),
+                **rest,
             }:
                 self._bucket.take(bucket)
-                before = dict(zip(slos, shed, strict=False))
-                self._shed = [int(before.get(name, 0)) for name in self._ids]
+                self._shed = self._taken(slos, shed)
+                self._shed_events = self._taken(slos, rest.get("shed_events"))
                 if tuple(slos) == self._ids:
                     self._burning.take(burning)
                     self._interval, self._shown = interval, [int(of) for of in shown]
@@ -230,8 +253,15 @@ class Slo:
     def _bit(self, slo: int, kind: int) -> np.uint64:
         return np.uint64(1 << (self._first + slo * len(_KINDS) + kind))
 
-    def _count_shed(self, slo: int, traces: int) -> None:
-        self._shed[slo] += traces
+    def _taken(self, slos: list[str], counts: object) -> list[int]:
+        before = dict(zip(slos, counts if isinstance(counts, list) else [], strict=False))
+        return [int(before.get(name, 0)) for name in self._ids]
+
+    def _count_shed(self, facts: Facts, lost: Mask) -> None:
+        """Count the bad events of `lost`, and the traces that have any."""
+        for slo in range(len(self._ids)):
+            self._shed[slo] += int(np.count_nonzero(lost & self._has(facts, slo, BAD)))
+            self._shed_events[slo] += int(self._bad_events(facts, slo)[lost].sum())
 
 
 def _cut(facts: Facts, wanted: Mask, room: int) -> int:

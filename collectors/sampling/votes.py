@@ -21,7 +21,7 @@ from collectors.sampling.plan import UNKNOWN, Facts
 from collectors.sampling.thresholds import ALWAYS, NEVER
 from collectors.wire.kernel import Words
 
-Shed: TypeAlias = tuple[Callable[[int, int], None], int, Mask]
+Shed: TypeAlias = tuple[Callable[[Facts, Mask], None], Mask]
 Reals: TypeAlias = NDArray[np.float64]
 
 _ALWAYS: Final = np.uint64(ALWAYS)
@@ -53,8 +53,8 @@ class Asking:
         steady_ns: When.
         is_alone: The facts are of some spans that came late. A yes then means that the whole
             trace would be wanted, whatever its other spans are, and nothing is spent.
-        shed: Traces with bad events that a budget left out: to be counted unless another
-            policy keeps them, by whom and under which number.
+        shed: By whom those traces are to be counted that a budget left out and no other
+            policy keeps, and which the budget left out.
     """
 
     facts: Facts

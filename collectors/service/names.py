@@ -285,6 +285,13 @@ _TAIL_SAMPLING = [
         "slo_id",
     ),
     _counter(
+        counted.SHED_EVENTS,
+        "Bad events of an SLO in the traces that the byte budget of a policy left out.",
+        "processor",
+        "policy",
+        "slo_id",
+    ),
+    _counter(
         counted.SHADOW_TRACES,
         "Traces by whether the policies, the shadow, both or neither keep them.",
         "processor",

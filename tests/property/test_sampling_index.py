@@ -25,7 +25,7 @@ from collectors.sampling.memory import Memory
 from collectors.sampling.plan import Extra, Flags, Fold
 from collectors.wire.kernel import Codes
 
-EXTRAS = (Extra("any", Fold.OR), Extra("most", Fold.MAX))
+EXTRAS = (Extra("any", Fold.OR), Extra("most", Fold.MAX), Extra("all", Fold.SUM))
 SEED = 0x5EED
 IDENTITY = np.arange(1000, dtype=np.int32)
 
@@ -60,7 +60,8 @@ def rows(spans: list[tuple[int, int, int, int, int]]) -> Rows:
 
 def told(spans: Rows, wanted: Flags) -> Told:
     states = np.stack([spans["bits"] % 3, spans["bits"] >> 8]) if spans["bits"].any() else None
-    return Told(np.stack([spans["bits"], spans["start"]]), states).only(np.flatnonzero(wanted))
+    extras = np.stack([spans["bits"], spans["start"], spans["size"].astype(np.uint64)])
+    return Told(extras, states).only(np.flatnonzero(wanted))
 
 
 def shown(index: Index) -> list[object]:
@@ -176,6 +177,8 @@ class Indexes(RuleBasedStateMachine):
         assert standing(first, first.oldest()) == self.waiting
         assert standing(first, first.dropped()) == self.dropped
         assert first.next_due() == min(self.due.values(), default=None)
+        facts = first.facts(first.oldest())
+        assert facts.extras[2].tolist() == facts.sizes.tolist(), "each span is added once"
 
 
 TestIndexes = Indexes.TestCase

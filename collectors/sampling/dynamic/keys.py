@@ -37,6 +37,10 @@ class Fields:
     def __init__(self) -> None:
         self._names: dict[str, int] = {}
 
+    def __len__(self) -> int:
+        """How many, so far."""
+        return len(self._names)
+
     def place(self, name: str) -> int:
         """The row of `measure` that is about field `name`."""
         return self._names.setdefault(name, len(self._names))

@@ -33,6 +33,7 @@ from collectors.sampling.policies.single import (
     longer,
 )
 from collectors.sampling.slo import Slo, SloBits
+from collectors.sampling.tallies import Tallies
 from collectors.sampling.votes import Policy
 
 STATUSES: Final = {"UNSET": 0, "OK": 1, "ERROR": 2}
@@ -45,12 +46,14 @@ class Builder:
 
     Attributes:
         slos: Those made so far that count events as they arrive.
+        tallies: What these add up of each trace.
     """
 
     def __init__(self, leaves: Leaves, fields: Fields, *, invert_decisions: bool) -> None:
         self._leaves = leaves
         self._invert_decisions = invert_decisions
         self.slos: list[Slo] = []
+        self.tallies = Tallies(fields)
         self._makers: dict[str, Callable[[PolicyConfig], Policy]] = {
             "always_sample": lambda _: Always(),
             "latency": self._latency,
@@ -120,7 +123,8 @@ class Builder:
 
     def _slo(self, config: PolicyConfig) -> Policy:
         of = given(config.slo)
-        made = Slo(config.name, of, self._leaves.group(SloBits(of)))
+        bits = SloBits(of)
+        made = Slo(config.name, of, self._leaves.group(bits), self.tallies.group(bits))
         self.slos.append(made)
         return made
 

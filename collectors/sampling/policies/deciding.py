@@ -85,6 +85,7 @@ class CompiledPlan:
         builder = Builder(self._leaves, self._fields, invert_decisions=invert_decisions)
         self._policies: list[Policy] = [builder.build(policy) for policy in ordered]
         self._slos = builder.slos
+        self._tallies = builder.tallies
         self._drops = [policy.type == "drop" for policy in ordered]
         self._stops = sample_on_first_match
         self.names = tuple(policy.name for policy in ordered)
@@ -97,7 +98,7 @@ class CompiledPlan:
     @property
     def extras(self) -> Sequence[Extra]:
         """See `Plan.extras`."""
-        return self._fields.extras()
+        return (*self._fields.extras(), *self._tallies.extras())
 
     @property
     def keys(self) -> Sequence[str]:
@@ -110,7 +111,7 @@ class CompiledPlan:
 
     def measure(self, scanned: Scan) -> Words:
         """See `Plan.measure`."""
-        return self._fields.measure(scanned)
+        return np.concatenate((self._fields.measure(scanned), self._tallies.measure(scanned)))
 
     def arrived(self, flags: Words, steady_ns: int) -> None:
         """See `Plan.arrived`."""
@@ -127,8 +128,8 @@ class CompiledPlan:
             else:
                 self._ask(found, asking, place, policy)
         decided = found.decided()
-        for count, slo, lost in asking.shed:
-            count(slo, int(np.count_nonzero(lost & ~decided.keep)))
+        for count, lost in asking.shed:
+            count(facts, lost & ~decided.keep)
         return decided
 
     def reconsider(self, facts: Facts) -> Shorts:

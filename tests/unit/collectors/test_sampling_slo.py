@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -13,13 +14,13 @@ from collectors.component import Signal
 from collectors.processors.sli import SliConfig
 from collectors.processors.sli.counting import Counter
 from collectors.sampling.burning import Burning
-from collectors.sampling.counted import BURNING, SHED
+from collectors.sampling.counted import BURNING, SHED, SHED_EVENTS
 from collectors.sampling.plan import NOBODY, UNKNOWN, Decisions, Facts
 from collectors.sampling.policies import CompiledPlan
 from collectors.sampling.slo_config import SloPolicyConfig
 from collectors.sampling.thresholds import NEVER, threshold
 from collectors.wire.scan import scan
-from tests.sampling_plans import Step, plain_facts, plan_of, policy, request, trace_id
+from tests.sampling_plans import Step, facts_of, plain_facts, plan_of, policy, request, trace_id
 
 SECOND = 1_000_000_000
 PLENTY = 10**9
@@ -40,7 +41,11 @@ def traces(plan: CompiledPlan, bits: dict[int, int], *, first: int = 0, size: in
     """So many traces with these bits, in that order."""
     facts = plain_facts(plan, sum(bits.values()), first=first)
     flags = np.repeat(np.array(list(bits), np.uint64), list(bits.values()))
-    return dataclasses.replace(facts, bits=flags, sizes=np.full(len(flags), size, np.int64))
+    events = np.where(flags & BAD, np.uint64(2), np.uint64(0))  # two bad ones of the first SLO
+    extras = np.zeros_like(facts.extras)
+    extras[-1] = events
+    sizes = np.full(len(flags), size, np.int64)
+    return dataclasses.replace(facts, bits=flags, sizes=sizes, extras=extras)
 
 
 def step(plan: CompiledPlan, bits: dict[int, int], second: int, **how: int) -> Decisions:
@@ -61,7 +66,7 @@ def test_every_bad_event_is_kept_while_the_budget_burns() -> None:
 
     assert decided.keep.tolist() == [True] * 20 + [False] * 980
     assert not decided.thresholds[:20].any()
-    assert totals(plan) == {(SHED, "shop"): 0, (BURNING, "shop"): 1}
+    assert totals(plan) == {(SHED, "shop"): 0, (SHED_EVENTS, "shop"): 0, (BURNING, "shop"): 1}
 
 
 def test_while_it_does_not_burn_a_share_of_them_is_kept() -> None:
@@ -161,6 +166,7 @@ def test_the_budget_wins_and_every_trace_it_sheds_is_counted() -> None:
 
     assert int(decided.keep.sum()) == 50
     assert totals(plan)[SHED, "shop"] == 150
+    assert totals(plan)[SHED_EVENTS, "shop"] == 300
 
 
 def test_no_second_carries_more_than_the_budget() -> None:
@@ -224,6 +230,7 @@ def test_what_another_policy_keeps_is_not_shed() -> None:
 
     assert decided.keep.all()
     assert totals(plan)[SHED, "shop"] == 0
+    assert totals(plan)[SHED_EVENTS, "shop"] == 0
 
 
 def test_a_late_bad_event_brings_its_trace_back_while_the_budget_burns() -> None:
@@ -260,7 +267,51 @@ def test_what_was_shed_is_remembered_when_slos_come_and_go() -> None:
     new.restore(old.snapshot())
 
     assert totals(new)[SHED, "shop"] == 10
+    assert totals(new)[SHED_EVENTS, "shop"] == 20
     assert totals(new)[SHED, "bank"] == 0
+    assert totals(new)[SHED_EVENTS, "bank"] == 0
+
+
+def test_bad_events_that_are_shed_are_counted_one_by_one_for_each_of_many_slos() -> None:
+    services = [f"s{number}" for number in range(5)]
+    slos = {of: {"objective": 99, "spans": {"service": of}} for of in services}
+    key = policy("ema_dynamic", goal_sample_rate=1_000, field_list=["service.name"])
+    plan = plan_of(key, slo(slos=slos, bytes_per_second=1))
+    chosen = np.random.default_rng(7).integers(0, [20, 5, 2], (3_000, 3))
+    steps = [
+        (trace_id(trace), Step(resource={"service.name": f"s{service}"}, status=status))
+        for trace, service, bad in chosen.tolist()
+        for status in ["ERROR" if bad else "OK"]
+    ]
+    payload = request(steps)
+    ids = [trace_id(number) for number in range(20)]
+    facts = facts_of(plan, [payload, payload], ids)
+    plan.arrived(plan.flags(scan(Signal.TRACES, payload)), SECOND)
+
+    decided = plan.decide(facts, SECOND)
+
+    lost = {of for of, kept in zip(ids, decided.keep.tolist(), strict=True) if not kept}
+    assert lost
+    for of in services:
+        bad = [
+            of_trace
+            for of_trace, step in steps
+            if step.resource["service.name"] == of and step.status == "ERROR" and of_trace in lost
+        ]
+        assert totals(plan)[SHED_EVENTS, of] == 2 * len(bad)
+
+
+def test_a_state_that_counted_traces_alone_is_taken_over() -> None:
+    old, new = plan_with(bytes_per_second=1), plan_with(bytes_per_second=1)
+    step(old, {GOOD | BAD: 10}, 1)
+    state = json.loads(old.snapshot())
+    del state["slo"]["shed_events"]
+
+    new.restore(json.dumps(state).encode())
+
+    assert totals(new)[SHED, "shop"] == 10
+    assert totals(new)[SHED_EVENTS, "shop"] == 0
+    assert totals(new)[BURNING, "shop"] == totals(old)[BURNING, "shop"]
 
 
 def test_burning_is_exact_at_its_limit() -> None:

@@ -6,11 +6,12 @@ import dataclasses
 import math
 
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from pydantic import ValidationError
 
 from collectors.component import Batch, Context, Signal
 from collectors.processors.tail_sampling import FACTORY, processor
+from collectors.sampling import counted
 from collectors.sampling.notes import Cause
 from collectors.sampling.tracestate import parse
 from collectors.testing.samples import START_NS
@@ -531,6 +532,39 @@ def test_every_decision_is_noted_with_its_facts() -> None:
     assert kept.end_ns - kept.start_ns == 10_000_000
     assert (dropped.trace_id, dropped.is_kept, dropped.policy) == (trace_id(2), False, None)
     assert dropped.threshold == 0
+
+
+# ---------------------------------------------------------------- the policy slo
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("asks_anew", [False, True])
+def test_bad_events_that_a_budget_sheds_are_counted_exactly(
+    restarts: bool, asks_anew: bool
+) -> None:
+    indicator = {"objective": 99, "spans": {"service": "sample"}}
+    budget = {"slos": {"shop": indicator}, "bytes_per_second": 1_500}
+    of_slo = {"name": "slo", "type": "slo", "slo": budget}
+    shadow = {"policies": [of_slo]}
+    made = sampled(SLOW if asks_anew else of_slo, shadow=shadow)
+    given = [
+        [span(trace, number, error=(trace * number) % 3 == 1) for trace in range(40)]
+        for number in range(6)
+    ]
+    for second, spans in enumerate(given):
+        made.give(*spans, at=second)
+        if asks_anew and second == 3:
+            made.reload(configured(of_slo, shadow=shadow))
+        if restarts:
+            made.restart()
+    kept = {one.trace_id for one in made.pass_time(60)}
+    if restarts:
+        made.restart()
+
+    bad = [one for spans in given for one in spans if one.status.code == Status.STATUS_CODE_ERROR]
+    lost = [one for one in bad if one.trace_id not in kept]
+    assert 0 < len(lost) < len(bad)
+    assert made.shown(counted.SHED_EVENTS) == len(lost)
 
 
 # ---------------------------------------------------------------- configuration
