@@ -4,7 +4,7 @@ from collectors.dialects.bounds import Bounds
 from collectors.dialects.columns import Builder, Column
 from collectors.dialects.model import TOKENS, Dialect, Dialects, Kind, dialects, load
 from collectors.dialects.named import DialectName, unknown
-from collectors.dialects.read import FIELDS, KINDS, Reader, Reading, number_of
+from collectors.dialects.read import FIELDS, KINDS, Reader, Reading, Small, number_of
 from collectors.dialects.told import AGENT_SPANS
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Kind",
     "Reader",
     "Reading",
+    "Small",
     "dialects",
     "load",
     "number_of",

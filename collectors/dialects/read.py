@@ -20,7 +20,13 @@ from collectors.dialects.model import OPERATION, TOKENS, Dialect, Dialects, Kind
 from collectors.dialects.words import meant
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import Scan
-from collectors.wire.spans import ERROR, resource_attributes, resource_rows, statuses
+from collectors.wire.spans import (
+    ERROR,
+    resource_attributes,
+    resource_rows,
+    span_attributes,
+    statuses,
+)
 from collectors.wire.values import as_text
 
 Small: TypeAlias = NDArray[np.int16]
@@ -37,6 +43,10 @@ _AGENT, _PROVIDER, _MODEL, _ERROR = (
     "gen_ai.request.model",
     "error.type",
 )
+NORMALISED: Final = "normalised"
+"""The dialect of spans that `agent_normalizer` has edited."""
+
+_DIALECT: Final = "mas.dialect"
 _STATUS: Final = "status"
 _SERVICE: Final = "service.name"
 _UNKNOWN_SERVICE: Final = "unknown_service"
@@ -127,6 +137,20 @@ class Reader:
         masks = [(self.known[number], numbers == number) for number in np.unique(numbers).tolist()]
         spoken = Spoken(replace(scanned, entries=scanned.entries[rows]), masks)
         return self._told(spoken, rows, numbers)
+
+    def spoken(self, scanned: Scan, reading: Reading) -> Small:
+        """The dialect of each span of `reading`, as it was before `agent_normalizer` edited it.
+
+        Where an edited span names a dialect that is not known here, it is `NORMALISED`.
+        """
+        numbers = {dialect.name: number for number, dialect in enumerate(self.known)}
+        edited = reading.dialects == numbers.get(NORMALISED, -1)
+        if not edited.any():
+            return reading.dialects
+        told = span_attributes(scanned, (_DIALECT,))[_DIALECT]
+        named = [numbers.get(as_text(value), -1) for value in told.values]
+        found: Small = np.array([*named, -1], np.int16)[told.codes[reading.rows]]
+        return np.where(edited & (found >= 0), found, reading.dialects)
 
     def _recognise(self, scanned: Scan) -> Small:
         """The number of each span's dialect, -1 where it has none."""

@@ -29,6 +29,7 @@ from collectors.wire.scan import locate
 _ATTRIBUTES: Final = 9  # Span.attributes
 _KEY_TAG: Final = 0x0A  # KeyValue.key
 _SHORT: Final = 0x80  # from here on a length takes two bytes
+_UNMAPPED: Final = "unmapped"  # no kind, so that whoever reads the span counts it as such
 _ORIGINAL: Final = "mas.original."
 _USAGE: Final = b"gen_ai.usage."
 _AGGREGATED: Final = "gen_ai.aggregated_usage."
@@ -103,16 +104,18 @@ class AgentNormalizer(Stateless):
     def _words(self, reading: Reading) -> tuple[list[dict[bytes, bytes]], list[int]]:
         """What each span says in words: the same for many, so made once for all of these."""
         columns = [reading.fields[name].codes for name in _WRITTEN]
-        parts = [reading.dialects.astype(np.int64), reading.kinds.astype(np.int64), *columns]
+        kinds = np.where(reading.unmapped, len(KINDS), reading.kinds)
+        parts = [reading.dialects.astype(np.int64), kinds.astype(np.int64), *columns]
         _, first, of_row = np.unique(combined(parts), return_index=True, return_inverse=True)
         return [self._of(reading, row) for row in first.tolist()], of_row.tolist()
 
     def _of(self, reading: Reading, row: int) -> dict[bytes, bytes]:
         dialect = self._reader.known[int(reading.dialects[row])]
+        of_kind = KINDS[int(reading.kinds[row])]
         said = {
             "mas.dialect": dialect.name,
             "mas.dialect.version": dialect.version,
-            "mas.span.kind": KINDS[int(reading.kinds[row])].value,
+            "mas.span.kind": _UNMAPPED if reading.unmapped[row] else of_kind.value,
         }
         said |= {name: reading.fields[name].at(row) for name in _WRITTEN}
         return _NOTHING_SAID | {

@@ -75,5 +75,6 @@ def test_metrics_of_agents_are_exact_though_the_daemon_is_killed(tmp_path: Path)
         page = daemon.page()
         assert page['fleetslo_conservation_imbalance{signal="traces"}'] == 0
         told = {name for name in page if name.startswith("fleetslo_agent_spans_total")}
-        assert any('dialect="normalised"' in name for name in told)
+        assert any('dialect="crewai"' in name for name in told)
+        assert not any('dialect="normalised"' in name for name in told)
         assert not any('reason="unmapped"' in name for name in told)

@@ -32,7 +32,7 @@ from collectors.connectors.agentmetrics.rows import (
     Rows,
 )
 from collectors.counting import Resources
-from collectors.dialects import AGENT_SPANS, KINDS, Kind, Reader, Reading, number_of
+from collectors.dialects import AGENT_SPANS, KINDS, Kind, Reader, Reading, Small, number_of
 from collectors.graph import ITEMS, pack, unpack
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import Scan, locate
@@ -66,12 +66,9 @@ class AgentMetrics:
         self._pending = Pending(
             config.wait, config.remember, config.metrics_flush_interval, config.max_spans
         )
-        self._itself = np.array(
-            [
-                dialect.measures_itself or dialect.name in config.exclude_dialects
-                for dialect in self._reader.known
-            ]
-        )
+        known = self._reader.known
+        self._excluded = np.array([of.name in config.exclude_dialects for of in known])
+        self._itself = np.array([of.measures_itself for of in known]) | self._excluded
         self._declared = [
             (_resource(of), self._measures.declared(_known(of))) for of in config.declare
         ]
@@ -174,10 +171,12 @@ class AgentMetrics:
         rows: Rows = np.zeros(0, ROW)
         if reading is not None:
             numbers = self._resources.numbers(scanned, steady_ns)
-            self._tell_steps(reading)
-            reading = reading.only(~np.isin(reading.kinds, _NOTHING))
+            spoken = self._reader.spoken(scanned, reading)
+            self._tell_steps(reading, spoken)
+            wanted = ~np.isin(reading.kinds, _NOTHING)
+            reading, spoken = reading.only(wanted), spoken[wanted]
             counts[reading.rows] = True
-            rows = self._rows(scanned, reading, numbers)
+            rows = self._rows(scanned, reading, spoken, numbers)
             rows["key"], rows["parent"] = keys[reading.rows], parents[reading.rows]
             rows["seen"] = steady_ns
         linking = ~counts & (keys != 0) & (parents != 0)
@@ -186,15 +185,15 @@ class AgentMetrics:
         links["seen"] = steady_ns
         return rows, links
 
-    def _rows(self, scanned: Scan, reading: Reading, numbers: Longs) -> Rows:
+    def _rows(self, scanned: Scan, reading: Reading, spoken: Small, numbers: Longs) -> Rows:
         rows: Rows = np.zeros(len(reading.rows), ROW)
         rows["took"] = durations_ns(scanned)[reading.rows]
-        rows["kind"], rows["dialect"] = reading.kinds, reading.dialects
+        rows["kind"], rows["dialect"] = reading.kinds, spoken
         for name in ("input", "output", "cost"):
             rows[name] = reading.tokens[name]
         rows["labels"], rows["name"], rows["agent"] = self._labels.of(reading)
         rows["resource"] = numbers[resource_rows(scanned)[reading.rows]]
-        itself = self._itself[reading.dialects]
+        itself = self._itself[reading.dialects] | self._excluded[spoken]
         sends = itself & np.isin(reading.kinds, (LLM, ATTEMPT))
         for mask, flag in (
             (reading.has_tokens, HAS_TOKENS),
@@ -260,10 +259,10 @@ class AgentMetrics:
             used = {*self._pending.words("name"), *self._pending.words("agent")}
             self._pending.renumber(("name", "agent"), names.keep(sorted(used)))
 
-    def _tell_steps(self, reading: Reading) -> None:
+    def _tell_steps(self, reading: Reading, spoken: Small) -> None:
         step = np.isin(reading.kinds, _NOTHING)
-        self._add(reading.dialects[step & ~reading.unmapped], "step")
-        self._add(reading.dialects[reading.unmapped], "unmapped")
+        self._add(spoken[step & ~reading.unmapped], "step")
+        self._add(spoken[reading.unmapped], "unmapped")
 
     def _tell(self, decided: Decided) -> None:
         rows, verdicts = decided.rows, decided.verdicts

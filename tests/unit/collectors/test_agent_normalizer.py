@@ -10,12 +10,13 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collectors.component import Batch, Signal
+from collectors.dialects import AGENT_SPANS
 from collectors.instrument.dialects import Speaker, shapes
 from collectors.processors.agent_normalizer import AgentNormalizer, AgentNormalizerConfig
+from collectors.testing import MemoryMeter, settings
 from collectors.testing import batch as plain_batch
-from collectors.testing import settings
 from collectors.wire.values import as_text
-from tests.agent_spans import Recording, batch, counted, work
+from tests.agent_spans import Recording, batch, connector, counted, flush, work
 
 Attributes = dict[str, str]
 
@@ -62,6 +63,61 @@ def test_normalised_spans_count_as_they_did_before(dialect: str) -> None:
     item = spoken(dialect)
 
     assert counted([request_of(normalised(item))]) == counted([request_of(item)])
+
+
+def told(item: Batch, **config: object) -> dict[tuple[str, str], float]:
+    """What the connector says became of the spans, by dialect and reason."""
+    meter = MemoryMeter()
+    of = connector(config, meter)
+    of.step(item, lambda _: None)
+    flush(of)
+    return {
+        (dict(labels)["dialect"], dict(labels)["reason"]): value
+        for (name, labels), value in meter.levels.items()
+        if name == AGENT_SPANS
+    }
+
+
+@pytest.mark.parametrize("dialect", shapes())
+def test_normalised_spans_are_told_under_the_dialect_that_they_came_in(dialect: str) -> None:
+    item = spoken(dialect)
+
+    assert told(normalised(item)) == told(item)
+
+
+def odd_span(**attributes: str) -> Batch:
+    """A span in a request of its own."""
+    request = ExportTraceServiceRequest()
+    span = (
+        request.resource_spans.add()
+        .scope_spans.add()
+        .spans.add(trace_id=b"T" * 16, span_id=b"S" * 8, name="x")
+    )
+    for key, value in attributes.items():
+        span.attributes.add(key=key.replace("__", ".")).value.string_value = value
+    return batch(request)
+
+
+def test_a_span_that_no_rule_knows_is_told_as_unmapped_behind_the_normalizer_too() -> None:
+    item = odd_span(traceloop__span__kind="something_new")
+
+    assert said(spans_of(normalised(item))[0])["mas.span.kind"] == "unmapped"
+    assert told(normalised(item)) == told(item) == {("openllmetry", "unmapped"): 1}
+
+
+def test_a_dialect_that_is_counted_elsewhere_is_not_counted_behind_the_normalizer_either() -> None:
+    item = spoken("crewai")
+
+    behind = told(normalised(item), exclude_dialects=["crewai"])
+
+    assert behind == told(item, exclude_dialects=["crewai"])
+    assert behind["crewai", "counts_itself"] > 0
+
+
+def test_a_dialect_that_nobody_knows_is_told_as_normalised() -> None:
+    item = odd_span(mas__dialect="made up", mas__span__kind="agent")
+
+    assert told(item) == {("normalised", "counted"): 1}
 
 
 @pytest.mark.parametrize("dialect", shapes())
