@@ -31,7 +31,11 @@ def report(
     state: State,
     form: Format = Format.TEXT,
 ) -> None:
-    """Tell all `problems`: text goes to stderr, the other formats to stdout."""
+    """Tell all `problems`: text goes to stderr, the other formats to stdout.
+
+    Notices wait for `--verbose`. Those on a line of a file are counted until then; one without a
+    place is advice on the whole set-up, the same in every run, and is not.
+    """
     if form is Format.JSON:
         click.echo(as_json(problems))
         return
@@ -39,6 +43,7 @@ def report(
         for problem in problems:
             click.echo(as_github(problem))
         return
+    kept = [p for p in problems if p.level is Level.NOTICE and not state.verbose]
     shown = [p for p in problems if p.level is not Level.NOTICE or state.verbose]
     colour = coloured(sys.stderr)
     for problem in shown:
@@ -47,7 +52,7 @@ def report(
     if words:
         hint = f", sloctl explain {shown[0].code} tells more" if shown else ""
         click.echo(f"{words}{hint}", err=True)
-    hidden = len(problems) - len(shown)
+    hidden = sum(p.place is not None for p in kept)
     if hidden and not state.quiet:
         click.echo(f"{hidden} notice{'' if hidden == 1 else 's'}, shown by sloctl -v", err=True)
 

@@ -127,7 +127,7 @@ def test_text_goes_to_stderr_and_the_machine_formats_to_stdout(
 def test_notices_are_counted_and_shown_only_when_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    notice = Diagnostic("SLO006", Level.NOTICE, "skipped: x")
+    notice = Diagnostic("SLO006", Level.NOTICE, "skipped: x", Span("api.yaml", 1, 1, 2))
     report([notice], {}, State())
     quiet = capsys.readouterr().err
     report([notice], {}, State(verbose=True))
@@ -135,3 +135,15 @@ def test_notices_are_counted_and_shown_only_when_asked_for(
     assert "1 notice" in quiet
     assert "skipped: x" not in quiet
     assert "skipped: x" in capsys.readouterr().err
+
+
+def test_advice_on_the_whole_set_up_is_told_to_those_who_ask(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    advice = Diagnostic("ALM014", Level.NOTICE, "nobody misses the heartbeat")
+    report([advice], {}, State())
+    quiet = capsys.readouterr().err
+    report([advice], {}, State(verbose=True))
+
+    assert quiet == ""
+    assert "nobody misses the heartbeat" in capsys.readouterr().err
