@@ -43,7 +43,7 @@ class RedactionConfig(Config):
             ``****``.
         hmac_key: Secret of the two hmac functions.
         summary: Attributes that tell how much was redacted: ``debug`` with the keys, ``info``
-            with counts, ``silent`` or empty none.
+            with counts, ``silent`` or empty none; then those that a sender wrote are removed.
     """
 
     allow_all_keys: bool = False
@@ -57,6 +57,11 @@ class RedactionConfig(Config):
     hash_function: Literal["", "md5", "sha1", "sha3", "hmac-sha256", "hmac-sha512"] = ""
     hmac_key: SecretStr = SecretStr("")
     summary: Literal["", "debug", "info", "silent"] = ""
+
+    @property
+    def has_summary(self) -> bool:
+        """Whether what was redacted is told in attributes."""
+        return self.summary in {"debug", "info"}
 
     @model_validator(mode="after")
     def _has_its_key(self) -> Self:

@@ -45,12 +45,18 @@ class Rules:
     """A configuration, compiled.
 
     Attributes:
-        own_keys: Attributes that say what was redacted: they stay.
+        own_keys: Attributes that say what was redacted: they stay where there is a summary.
+            Else a sender wrote them, and they go unless the configuration names them.
     """
 
     def __init__(self, config: RedactionConfig, own_keys: frozenset[str]) -> None:
         self._allow_all = config.allow_all_keys
-        self._allowed = own_keys.union(config.allowed_keys)
+        self._allowed = frozenset(config.allowed_keys)
+        self._foreign = frozenset[str]()
+        if config.has_summary:
+            self._allowed |= own_keys
+        else:
+            self._foreign = own_keys - self._allowed
         self._ignored = frozenset(config.ignored_keys)
         self._ignored_patterns = _compiled(config.ignored_key_patterns)
         self._blocked_keys = _compiled(config.blocked_key_patterns)
@@ -70,7 +76,7 @@ class Rules:
             known = Key(
                 name=self.masked(key),
                 is_ignored=key in self._ignored or _any(self._ignored_patterns, key),
-                is_allowed=self._allow_all or key in self._allowed,
+                is_allowed=key in self._allowed or (self._allow_all and key not in self._foreign),
                 is_blocked=_any(self._blocked_keys, key),
             )
             if len(key) <= _LONGEST_KEY:

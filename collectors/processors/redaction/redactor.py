@@ -21,7 +21,7 @@ from collectors.component import Signal
 from collectors.patterns import Pattern, anywhere
 from collectors.processors.redaction.config import RedactionConfig
 from collectors.processors.redaction.masks import Key, Rules
-from collectors.processors.redaction.summary import OWN_KEYS, Tally, summarize
+from collectors.processors.redaction.summary import OWN_KEY, OWN_KEYS, Tally, summarize
 from collectors.wire import parse
 
 _PLAIN: Final = frozenset({"bool_value", "int_value", "double_value"})
@@ -76,10 +76,9 @@ class Redactor:
 def _suspects(config: RedactionConfig) -> tuple[Pattern, ...] | None:
     """Patterns without one of which in its bytes a request is clean; None where none can say."""
     texts = [*config.blocked_key_patterns, *config.blocked_values]
-    counts = config.summary in {"debug", "info"}  # of what was ignored and allowed too
-    if not config.allow_all_keys or config.redact_all_types or counts:
-        return None
-    found = [anywhere(text) for text in texts]
+    if not config.allow_all_keys or config.redact_all_types or config.has_summary:
+        return None  # a summary tells of what was ignored and allowed too
+    found = [anywhere(text) for text in (*texts, OWN_KEY)]
     known = tuple(one for one in found if one is not None)
     return known if len(known) == len(found) else None
 

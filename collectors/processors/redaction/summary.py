@@ -20,6 +20,9 @@ OWN_KEYS: Final = frozenset(
 )
 """The attributes that a summary is made of."""
 
+OWN_KEY: Final = r"redaction\.(?:body\.)?(?:redacted|masked|allowed|ignored)\.(?:keys|count)"
+"""Finds every one of `OWN_KEYS`, and not much else."""
+
 
 @dataclass(slots=True)
 class Tally:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from collectors.component import Signal
 from collectors.patterns import anywhere, pattern
 from collectors.processors.redaction import Redacted, RedactionConfig, Redactor
+from collectors.processors.redaction.summary import OWN_KEY, OWN_KEYS
 from collectors.testing.samples import request
 from collectors.wire.parse import request_type
 
@@ -224,6 +225,28 @@ def test_keys_and_values_are_judged_in_their_order(
     config: dict[str, object], pairs: list[KeyValue], after: dict[str, object]
 ) -> None:
     assert attributes_after(config, *pairs) == after
+
+
+@pytest.mark.parametrize("summary", ["", "silent"])
+@pytest.mark.parametrize("keys", [{"allow_all_keys": True}, {"allowed_keys": ["a"]}])
+def test_a_sender_cannot_write_a_summary_where_there_is_none(
+    keys: dict[str, object], summary: str
+) -> None:
+    config = {**keys, "blocked_values": ["x"], "summary": summary}
+    claimed = [text(key, "Jane Doe") for key in sorted(OWN_KEYS)]
+
+    assert attributes_after(config, *claimed, text("a", "b")) == {"a": "b"}
+    named = {**config, "allowed_keys": ["a", "redaction.masked.count"]}
+    assert attributes_after(named, *claimed, text("a", "b")) == {
+        "a": "b",
+        "redaction.masked.count": "Jane Doe",
+    }
+
+
+def test_what_a_sender_claims_is_found_whichever_attribute_it_stands_in() -> None:
+    found = pattern(OWN_KEY)
+
+    assert all(found.search(key) for key in OWN_KEYS)
 
 
 def test_maps_and_lists_are_looked_into() -> None:
