@@ -10,6 +10,7 @@ from typing import Final
 from alerts.gameday.runner import FINE, Found, Outcome
 from alerts.gameday.virtual.coverage import Coverage
 from slo.model import Severity
+from slo.plural import plural
 
 HEAD = (
     "| scenario | what was done | expected alert | team | due | took | verdict | told | plain |",
@@ -104,7 +105,7 @@ def _summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What somebody who reads no table must know."""
     passed = sum(outcome.passed for outcome in outcomes)
     yield (
-        f"{passed} of {_counted(len(outcomes), 'scenario')} passed. Times run from the "
+        f"{passed} of {plural(len(outcomes), 'scenario')} passed. Times run from the "
         "injection to the notification; *due* is computed from the loaded rules."
     )
     if len(outcomes) > 1:
@@ -131,23 +132,18 @@ def _over_all(outcomes: Sequence[Outcome]) -> Iterator[str]:
     silent = [outcome for outcome in outcomes if not outcome.scenario.expected]
     if silent:
         kept = sum(outcome.passed for outcome in silent)
-        things = _counted(len(silent), "thing")
+        things = plural(len(silent), "thing")
         yield f"Of {things} that must wake nobody, {kept} woke nobody."
     tallies = [each.tally for each in outcomes if each.tally and each.tally.told]
     if tallies:
         told, called = sum(each.told for each in tallies), sum(each.called for each in tallies)
-        causes = _counted(sum(each.causes for each in tallies), "root cause")
+        causes = plural(sum(each.causes for each in tallies), "root cause")
         yield (
             f"*Told* are the notifications that the scenario opens as time passes: {told} for "
             f"{causes}, {called} of them because an "
             "escalation called a second team. *Plain* is what routing by severity alone "
             f"would have sent: {sum(each.plain for each in tallies)}."
         )
-
-
-def _counted(count: int, word: str) -> str:
-    """``1 scenario``, ``2 scenarios``."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _coverage(shown: Coverage | None) -> Iterator[str]:
@@ -157,7 +153,7 @@ def _coverage(shown: Coverage | None) -> Iterator[str]:
     each = "The one alert" if shown.alerts == 1 else f"Each of the {shown.alerts} alerts"
     yield (
         f"{each} was switched off once, by itself: "
-        f"{_counted(noticed, 'time')} a scenario failed for it."
+        f"{plural(noticed, 'time')} a scenario failed for it."
     )
     if shown.unproven:
         yield f"Nothing would miss {', '.join(shown.unproven)}."

@@ -13,6 +13,7 @@ from alerts.runbooks.text import bullets, document, table
 from slo import names
 from slo.ask import Prometheus, Series
 from slo.percent import percent
+from slo.plural import plural
 
 WEEK_SECONDS: Final = 7 * 86_400.0
 _AGENT: Final = "gen_ai_agent_name"
@@ -94,11 +95,11 @@ def markdown(
     of_agents, of_budgets = week
     episodes, incidents = fired
     pages = sum(each.labels.get("severity") == "page" for each in episodes)
-    told = f"{_plural(pages, 'page')} and {_plural(len(episodes) - pages, 'ticket')}"
+    told = f"{plural(pages, 'page')} and {plural(len(episodes) - pages, 'ticket')}"
     return document(
         (
             f"# Week {_day(until - WEEK_SECONDS)} to {_day(until)}",
-            f"{told} in {_plural(len(incidents), 'incident')}.",
+            f"{told} in {plural(len(incidents), 'incident')}.",
             "## Error rates of agents",
             table(
                 ("Agent", "Actions", "Failed", "Week before"),
@@ -159,16 +160,12 @@ def _budget(series: Series) -> str:
 
 def _told(incident: Incident) -> str:
     pages = sum(each.labels.get("severity") == "page" for each in incident.episodes)
-    counts = f"{_plural(len(incident.episodes), 'alert')}, {_plural(pages, 'page')}"
+    counts = f"{plural(len(incident.episodes), 'alert')}, {plural(pages, 'page')}"
     return f"{_moment(incident.starts)} {incident.name}: {counts}"
 
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else percent(share)
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _day(at: float) -> str:

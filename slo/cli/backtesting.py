@@ -21,6 +21,7 @@ from slo.cli.tiers import spoken
 from slo.exact import Ratio
 from slo.model import Settings, Severity, Slo
 from slo.percent import percent
+from slo.plural import plural
 from slo.policy import PolicyName
 from slo.replay import Story
 
@@ -102,7 +103,7 @@ def _summary(outcome: Outcome) -> Iterator[str]:
         what = "the worst window" if outcome.whole else "this past, shorter than the window,"
         yield f"{what} had {outcome.worst * 100:.4g} % bad, {_suggestion(outcome)}"
     pages, tickets = _count(outcome, Severity.PAGE), _count(outcome, Severity.TICKET)
-    yield f"{pages} pages, {tickets} tickets"
+    yield f"{plural(pages, 'page')}, {plural(tickets, 'ticket')}"
 
 
 def _suggestion(outcome: Outcome) -> str:

@@ -14,11 +14,11 @@ from slo.cli.reading import sourced
 from slo.cli.report import Format as Form
 from slo.cli.report import report
 from slo.cli.state import FINE, PROBLEMS, Fault, State
-from slo.cli.validate import plural
 from slo.cli.writing import put
 from slo.diagnostic import Diagnostic, Level, has_errors
 from slo.emit.yaml import Value, dump
 from slo.importers import Format, format_of, imported
+from slo.plural import plural
 from slo.source import Mapping, Node, Scalar, load
 from slo.spec import SourceFile, read
 from slo.spec.shapes import API_VERSION

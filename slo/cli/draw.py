@@ -9,6 +9,7 @@ from unicodedata import east_asian_width
 import click
 
 from slo.diagnostic import Diagnostic, Level, Span
+from slo.plural import plural
 
 WIDTH: Final = 120
 """Columns of a source line that are shown; of a longer one the part around the mark."""
@@ -42,7 +43,7 @@ def summary(problems: Sequence[Diagnostic]) -> str:
         (sum(problem.level is level for problem in problems), level.value)
         for level in (Level.ERROR, Level.WARNING)
     ]
-    return " and ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts if n)
+    return " and ".join(plural(n, word) for n, word in counts if n)
 
 
 def _excerpt(

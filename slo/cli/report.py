@@ -13,6 +13,7 @@ import click
 from slo.cli.draw import draw, summary
 from slo.cli.state import State, coloured
 from slo.diagnostic import Diagnostic, Level
+from slo.plural import plural
 
 _GITHUB: Final = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTICE: "notice"}
 
@@ -54,7 +55,7 @@ def report(
         click.echo(f"{words}{hint}", err=True)
     hidden = sum(p.place is not None for p in kept)
     if hidden and not state.quiet:
-        click.echo(f"{hidden} notice{'' if hidden == 1 else 's'}, shown by sloctl -v", err=True)
+        click.echo(f"{plural(hidden, 'notice')}, shown by sloctl -v", err=True)
 
 
 def as_json(problems: Sequence[Diagnostic]) -> str:

@@ -13,6 +13,7 @@ from slo.cli.reading import read_paths
 from slo.cli.report import Format, report
 from slo.cli.state import FINE, PROBLEMS, State
 from slo.model import Project
+from slo.plural import plural
 
 
 @click.command("validate")
@@ -62,11 +63,6 @@ def counted(project: Project) -> str:
         (len(project.maintenance), "maintenance window"),
     ]
     return ", ".join(plural(n, word) for n, word in counts if n) or "settings only"
-
-
-def plural(count: int, word: str) -> str:
-    """``1 SLO``, ``2 SLOs``."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 COMMAND = validate

@@ -45,7 +45,7 @@ def test_split_brain_is_paged_and_every_dialect_counted_and_all_reported(tmp_pat
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 of 1 scenarios passed" in written.read_text("utf-8")
+    assert "1 of 1 scenario passed" in written.read_text("utf-8")
     suite = ET.fromstring(junit.read_text("utf-8"))
     assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
     assert "| SplitBrain | core-engineering |" in done.stdout

@@ -20,6 +20,7 @@ from alerts.gameday.virtual.told import Told, desk
 from alerts.gameday.webhook import Webhooks
 from slo import servers
 from slo.model import RuleGroup
+from slo.plural import plural
 from slo.replay import Firing
 
 _AT_ONCE: Final = 2
@@ -76,7 +77,7 @@ def play(
 
         def one(case: Case) -> tuple[str, tuple[Firing, ...]]:
             firings = fired(lived(case.script, seed), case.script, groups)
-            tell(f"{case.id}: {len(firings) - 1} alerts")
+            tell(f"{case.id}: {plural(len(firings) - 1, 'alert')}")
             return case.id, firings
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
