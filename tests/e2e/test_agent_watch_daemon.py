@@ -26,8 +26,8 @@ PLANNER, CODER, TESTER = (process("fleet", name) for name in ("planner", "coder"
 
 def config() -> str:
     """The example, in a hurry."""
-    text = EXAMPLE.replace("${env:INTERVAL:-15s}", "1s").replace("${env:IDLE:-5m}", "30s")
-    return text.replace("${env:DATA:-/var/lib/fleetslo}", "${env:FLEETSLO_STATE}/data") + TELEMETRY
+    in_a_hurry = EXAMPLE.replace("${env:INTERVAL:-15s}", "1s").replace("${env:IDLE:-5m}", "30s")
+    return in_a_hurry + TELEMETRY
 
 
 class Sender:

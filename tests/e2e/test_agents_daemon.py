@@ -23,8 +23,8 @@ TELEMETRY = """\
 
 def config() -> str:
     """The example, in a hurry; the wait still covers two restarts between a span and its child."""
-    text = EXAMPLE.replace("${env:WAIT:-10s}", "8s").replace("${env:FLUSH:-15s}", "300ms")
-    return text.replace("${env:DATA:-/var/lib/fleetslo}", "${env:FLEETSLO_STATE}/data") + TELEMETRY
+    in_a_hurry = EXAMPLE.replace("${env:WAIT:-10s}", "8s").replace("${env:FLUSH:-15s}", "300ms")
+    return in_a_hurry + TELEMETRY
 
 
 def scraped(daemon: Daemon) -> Counter[str]:

@@ -13,7 +13,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from collectors.cli.main import main
 from collectors.config.load import Text, load
 from collectors.config.plan import plan
 from collectors.config.printing import printed
@@ -32,7 +34,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_right_and_can_be_printed_and_read_again(path: Path) -> None:
-    around = Surroundings({}, str)
+    around = Surroundings({"FLEETSLO_STATE": "/state"}, str)
     loaded, problems = load([Text(path.name, path.read_text())], around, Registry.installed())
 
     assert problems == []
@@ -44,6 +46,20 @@ def test_an_example_is_right_and_can_be_printed_and_read_again(path: Path) -> No
     assert [pipeline.name for pipeline in again.pipelines] == [
         pipeline.name for pipeline in loaded.pipelines
     ]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_keeps_its_data_where_its_user_may_write(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FLEETSLO_STATE", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    result = CliRunner().invoke(main, ["print-config", "--config", str(path)])
+
+    assert result.exit_code == 0, result.output
+    if "file_storage" in path.read_text():
+        assert f"directory: {tmp_path}/fleetslo/data" in result.output
 
 
 def test_the_host_is_observed_by_the_collector_alone(tmp_path: Path) -> None:
@@ -62,7 +78,7 @@ def test_the_host_is_observed_by_the_collector_alone(tmp_path: Path) -> None:
         except (OSError, urllib.error.URLError):
             return ""
 
-    async def main() -> str:
+    async def observe() -> str:
         async with await asyncio.start_server(serve, "127.0.0.1", target):
             deadline = time.monotonic() + START_SECONDS
             while time.monotonic() < deadline:
@@ -76,14 +92,14 @@ def test_the_host_is_observed_by_the_collector_alone(tmp_path: Path) -> None:
         "INTERVAL": "500ms",
         "TARGET": f"127.0.0.1:{target}",
         "SCRAPE": f"127.0.0.1:{scrape}",
-        "DATA": str(tmp_path / "data"),
+        "FLEETSLO_STATE": str(tmp_path),
     }
     code = "from collectors.cli import main; main()"
     command = [sys.executable, "-c", code, "run", "--config", str(FOLDER / "host.yaml")]
     with subprocess.Popen(
         command, env=os.environ | around, stderr=subprocess.PIPE, text=True
     ) as daemon:
-        text = asyncio.run(main())
+        text = asyncio.run(observe())
         daemon.send_signal(signal.SIGTERM)
         _, said = daemon.communicate(timeout=30)
 

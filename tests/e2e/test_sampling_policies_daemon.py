@@ -27,7 +27,6 @@ def config(sink: str) -> str:
     text = EXAMPLE.read_text()
     text = re.sub(r"\$\{env:DECISION_WAIT:-[^}]*\}", "1s", text)
     text = re.sub(r"\$\{env:BACKEND:-[^}]*\}", sink, text)
-    text = re.sub(r"\$\{env:DATA:-[^}]*\}", "${env:FLEETSLO_STATE}/data", text)
     return text.replace("health_check:\n", 'health_check: {endpoint: "127.0.0.1:13133"}\n') + OWN
 
 
