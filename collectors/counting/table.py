@@ -14,6 +14,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from collectors.counting.counts import FIRST_ROOM, Bounded, Counts, Spread
+from collectors.counting.exponential import Exponential, Exponents
 from collectors.counting.keys import OVERFLOW, Groups, Key
 from collectors.graph import pack, unpack
 from collectors.wire.kernel import Longs, Words
@@ -21,7 +23,6 @@ from collectors.wire.kernel import Longs, Words
 Exemplar: TypeAlias = tuple[int, int, bytes, bytes]
 """Duration and end in nanoseconds, trace id, span id."""
 
-_FIRST_ROOM: Final = 64
 _HALF: Final = np.uint64(32)
 
 
@@ -31,8 +32,9 @@ class Series:
 
     Attributes:
         began_ns: Unix time of its first span.
-        buckets: Spans by bucket; empty where only calls are counted.
+        buckets: Spans by bucket with a bound; empty where there is none.
         total_ns: Sum of the durations.
+        spread: Exponential buckets, where they were asked for.
     """
 
     resource: int
@@ -42,31 +44,32 @@ class Series:
     buckets: tuple[int, ...]
     total_ns: int
     exemplars: tuple[Exemplar, ...]
+    spread: Spread | None = None
 
 
 class Table:
-    """Counts calls, and with bounds durations too."""
+    """Counts calls, and with buckets durations too."""
 
-    def __init__(self, bounds_ns: tuple[int, ...], limit: int, exemplars: int) -> None:
+    def __init__(self, buckets: tuple[int, ...] | Exponents, limit: int, exemplars: int) -> None:
         """Begin empty.
 
         Args:
-            bounds_ns: Upper bounds of the buckets, ascending; none counts calls alone.
+            buckets: Upper bounds of the buckets in nanoseconds, ascending, or what exponential
+                ones there are; no bounds count calls alone.
             limit: Most series of a resource, 0 for any number.
             exemplars: Most exemplars of a series.
         """
-        self._bounds = np.array(bounds_ns, np.uint64)
+        self._buckets = buckets
         self._limit = limit
         self._most_exemplars = exemplars
-        self._width = len(bounds_ns) + 1 if bounds_ns else 1
         self.clear()
 
     def clear(self) -> None:
         """Forget every series."""
         self._rows: dict[tuple[int, Key], int] = {}
         self._of_resource: Counter[int] = Counter()
-        self._counts = np.zeros((_FIRST_ROOM, self._width), np.int64)
-        self._seen_ns = np.zeros(_FIRST_ROOM, np.int64)
+        self._counts = _counts(self._buckets)
+        self._seen_ns = np.zeros(FIRST_ROOM, np.int64)
         self._began_ns: list[int] = []
         self._totals_ns: list[int] = []
         self._exemplars: dict[int, list[Exemplar]] = {}
@@ -90,11 +93,9 @@ class Table:
         rows = np.array(
             [self._row(int(resources[row]), key, wall_ns) for row, key in groups.keys], np.int64
         )
-        of_span = rows[groups.of_span]
-        buckets = np.searchsorted(self._bounds, durations) if len(self._bounds) else np.int64(0)
-        np.add.at(self._counts.reshape(-1), of_span * self._width + buckets, 1)
+        self._counts.add(rows[groups.of_span], durations)
         self._seen_ns[rows] = steady_ns
-        if len(self._bounds):
+        if self._counts.sums:
             # Halves of 32 bits, so that the floating sums of `bincount` stay exact.
             size = len(groups.keys)
             low = np.bincount(groups.of_span, durations & np.uint64(0xFFFFFFFF), size)
@@ -121,15 +122,15 @@ class Table:
     def series(self) -> Iterator[Series]:
         """Every series, in the order in which they began."""
         for (resource, key), row in self._rows.items():
-            counts = self._counts[row].tolist()
             yield Series(
                 resource,
                 key,
                 self._began_ns[row],
-                sum(counts),
-                tuple(counts) if len(self._bounds) else (),
+                self._counts.calls(row),
+                self._counts.buckets(row),
                 self._totals_ns[row],
                 tuple(self._exemplars.get(row, ())),
+                self._counts.spread(row),
             )
 
     def expire(self, before_ns: int) -> None:
@@ -155,8 +156,8 @@ class Table:
         return pack(
             {
                 "words": json.dumps(words).encode(),
-                "counts": self._counts[:size].tobytes(),
                 "seen": self._seen_ns[:size].tobytes(),
+                **self._counts.snapshot(size),
             }
         )
 
@@ -164,14 +165,12 @@ class Table:
         """Continue from `state`; where the buckets are others now, series begin anew."""
         parts = unpack(state)
         words = json.loads(parts["words"])
-        counts = np.frombuffer(parts["counts"], np.int64)
         self.clear()
-        if counts.size != len(words["keys"]) * self._width:
+        if not self._counts.restore(parts, len(words["keys"])):
             return
         for place, (of, key) in enumerate(words["keys"]):
             self._rows[int(of), tuple(_part(part) for part in key)] = place
         self._of_resource = Counter(of for of, key in self._rows if key != OVERFLOW)
-        self._counts = counts.reshape(-1, self._width).copy()
         self._seen_ns = np.frombuffer(parts["seen"], np.int64).copy()
         self._began_ns = [int(value) for value in words["began"]]
         self._totals_ns = [int(value) for value in words["totals"]]
@@ -194,9 +193,9 @@ class Table:
         self._of_resource[resource] += key != OVERFLOW
         self._began_ns.append(wall_ns)
         self._totals_ns.append(0)
-        if row >= len(self._counts):
-            room = max(_FIRST_ROOM, len(self._counts))
-            self._counts = np.concatenate((self._counts, np.zeros((room, self._width), np.int64)))
+        if row >= len(self._seen_ns):
+            room = max(FIRST_ROOM, len(self._seen_ns))
+            self._counts.grow(room)
             self._seen_ns = np.concatenate((self._seen_ns, np.zeros(room, np.int64)))
         return row
 
@@ -204,7 +203,7 @@ class Table:
         if len(keys) == len(self._rows):
             return
         rows = [self._rows[key] for key in keys]
-        self._counts = self._counts[rows]
+        self._counts.keep(rows)
         self._seen_ns = self._seen_ns[rows]
         self._began_ns = [self._began_ns[row] for row in rows]
         self._totals_ns = [self._totals_ns[row] for row in rows]
@@ -213,6 +212,10 @@ class Table:
         }
         self._rows = {key: place for place, key in enumerate(keys)}
         self._of_resource = Counter(of for of, key in keys if key != OVERFLOW)
+
+
+def _counts(buckets: tuple[int, ...] | Exponents) -> Counts:
+    return Exponential(buckets) if isinstance(buckets, Exponents) else Bounded(buckets)
 
 
 def _word(part: bytes | None) -> str | None:

@@ -597,6 +597,16 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             },
             conserves=False,
         ),
+        processor(
+            Kind.CONNECTORS,
+            "spanmetrics",
+            {
+                "metrics_flush_interval": "1s",
+                "histogram": {"unit": "s", "exponential": {"max_size": 20}},
+                "exemplars": {"enabled": True},
+            },
+            conserves=False,
+        ),
     ],
     (Kind.EXPORTERS, "otlp_grpc"): [otlp_grpc],
     (Kind.EXPORTERS, "otlp_http"): [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from collectors.component import Config
+from collectors.counting import Exponents
 from collectors.net.fields import SECOND, Count, Nanoseconds, Positive, differs
 
 MILLISECOND: Final = SECOND // 1000
@@ -24,6 +25,9 @@ Always = Literal["service.name", "span.name", "span.kind", "status.code"]
 
 CUMULATIVE: Final = "AGGREGATION_TEMPORALITY_CUMULATIVE"
 DELTA: Final = "AGGREGATION_TEMPORALITY_DELTA"
+
+MOST_BUCKETS: Final = 10_000
+"""Most exponential buckets of a series: what `aggregate` and its like still take as sane."""
 
 _BUCKETS_MS: Final = (2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10000, 15000)
 
@@ -69,13 +73,41 @@ class ExplicitConfig(Config):
         return value
 
 
+class ExponentialConfig(Config):
+    """Buckets of exponential width, as fine as `max_size` of them allow.
+
+    Attributes:
+        max_size: Most buckets of a series.
+    """
+
+    max_size: Annotated[int, Field(ge=2, le=MOST_BUCKETS)] = 160
+
+
 class HistogramConfig(Config):
-    """The histogram of durations."""
+    """The histogram of durations; its buckets are explicit where neither kind is given."""
 
     disable: bool = False
     unit: Literal["ms", "s"] = "ms"
-    explicit: ExplicitConfig = ExplicitConfig()
+    explicit: ExplicitConfig | None = None
+    exponential: ExponentialConfig | None = None
     dimensions: Dimensions = Field(default_factory=list[DimensionConfig])
+
+    @field_validator("exponential")
+    @classmethod
+    def _either(
+        cls, value: ExponentialConfig | None, info: ValidationInfo
+    ) -> ExponentialConfig | None:
+        if value is not None and info.data.get("explicit") is not None:
+            msg = "is given together with explicit: a histogram has buckets of one kind, drop one"
+            raise ValueError(msg)
+        return value
+
+    @property
+    def buckets(self) -> tuple[int, ...] | Exponents:
+        """What `Table` counts in."""
+        if self.exponential is not None:
+            return Exponents(self.exponential.max_size, UNITS_NS[self.unit])
+        return tuple((self.explicit or ExplicitConfig()).buckets)
 
 
 class ExemplarsConfig(Config):

@@ -17,7 +17,7 @@ from collectors.connectors.spanmetrics.config import (
     SpanMetricsConfig,
 )
 from collectors.connectors.spanmetrics.emit import Emitter, Family
-from collectors.counting import Exemplar, Groups, Resources, Table
+from collectors.counting import Exemplar, Exponents, Groups, Resources, Table
 from collectors.graph import ITEMS, pack, unpack
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import locate
@@ -44,7 +44,7 @@ class SpanMetrics:
         self._attributes = sorted({of.name for of in every})
         limit, shown = config.aggregation_cardinality_limit, config.exemplars.max_per_data_point
         self._calls = Table((), limit, shown)
-        self._durations = Table(tuple(config.histogram.explicit.buckets), limit, shown)
+        self._durations = Table(config.histogram.buckets, limit, shown)
         self._resources = Resources(config.resource_metrics_key_attributes)
         self._emitter = Emitter(config)
         self._due_ns: int | None = None
@@ -106,7 +106,7 @@ class SpanMetrics:
             "due": self._due_ns,
             "wall": self._wall_less_steady_ns,
             "calls": _shape(self._of_calls),
-            "durations": [_shape(self._of_durations), self._config.histogram.explicit.buckets],
+            "durations": self._shape_of_durations(),
         }
         return pack(
             {
@@ -126,8 +126,7 @@ class SpanMetrics:
         self._resources.restore(parts["resources"])
         if words["calls"] == _shape(self._of_calls):
             self._calls.restore(parts["calls"])
-        buckets = self._config.histogram.explicit.buckets
-        if words["durations"] == [_shape(self._of_durations), buckets]:
+        if words["durations"] == self._shape_of_durations():
             self._durations.restore(parts["durations"])
 
     def begin_again(self) -> None:
@@ -150,6 +149,15 @@ class SpanMetrics:
             chosen = order[start : min(end, most)].tolist()
             found = [_exemplar(spans, span) for span in chosen]
             self._durations.show(int(rows[sorted_groups[start]]), found)
+
+    def _shape_of_durations(self) -> list[object]:
+        """What a row of the histogram means, in words of JSON."""
+        buckets = self._config.histogram.buckets
+        if isinstance(buckets, Exponents):
+            kind: object = {"max_size": buckets.max_size, "unit_ns": buckets.unit_ns}
+        else:
+            kind = list(buckets)
+        return [_shape(self._of_durations), kind]
 
     def _expire(self, steady_ns: int) -> None:
         if self._config.series_expiration:

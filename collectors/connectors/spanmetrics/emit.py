@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
+    ExponentialHistogramDataPoint,
     HistogramDataPoint,
     Metric,
     NumberDataPoint,
@@ -19,7 +20,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from collectors.connectors.spanmetrics.config import CUMULATIVE, UNITS_NS, SpanMetricsConfig
-from collectors.counting import Resources, Series, attributes_of
+from collectors.counting import Exponents, Resources, Series, Spread, attributes_of
 
 SCOPE: Final = "spanmetricsconnector"
 
@@ -40,7 +41,9 @@ class Emitter:
         self._calls, self._duration = f"{prefix}calls", f"{prefix}duration"
         self._unit = config.histogram.unit
         self._unit_ns = UNITS_NS[config.histogram.unit]
-        self._bounds = [bound / self._unit_ns for bound in config.histogram.explicit.buckets]
+        buckets = config.histogram.buckets
+        bounds = () if isinstance(buckets, Exponents) else buckets
+        self._bounds = [bound / self._unit_ns for bound in bounds]
         self._temporality = (
             AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
             if config.aggregation_temporality == CUMULATIVE
@@ -87,19 +90,31 @@ class Emitter:
                 metric = metrics[of.resource] = scopes[of.resource].metrics.add(
                     name=self._duration, unit=self._unit
                 )
-                metric.histogram.aggregation_temporality = self._temporality
-            metric.histogram.data_points.append(self._point(of, family.dimensions, wall_ns))
+                kind = metric.histogram if of.spread is None else metric.exponential_histogram
+                kind.aggregation_temporality = self._temporality
+            attributes = attributes_of(family.dimensions, of.key)
+            if of.spread is None:
+                explicit = metric.histogram.data_points.add(attributes=attributes)
+                explicit.bucket_counts[:] = of.buckets
+                explicit.explicit_bounds[:] = self._bounds
+                self._finish(explicit, of, wall_ns)
+            else:
+                point = metric.exponential_histogram.data_points.add(attributes=attributes)
+                self._fill(point, of.spread)
+                self._finish(point, of, wall_ns)
 
-    def _point(self, of: Series, dimensions: Sequence[str], wall_ns: int) -> HistogramDataPoint:
-        point = HistogramDataPoint(
-            attributes=attributes_of(dimensions, of.key),
-            start_time_unix_nano=of.began_ns,
-            time_unix_nano=wall_ns,
-            count=of.calls,
-            sum=of.total_ns / self._unit_ns,
-            bucket_counts=of.buckets,
-            explicit_bounds=self._bounds,
-        )
+    def _fill(self, point: ExponentialHistogramDataPoint, spread: Spread) -> None:
+        point.scale, point.zero_count = spread.scale, spread.zeros
+        point.min, point.max = spread.least_ns / self._unit_ns, spread.most_ns / self._unit_ns
+        point.positive.offset = spread.offset
+        point.positive.bucket_counts[:] = spread.counts
+
+    def _finish(
+        self, point: HistogramDataPoint | ExponentialHistogramDataPoint, of: Series, wall_ns: int
+    ) -> None:
+        """Write what all histograms have."""
+        point.start_time_unix_nano, point.time_unix_nano = of.began_ns, wall_ns
+        point.count, point.sum = of.calls, of.total_ns / self._unit_ns
         for took_ns, end_ns, trace_id, span_id in of.exemplars:
             point.exemplars.add(
                 time_unix_nano=end_ns,
@@ -107,4 +122,3 @@ class Emitter:
                 trace_id=trace_id,
                 span_id=span_id,
             )
-        return point
