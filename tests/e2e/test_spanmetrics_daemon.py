@@ -20,6 +20,10 @@ connectors:
     histogram: {unit: s, explicit: {buckets: [100ms, 2s]}}
     dimensions: [{name: tool, default: none}]
     metrics_flush_interval: 300ms
+  spanmetrics/fine:
+    namespace: fine
+    histogram: {unit: s, exponential: {max_size: 40}}
+    metrics_flush_interval: 300ms
   sli:
     slos: {shop-steps: {spans: {service: shop, bad: {above: 100ms}}}}
     metrics_flush_interval: 300ms
@@ -31,8 +35,8 @@ extensions:
 service:
   extensions: [file_storage, health_check]
   pipelines:
-    traces: {receivers: [otlp], exporters: [spanmetrics, sli]}
-    metrics: {receivers: [spanmetrics, sli], exporters: [prometheus]}
+    traces: {receivers: [otlp], exporters: [spanmetrics, spanmetrics/fine, sli]}
+    metrics: {receivers: [spanmetrics, spanmetrics/fine, sli], exporters: [prometheus]}
   telemetry:
     metrics:
       readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: 8888}}}}]
@@ -63,6 +67,10 @@ def scraped(daemon: Daemon) -> dict[str, float]:
             found["calls"] = value
         elif name.startswith("traces_span_metrics_duration_seconds_bucket"):
             found[name.partition('le="')[2].partition('"')[0]] = value
+        elif name.startswith("fine_duration_seconds_bucket"):
+            bound = name.partition('le="')[2].partition('"')[0]
+            if bound in ("0.125", "2", "+Inf"):
+                found[f"fine {bound}"] = value
         elif name.startswith("fleetslo_sli_events_total"):
             assert 'slo_id="shop-steps"' in name
             found["good" if 'outcome="good"' in name else "bad"] = value
@@ -83,6 +91,9 @@ def test_metrics_of_spans_are_exact_though_the_daemon_is_killed(tmp_path: Path) 
             "0.1": sum(of <= STEP for of in took),
             "2": sum(of <= 20 * STEP for of in took),
             "+Inf": len(took),
+            "fine 0.125": sum(of <= 1.25 * STEP for of in took),
+            "fine 2": sum(of <= 20 * STEP for of in took),
+            "fine +Inf": len(took),
             "good": sum(of <= STEP for of in took),
             "bad": sum(of > STEP for of in took),
         }
