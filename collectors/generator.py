@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Final
 
-from collectors.insert import AT_ADMISSION, clashes, inserted
+from collectors.insert import AT_ADMISSION, clashes, inserted, limits
 from collectors.net.duration import show
+from collectors.protected import protected
 from slo import source
 from slo.diagnostic import Diagnostic, Level
 from slo.emit.yaml import Value, dump
@@ -31,18 +32,21 @@ class CollectorGenerator:
 
     The `spans` indicators of the project are counted in every traces pipeline, before
     anything that samples; a project without any gets the file that `sloctl init` writes.
+    Of a configuration of the user's own each `cardinality` protects what the SLOs need.
     """
 
     output = Output.COLLECTOR
 
     def check(self, compiled: Compiled) -> Iterable[Diagnostic]:
-        """Only a configuration of the user's own can stand in the way."""
+        """Only a configuration of the user's own can stand in the way, or take what SLOs need."""
         base = compiled.project.settings.base.collector
         if base is None:
             return ()
-        wrong = clashes(base, frozenset(_counted(compiled)))
+        wrong, level = clashes(base, frozenset(_counted(compiled))), Level.ERROR
+        if not wrong:
+            wrong, level = limits(base, protected(compiled.project.slos)), Level.WARNING
         return tuple(
-            Diagnostic("SLO041", Level.ERROR, f"{base.path}: {text}", base.place) for text in wrong
+            Diagnostic("SLO041", level, f"{base.path}: {text}", base.place) for text in wrong
         )
 
     def generate(self, compiled: Compiled) -> Iterable[OutputFile]:
@@ -50,7 +54,8 @@ class CollectorGenerator:
         slos, base = _counted(compiled), compiled.project.settings.base.collector
         if base is not None:
             indicators = {slo_id: _indicator(spans) for slo_id, spans in slos.items()}
-            return (OutputFile(PATH, inserted(base, indicators)),)
+            needed = protected(compiled.project.slos)
+            return (OutputFile(PATH, inserted(base, indicators, needed)),)
         text = files("collectors.starter").joinpath(_STARTER).read_text(encoding="utf-8")
         return (OutputFile(PATH, _HEAD + (counting(text, slos) if slos else text)),)
 

@@ -1,7 +1,7 @@
 """PromQL, parsed and rewritten as a tree: never pasted together from unchecked text."""
 
 from slo.promql.group import grouped
-from slo.promql.labels import result_labels, selected_metrics, selects
+from slo.promql.labels import read_labels, result_labels, selected_metrics, selects
 from slo.promql.rates import adds_rates, per_second, without_zero
 from slo.promql.split import Quotient, quotient
 from slo.promql.syntax import (
@@ -32,6 +32,7 @@ __all__ = [
     "parse",
     "per_second",
     "quotient",
+    "read_labels",
     "result_labels",
     "selected_metrics",
     "selects",

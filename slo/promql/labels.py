@@ -15,6 +15,9 @@ Labels = frozenset[str] | None
 
 _NONE: Final[frozenset[str]] = frozenset()
 _SET_OPERATORS: Final = frozenset({"and", "unless"})
+_SOURCES: Final = {"label_replace": slice(3, 4), "label_join": slice(3, None)}
+"""Arguments that name labels to read."""
+
 _LABELS_KEPT_BY_CHOICE: Final = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 
 
@@ -51,6 +54,34 @@ def selected_metrics(expr: pp.Expr) -> frozenset[str]:
     if isinstance(expr, pp.VectorSelector):
         return frozenset({expr.name}) if expr.name else _NONE
     return frozenset[str]().union(*(selected_metrics(child) for child in children(expr)))
+
+
+def read_labels(expr: pp.Expr) -> frozenset[str]:
+    """The labels that `expr` names: without one of them its result could be another.
+
+    Those of matchers, of `by`, `on`, `group_left` and `group_right`, and the sources of
+    `label_replace` and `label_join`. What `without` and `ignoring` name is not needed.
+    """
+    below = frozenset[str]().union(*(read_labels(child) for child in children(expr)))
+    return below | frozenset(_named(expr))
+
+
+def _named(expr: pp.Expr) -> Iterator[str]:
+    if isinstance(expr, pp.VectorSelector):
+        for either in (expr.matchers.matchers, *expr.matchers.or_matchers):
+            yield from (matcher.name for matcher in either)
+    elif isinstance(expr, pp.AggregateExpr):
+        modifier = expr.modifier
+        if modifier is not None and modifier.type == pp.AggModifierType.By:
+            yield from modifier.labels
+    elif isinstance(expr, pp.BinaryExpr) and expr.modifier is not None:
+        matching = expr.modifier.matching
+        if matching is not None and matching.type == pp.LabelModifierType.Include:
+            yield from matching.labels
+        yield from expr.modifier.group_labels or ()
+    elif isinstance(expr, pp.Call) and expr.func.name in _SOURCES:
+        sources = expr.args[_SOURCES[expr.func.name]]
+        yield from (of.val for of in sources if isinstance(of, pp.StringLiteral))
 
 
 def selects(expr: pp.Expr, metric: str, label: str, value: str) -> bool:

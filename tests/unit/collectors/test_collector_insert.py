@@ -14,8 +14,10 @@ from collectors.config.model import Loaded
 from collectors.config.registry import Kind, Registry
 from collectors.config.tree import Surroundings
 from collectors.generator import GENERATOR
+from collectors.processors.cardinality.config import CardinalityConfig
 from collectors.processors.sli import SliConfig
-from slo.diagnostic import Span
+from collectors.protected import protected
+from slo.diagnostic import Level, Span
 from slo.model import Base, Compiled, UserFile
 from tests.front_end import project_of, slo_text
 
@@ -96,6 +98,84 @@ def test_a_configuration_without_processors_gets_ours() -> None:
     pipelines = yaml.safe_load(written(own))["service"]["pipelines"]
 
     assert pipelines["traces"]["processors"] == ["sli/fleetslo"]
+
+
+NEEDED = """\
+    events:
+      bad: sum by (team_name) (rate(a_total{mas_action_outcome!="ok", job="x"}[$window]))
+      total: >-
+        sum by (team_name) (label_replace(rate(a_total{otel_metric_overflow=""}[$window]),
+        "team_name", "$1", "region", "(.*)"))
+"""
+BY = "  by: [team_name]\n"
+REST = ["mas.action.outcome", "team.name", "team_name"]
+PROTECTED = sorted([*REST, "region"])
+
+
+@pytest.mark.parametrize(
+    ("governor", "protect"),
+    [
+        ("cardinality: ", PROTECTED),
+        ("cardinality: {}", PROTECTED),
+        ("cardinality/few: {protect: null}", PROTECTED),
+        (
+            "cardinality: {protect: [tier, region]}",
+            ["tier", "region", *REST],
+        ),
+        ("cardinality: {attributes: {region: 9}}", REST),
+        ("cardinality: {metrics: {m: {attributes: {region: 9}}}}", REST),
+    ],
+)
+def test_limits_of_series_protect_what_slos_need(
+    governor: str, protect: list[str], tmp_path: Path
+) -> None:
+    name, slo = governor.partition(":")[0], slo_text(sli=NEEDED, more=BY)
+    own = OWN.replace("batch: {}}", "batch: {}, " + governor + "}")
+    used = f"[memory_limiter, {name}]"
+    own += f"    metrics: {{receivers: [otlp], processors: {used}, exporters: [debug]}}\n"
+
+    once = written(own, slo)
+
+    config = loaded(once, tmp_path).components[Kind.PROCESSORS, name].config
+    assert isinstance(config, CardinalityConfig)
+    assert config.protect == protect
+    assert written(once, slo) == once
+    before = yaml.safe_load(own)["processors"][name] or {}
+    after = yaml.safe_load(once)["processors"][name]
+    assert {**after, "protect": 0} == {**before, "protect": 0}
+
+
+def test_a_limit_on_what_slos_need_is_told_of() -> None:
+    own = OWN.replace("batch: {}}", "batch: {}, cardinality: {attributes: {region: 9, x: 9}}}")
+    slo = slo_text(sli=NEEDED, more=BY)
+
+    (problem,) = GENERATOR.check(compiled(own, slo))
+
+    assert (problem.level, problem.code, problem.place) == (Level.WARNING, "SLO041", HERE)
+    assert problem.text.startswith("mine.yaml: cardinality limits region, which SLOs need")
+    assert not GENERATOR.check(compiled(own.replace("region", "y"), slo))
+
+
+def test_what_a_limit_protects_by_way_of_something_else_is_left_as_it_is() -> None:
+    for governor in ("{protect: '${env:KEYS}'}", "{<<: {protect: [tier]}}"):
+        own = OWN.replace("batch: {}}", "batch: {}, cardinality: " + governor + "}")
+        before, after = (
+            yaml.safe_load(own),
+            yaml.safe_load(written(own, slo_text(sli=NEEDED, more=BY))),
+        )
+
+        assert after["processors"]["cardinality"] == before["processors"]["cardinality"]
+
+
+def test_dots_stand_before_underscores_in_names_that_the_catalogue_does_not_have() -> None:
+    sli = """\
+    events:
+      bad: sum(rate(a_total{http_status_code=~"5.."}[$window]))
+      total: sum(rate(a_total[$window]))
+"""
+    names = protected(project_of(slo_text(sli=sli)).slos)
+
+    assert names == ("http.status.code", "http.status_code", "http_status_code")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from slo.promql import (
     parse,
     per_second,
     quotient,
+    read_labels,
     result_labels,
     selected_metrics,
     uses_window,
@@ -150,6 +151,23 @@ def test_a_rule_needs_an_instant_vector(text: str, vector: bool) -> None:
 )
 def test_the_labels_of_a_result_follow_from_its_text(text: str, labels: set[str] | None) -> None:
     assert result_labels(parse(text)) == (None if labels is None else frozenset(labels))
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ('sum by (a) (rate(x{b="1",c!~"2"}[$window]))', {"a", "b", "c"}),
+        ('x{b="1" or c="2"} * on (d) group_left (e) y', {"b", "c", "d", "e"}),
+        ("sum without (a) (x) / ignoring (b) y", set[str]()),
+        ('label_replace(x, "new", "$1", "old", "(.*)")', {"old"}),
+        ('label_join(x, "new", "-", "a", "b")', {"a", "b"}),
+        ('max_over_time(x{a="1"}[5m:1m])', {"a"}),
+    ],
+)
+def test_the_labels_that_an_expression_needs_are_those_that_it_names(
+    text: str, labels: set[str]
+) -> None:
+    assert read_labels(parse(text)) == labels
 
 
 @pytest.mark.parametrize(
