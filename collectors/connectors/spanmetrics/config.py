@@ -88,17 +88,17 @@ class HistogramConfig(Config):
 
     disable: bool = False
     unit: Literal["ms", "s"] = "ms"
-    explicit: ExplicitConfig | None = None
     exponential: ExponentialConfig | None = None
+    explicit: ExplicitConfig | None = Field(default=None, validate_default=True)
     dimensions: Dimensions = Field(default_factory=list[DimensionConfig])
 
-    @field_validator("exponential")
+    @field_validator("explicit")
     @classmethod
-    def _either(
-        cls, value: ExponentialConfig | None, info: ValidationInfo
-    ) -> ExponentialConfig | None:
-        if value is not None and info.data.get("explicit") is not None:
-            msg = "is given together with explicit: a histogram has buckets of one kind, drop one"
+    def _either(cls, value: ExplicitConfig | None, info: ValidationInfo) -> ExplicitConfig | None:
+        if info.data.get("exponential") is None:
+            return value or ExplicitConfig()
+        if value is not None:
+            msg = "is given with exponential: a histogram has buckets of one kind, drop one"
             raise ValueError(msg)
         return value
 

@@ -212,11 +212,20 @@ def problems(config: str) -> list[tuple[int, str]]:
     return [(of.place.line, of.text) for of in found if of.place is not None]
 
 
+def test_the_buckets_are_told_that_nobody_chose() -> None:
+    def kinds(histogram: dict[str, object]) -> tuple[bool, bool]:
+        of = SpanMetricsConfig.model_validate({"histogram": histogram}).histogram
+        return of.explicit is not None, of.exponential is not None
+
+    assert kinds({}) == kinds({"exponential": None}) == kinds({"explicit": {}}) == (True, False)
+    assert kinds({"exponential": {}}) == (False, True)
+
+
 def test_explicit_and_exponential_together_are_refused_where_they_stand() -> None:
     ((line, words),) = problems(CONFIG)
 
-    assert line == 8
-    assert words.startswith("histogram.exponential is given together with explicit")
+    assert line == 7
+    assert words.startswith("histogram.explicit is given with exponential")
     assert problems(CONFIG.replace("      explicit: {buckets: [1s]}\n", "")) == []
 
 
