@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import TypeAlias
 
 from opentelemetry.context import Context
@@ -32,6 +33,7 @@ class Values:
         self._values: dict[Key, float] = {}
         self._within: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = {}
         self._edges: dict[str, tuple[float, ...]] = {}
+        self._parts: dict[tuple[str, tuple[tuple[str, str], ...]], list[Key]] = {}
         self._keys: dict[tuple[str, tuple[tuple[str, str], ...]], Key] = {}
 
     def add(self, name: str, amount: float, attributes: Mapping[str, str]) -> None:
@@ -61,14 +63,24 @@ class Values:
     def items(self) -> Iterator[tuple[Key, float]]:
         """Every series and its newest value."""
         yield from self._values.items()
-        for (name, attributes), counts in self._within.items():
+        for given, counts in self._within.items():
+            *buckets, count, total = self._shown(*given)
+            reached = list(accumulate(counts[:-1]))
+            yield from zip(buckets, reached, strict=True)
+            yield count, reached[-1]
+            yield total, counts[-1]
+
+    def _shown(self, name: str, attributes: tuple[tuple[str, str], ...]) -> list[Key]:
+        """The series of a histogram: its buckets, its count, its sum."""
+        if (name, attributes) not in self._parts:
             labels = dict(attributes)
-            reached = 0.0
-            for edge, count in zip((*self._edges[name], math.inf), counts[:-1], strict=True):
-                reached += count
-                yield self._key(f"{name}_bucket", {**labels, "le": _edge(edge)}), reached
-            yield self._key(f"{name}_count", labels), reached
-            yield self._key(f"{name}_sum", labels), counts[-1]
+            edges = (_edge(edge) for edge in (*self._edges[name], math.inf))
+            self._parts[name, attributes] = [
+                *(self._key(f"{name}_bucket", {**labels, "le": edge}) for edge in edges),
+                self._key(f"{name}_count", labels),
+                self._key(f"{name}_sum", labels),
+            ]
+        return self._parts[name, attributes]
 
     def _key(self, name: str, attributes: Mapping[str, str]) -> Key:
         given = (name, tuple(attributes.items()))

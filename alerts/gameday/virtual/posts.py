@@ -42,6 +42,7 @@ class Posts:
     topology: Topology
     platform: Post = field(init=False)
     all: tuple[Post, ...] = field(init=False)
+    _named: dict[str, tuple[Post, ...]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         found = [
@@ -52,10 +53,12 @@ class Posts:
         platform = _opened((), repertoire.platform_identity(), repertoire.platform_own())
         object.__setattr__(self, "platform", platform)
         object.__setattr__(self, "all", (*found, platform))
+        for post in self.all:
+            self._named[post.name] = (*self.of(post.name), post)
 
     def of(self, name: str) -> tuple[Post, ...]:
         """The posts of one class of agents."""
-        return tuple(post for post in self.all if post.name == name)
+        return self._named.get(name, ())
 
 
 def _post(process: ProcessSpec, name: str) -> Post:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from alerts.gameday.virtual.meter import Key
 from slo.replay import Samples
+
+_Columns: TypeAlias = tuple[list[float], list[float]]
+"""Of one series: when it was seen, and its values."""
 
 
 class Tape:
@@ -15,21 +19,21 @@ class Tape:
         """Nothing yet."""
         self._times: dict[Key, list[float]] = {}
         self._values: dict[Key, list[float]] = {}
-        self._with: dict[tuple[Key, tuple[tuple[str, str], ...]], Key] = {}
+        self._with: dict[tuple[tuple[str, str], ...], dict[Key, _Columns]] = {}
 
     def scrape(
         self, time: float, found: Iterable[tuple[Key, float]], resource: Mapping[str, str]
     ) -> None:
         """Write down what one process shows at `time`, with the labels of its `resource`."""
-        added = tuple(resource.items())
+        known = self._with.setdefault(tuple(resource.items()), {})
         for key, value in found:
-            whole = self._with.get((key, added))
-            if whole is None:
+            columns = known.get(key)
+            if columns is None:
                 whole = (key[0], tuple(sorted({**dict(key[1]), **resource}.items())))
-                self._with[key, added] = whole
-                self._times[whole], self._values[whole] = [], []
-            self._times[whole].append(time)
-            self._values[whole].append(value)
+                columns = (self._times.setdefault(whole, []), self._values.setdefault(whole, []))
+                known[key] = columns
+            columns[0].append(time)
+            columns[1].append(value)
 
     def __len__(self) -> int:
         """How many series there are."""
