@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from alerts.gameday.faults import FAILING
@@ -10,12 +11,21 @@ from alerts.gameday.scenarios import Detection, share
 from alerts.gameday.virtual.cases import HOURS, MINUTE, Case, case, page, ticket, workers
 from alerts.gameday.virtual.matrix_failures import CONFLICTS, CONTENTION
 from alerts.gameday.virtual.matrix_runbook import AVAILABILITY, FIRST, LLM_BURN
+from alerts.gameday.virtual.play import FULL_TRAFFIC
 from alerts.gameday.virtual.trouble import Act, Change, Trouble
 from slo import names
+from slo.exact import Duration, Ratio
+from slo.model import Severity
+from slo.policy import PolicyName, builtin, tiers
 
 ACTIONS: Final = names.burn_alert("agent-fleet", "action-success")
 POLICY: Final = names.burn_alert("agent-fleet", "policy-latency")
 LAG: Final = names.burn_alert("telemetry", "ingest-lag")
+OBJECTIVE: Final = Ratio.from_percent("99")
+PERIOD: Final = Duration.parse("30d")
+BASELINE: Final = 15 * MINUTE
+DENSE: Final = replace(FULL_TRAFFIC, tasks_per_second=8.0, latency_scale=0.25, long=0.0)
+"""So many actions that one more or less is no half of a minute, and no queue for hours."""
 EVERYDAY: Final = 0.003
 """Share of actions that fail on a good day."""
 CORRECTNESS: Final = names.burn_alert("agent-fleet", "remediation-correctness")
@@ -38,30 +48,43 @@ def cases() -> tuple[Case, ...]:
 
 
 def _burns() -> tuple[Case, ...]:
-    def fail(part: float) -> tuple[Act, ...]:
-        def change(wrong: Trouble) -> None:
-            wrong.work.failing = {FAILING: part}
+    """From what only the ticket knows of to a total outage; the tiers are the shipped ones."""
+    return (
+        _burn(1.3, 6.25 * HOURS),
+        _burn(2.5, 25 * MINUTE),
+        *(_burn(percent, 20 * MINUTE) for percent in (5, 20, 50, 100)),
+    )
 
-        return (Act(0.0, change),)
 
-    def burn(percent: float, tier: str, threshold: float) -> Case:
-        part = EVERYDAY + percent / 100
-        detection = (
-            share(threshold - EVERYDAY, percent / 100) if part < 0.1 else share(threshold, part)
-        )
-        expected = page(ACTIONS, "core-engineering", detection, slo_tier=tier)
-        return case(
-            f"M2-{percent:g}",
-            f"{percent:g} % of actions fail",
-            f"{percent:g} of 100 actions of every {FAILING} fail by its own fault",
-            fail(percent / 100),
-            expected,
-            also=(ACTIONS,),
-            lasts=20 * MINUTE,
-        )
+def _burn(percent: float, lasts: float) -> Case:
+    """The fastest tier that tells of it must fire, and of a ticket nothing but that."""
 
-    tiers = {5: ("page", 0.02), 20: ("page", 0.02), 50: ("outage", 0.25), 100: ("outage", 0.25)}
-    return tuple(burn(percent, *tier) for percent, tier in tiers.items())
+    def fail(wrong: Trouble) -> None:
+        wrong.work.failing = {FAILING: percent / 100}
+
+    def space(wrong: Trouble) -> None:
+        wrong.work.evenly = True
+
+    part = EVERYDAY + percent / 100
+    plan = tiers(builtin(PolicyName.FLEET_SUSTAINED), OBJECTIVE, PERIOD)
+    tier = next(each for each in plan.tiers if float(each.threshold.value) < part)
+    threshold = float(tier.threshold.value)
+    detection = share(threshold - EVERYDAY, percent / 100) if part < 0.1 else share(threshold, part)
+    wakes = tier.severity is Severity.PAGE
+    # So few, by chance, would swing about the threshold and not stay above it.
+    few = percent < 5
+    before = (Act(-BASELINE, space),) if few else ()
+    return case(
+        f"M2-{percent:g}",
+        f"{percent:g} % of actions fail",
+        f"{percent:g} of 100 actions of every {FAILING} fail by its own fault",
+        (*before, Act(0.0, fail)),
+        (page if wakes else ticket)(ACTIONS, "core-engineering", detection, slo_tier=tier.name),
+        also=(ACTIONS,) if wakes else (),
+        lasts=lasts,
+        baseline=BASELINE,
+        traffic=DENSE if few else FULL_TRAFFIC,
+    )
 
 
 def _levels() -> tuple[Case, ...]:

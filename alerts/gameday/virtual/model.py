@@ -78,7 +78,11 @@ class Fleet:
 
     def _often(self, what: str, per_minute: float) -> int:
         """How many times a thing is due that happens evenly, `per_minute` times."""
-        due = self._due.get(what, 0.0) + per_minute * STEP / 60.0
+        return self._evenly(what, per_minute * STEP / 60.0)
+
+    def _evenly(self, what: str, more: float) -> int:
+        """What is whole of all that became due; the fraction is kept for the next time."""
+        due = self._due.get(what, 0.0) + more
         self._due[what] = due - int(due)
         return int(due)
 
@@ -186,8 +190,7 @@ class Fleet:
             wanted = tasks * self._traffic.actions_per_task // len(worker.ACTIONS)
             deferred = self._some(wanted, self.trouble.work.deferred)
             done = wanted - deferred
-            own = self._some(done, self.trouble.work.failing.get(post.name, 0.0))
-            everyday = self._some(done - own, self._traffic.action_failure)
+            own, everyday = self._failures(post.name, done)
             lost = min(failed, done - own - everyday)
             failed -= lost
             good = done - own - everyday - lost
@@ -211,6 +214,16 @@ class Fleet:
             }
             guard = self.posts.of("policy-agent")[0].instruments
             guard.record("mas.policy.evaluation.duration", seconds, labels)
+
+    def _failures(self, name: str, done: int) -> tuple[int, int]:
+        """Of the `done` actions of a class: failed by its own fault, and as on every day."""
+        work, everyday = self.trouble.work, self._traffic.action_failure
+        injected = work.failing.get(name, 0.0)
+        if work.evenly:
+            own = self._evenly(f"{name}/own", done * injected)
+            return own, self._evenly(f"{name}/everyday", (done - own) * everyday)
+        own = self._some(done, injected)
+        return own, self._some(done - own, everyday)
 
     def _calls(self, post: Post, count: int) -> int:
         """Calls to models, each on failure once more to the other provider; how many failed."""

@@ -42,6 +42,8 @@ class Work:
 
     Attributes:
         failing: Share of actions of a class that fail by the agent's own fault.
+        evenly: Actions fail at equal distances, as with a dependency that breaks every fortieth
+            call, and not by chance.
         deferred: Share of actions that wait for an approval.
         providers: Share of requests to a provider that fail, and with which result.
         retried: The official clients retry, so that operations succeed all the same.
@@ -50,6 +52,7 @@ class Work:
 
     arrivals: dict[str, float] = field(default_factory=dict)
     failing: dict[str, float] = field(default_factory=dict)
+    evenly: bool = False
     deferred: float = 0.0
     providers: dict[str, tuple[float, str]] = field(default_factory=dict)
     retried: bool = False
@@ -129,7 +132,7 @@ Change: TypeAlias = Callable[[Trouble], None]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """At `seconds` after the first of them, `change` what is wrong."""
+    """At `seconds` after the injection, below 0 before it, `change` what is wrong."""
 
     seconds: float
     change: Change

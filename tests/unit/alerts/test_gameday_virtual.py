@@ -103,6 +103,34 @@ def test_what_is_injected_is_counted_to_the_last_event() -> None:
     assert tape.last("mas_agent_action_conflicts_total") == 3.0 * SHORT / 60.0
 
 
+def test_failures_that_come_evenly_are_as_many_as_injected_to_the_last_one() -> None:
+    def fail(wrong: Trouble) -> None:
+        wrong.work.evenly = True
+        wrong.work.failing = {"worker-research": 0.025}
+
+    tape = life(Act(-SHORT, fail))
+    name = "mas_agent_actions_total"
+    own = tape.last(name, gen_ai_agent_name="worker-research", mas_error_attribution="agent")
+    done = tape.last(name, gen_ai_agent_name="worker-research")
+
+    assert done > 1_000
+    assert 0 <= 0.025 * done - own < 1 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("case", "tier", "seconds"),
+    [("M2-1.3", "ticket", 208), ("M2-2.5", "page", 204), ("M2-50", "outage", 149)],
+)
+def test_a_burn_is_told_by_the_fastest_shipped_tier_that_it_passes(
+    case: str, tier: str, seconds: int
+) -> None:
+    (expected,) = CASES[case].scenario.expected
+
+    assert dict(expected.where)["slo_tier"] == tier
+    assert expected.severity is (Severity.TICKET if tier == "ticket" else Severity.PAGE)
+    assert expected.detection(900.0) == pytest.approx(seconds, abs=1)
+
+
 def test_an_agent_that_comes_back_counts_from_zero() -> None:
     def restart(wrong: Trouble) -> None:
         wrong.agents.restarted = {"supervisor-ops-1"}
