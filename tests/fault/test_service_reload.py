@@ -59,7 +59,6 @@ def test_a_new_configuration_takes_over_under_load_and_a_bad_one_does_not(tmp_pa
         assert len(acknowledged) > 200
         assert acknowledged <= backend.names.keys()
         assert {name for name, times in backend.names.items() if times > 1} == set()
-        # None was refused; on a busy machine the end of an idle connection can cross a request.
-        assert max(client.broken for client in clients) <= 1
+        assert [client.broken for client in clients] == [0] * 4  # none was refused or reset
         assert metrics['fleetslo_conservation_imbalance{signal="traces"}'] == 0
         assert "Traceback" not in daemon.log.read_text()

@@ -43,6 +43,10 @@ PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
 _DRAIN_SECONDS: Final = 5.0
 _CHUNK_BYTES: Final = 256 * 1024
+_HEARING_SECONDS: Final = 0.01
+_HEARD_OUT: Final = 100
+"""Together a second: whoever connects and says nothing holds up no reload for longer."""
+_MOST_FORGOTTEN: Final = 1024
 
 
 class HttpServer:
@@ -68,6 +72,7 @@ class HttpServer:
             config.metrics_url_path: Signal.METRICS,
             config.logs_url_path: Signal.LOGS,
         }
+        self._fresh: set[object] = set()  # connections of which no request has come yet
         self._connections: web.Server | None = None
         self._acceptor: Acceptor | None = None
         self._port = 0
@@ -113,7 +118,11 @@ class HttpServer:
                 transport="http",
             )
             return TurnedAway()
-        return connections()
+        if len(self._fresh) > _MOST_FORGOTTEN:  # some were closed without a word
+            self._fresh.intersection_update(connections.connections)
+        made = connections()
+        self._fresh.add(made)
+        return made
 
     async def stop(self) -> None:
         """Take no new connection, finish what is being answered."""
@@ -122,10 +131,23 @@ class HttpServer:
             await acceptor.stop()
         connections, self._connections = self._connections, None
         if connections is not None:
+            await self._hear_out(connections)
             connections.pre_shutdown()
             await connections.shutdown(_DRAIN_SECONDS)
 
+    async def _hear_out(self, connections: web.Server) -> None:
+        """Wait a moment for the first request of whoever has connected and not yet spoken.
+
+        A server that is closing throws away what comes in: such a request would be reset, after
+        the whole time of draining.
+        """
+        for _ in range(_HEARD_OUT):
+            if self._fresh.isdisjoint(connections.connections):
+                return
+            await asyncio.sleep(_HEARING_SECONDS)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._fresh.discard(request.protocol)
         signal = self._routes.get(request.path)
         if signal is None:
             known = ", ".join(self._routes)

@@ -557,6 +557,24 @@ def test_expect_continue_is_answered_before_the_body_is_sent() -> None:
     with_receiver(use)
 
 
+def test_who_has_connected_and_not_yet_spoken_is_heard_before_a_stop() -> None:
+    async def use(run: Running) -> None:
+        reader, writer = await raw(run, b"")
+        stopping = asyncio.create_task(run.receiver.stop())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        body = traces_request().SerializeToString()
+        writer.write(
+            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        await stopping
+        writer.close()
+
+    with_receiver(use)
+
+
 def test_stopping_lets_a_request_that_is_being_answered_finish() -> None:
     @dataclass
     class SlowIntake(MemoryIntake):
