@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from alerts.gameday.loopback import Loopback
 
 PREFIX: Final = "/runbooks/"
 
 
-class Library:
+class Library(Loopback):
     """Serves ``<name>.md`` of a folder below ``/runbooks/``; the folder may come later.
 
     Pages that are made when somebody asks are put beside them with `show`.
@@ -21,23 +21,7 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self._made: dict[str, Callable[[], str]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(folder, self._made))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_handler(folder, self._made))
 
     def show(self, path: str, make: Callable[[], str]) -> str:
         """Answer `path` with the HTML that `make` returns at that moment; its whole address."""
@@ -51,7 +35,7 @@ class Library:
 
     @property
     def _address(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self.address}"
 
 
 def document(folder: Path, path: str) -> bytes | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Final, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Final
+
+from alerts.gameday.loopback import Loopback
 
 _RETRY_SECONDS: Final = 1
 
 
-class Sink:
+class Sink(Loopback):
     """Takes OTLP over HTTP and throws it away; use it as a context manager.
 
     Attributes:
@@ -23,28 +24,12 @@ class Sink:
         self.taken = 0
         self._is_open = threading.Event()
         self._is_open.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(self._handler())
 
     @property
     def url(self) -> str:
         """The `endpoint` of an `otlp_http` exporter."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self.address}"
 
     def refuse(self) -> None:
         """Answer 503 from now on."""

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Final, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Final
+
+from alerts.gameday.loopback import Loopback
 
 _MAX_BYTES: Final = 8 << 20
 
@@ -69,34 +70,16 @@ def pages(team: str, at: float, body: object) -> list[Page]:
     ]
 
 
-class Webhooks:
-    """A server on loopback that answers every notification with 200 and remembers it."""
+class Webhooks(Loopback):
+    """Answers every notification with 200 and remembers it.
+
+    A team's webhook is ``http://ADDRESS/<team>``.
+    """
 
     def __init__(self) -> None:
         self._arrived = threading.Condition()
         self._pages: list[Page] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._receive))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def address(self) -> str:
-        """``127.0.0.1:port``; a team's webhook is ``http://ADDRESS/<team>``."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(_handler(self._receive))
 
     def received(self) -> tuple[Page, ...]:
         """Everything so far, in the order of arrival."""

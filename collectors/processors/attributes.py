@@ -29,7 +29,7 @@ from collectors.matching import MatchConfig, Selection, StrangeProperty
 from collectors.net.slices import delimited, slices
 from collectors.stateless import Stateless
 from collectors.wire.keep import keep
-from collectors.wire.scan import scan
+from collectors.wire.scan import locate
 
 _OF_ITEMS: Final = {Signal.TRACES: 9, Signal.LOGS: 6}
 """Span.attributes, LogRecord.attributes."""
@@ -78,7 +78,7 @@ class AttributesProcessor(Stateless):
         if not self._concerns(batch.payload):
             out(batch)
             return
-        scanned = scan(batch.signal, batch.payload)
+        scanned = locate(batch.signal, batch.payload, batch.items)
         edited: dict[int, bytes] = {}
         rows = np.flatnonzero(self._meant[batch.signal](scanned)).tolist()
         for row, (_, start, end, _) in zip(rows, scanned.entries[rows].tolist(), strict=True):

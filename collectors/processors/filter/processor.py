@@ -15,7 +15,7 @@ from collectors.ottl import CONTEXTS, Conditions
 from collectors.processors.filter.config import FilterConfig
 from collectors.stateless import Stateless
 from collectors.wire.keep import keep
-from collectors.wire.scan import Scan, scan
+from collectors.wire.scan import Scan, locate, scan
 from collectors.wire.split import data_points
 
 _FILTERED: Final = "filtered"
@@ -40,7 +40,7 @@ class Filter(Stateless):
         if not conditions and not asks_points:
             out(batch)
             return
-        scanned = scan(batch.signal, batch.payload)
+        scanned = locate(batch.signal, batch.payload, batch.items)
         stays = ~conditions(conditions.rows(scanned))
         edited: dict[int, bytes] = {}
         if asks_points:
@@ -48,7 +48,8 @@ class Filter(Stateless):
         payload = keep(scanned, stays, edited)
         left = batch.items
         if payload is not batch.payload:
-            left = scan(batch.signal, payload).items
+            is_metrics = batch.signal is Signal.METRICS  # of which one holds many points
+            left = scan(batch.signal, payload).items if is_metrics else int(stays.sum())
             self._meter.add(ITEMS, batch.items - left, outcome=_FILTERED)
         if left or not batch.items:
             out(dataclasses.replace(batch, payload=payload, items=left))
