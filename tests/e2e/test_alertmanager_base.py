@@ -15,9 +15,9 @@ from alerts.routing.insert import inserted
 from slo.model import UserFile
 from slo.servers import alertmanager, find
 from tests.alert_projects import place
-from tests.alertmanagers import Release, releases
 from tests.live_alertmanager import Live, firing, open_fleet, quick
 from tests.recorder import Recorder, recorder
+from tests.releases import Release, alertmanagers
 
 pytestmark = pytest.mark.servers
 
@@ -28,7 +28,7 @@ def kept() -> Iterator[Recorder]:
         yield running
 
 
-@pytest.fixture(params=releases(), ids=str)
+@pytest.fixture(params=alertmanagers(), ids=str)
 def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
     chosen: Release = request.param
     chosen.choose(monkeypatch)

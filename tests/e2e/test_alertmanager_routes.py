@@ -30,10 +30,10 @@ from slo.model import (
 from slo.rules import compile_project
 from slo.servers import alertmanager, find
 from tests.alert_projects import BOTH, alert, place, project, team, webhook
-from tests.alertmanagers import Release, releases
 from tests.catalog_project import catalog_project
 from tests.live_alertmanager import ALWAYS, Live, firing, open_fleet, quick
 from tests.recorder import Recorder, recorder
+from tests.releases import Release, alertmanagers
 
 pytestmark = pytest.mark.servers
 
@@ -46,7 +46,7 @@ def kept() -> Iterator[Recorder]:
         yield running
 
 
-@pytest.fixture(params=releases(), ids=str)
+@pytest.fixture(params=alertmanagers(), ids=str)
 def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
     chosen: Release = request.param
     chosen.choose(monkeypatch)

@@ -17,9 +17,9 @@ from slo.diagnostic import Level
 from slo.model import Compiled, Destination, DestinationKind, Settings, Severity
 from slo.servers import alertmanager, find
 from tests.alert_projects import place, project, slo, team
-from tests.alertmanagers import Release, releases
 from tests.live_alertmanager import Live, firing, quick
 from tests.recorder import Recorder, recorder
+from tests.releases import Release, alertmanagers
 
 pytestmark = pytest.mark.servers
 
@@ -32,7 +32,7 @@ def kept() -> Iterator[Recorder]:
         yield running
 
 
-@pytest.fixture(params=releases(), ids=str)
+@pytest.fixture(params=alertmanagers(), ids=str)
 def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
     chosen: Release = request.param
     chosen.choose(monkeypatch)

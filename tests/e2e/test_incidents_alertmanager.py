@@ -23,8 +23,8 @@ from slo.cli.app import cli
 from slo.replay.engine import Replay, Story, replay
 from slo.replay.series import Samples
 from slo.servers import alertmanager, find
-from tests.alertmanagers import Release, releases
 from tests.live_alertmanager import open_fleet
+from tests.releases import Release, alertmanagers
 
 pytestmark = pytest.mark.servers
 
@@ -79,7 +79,7 @@ class Answering:
         self.post("silences", body)
 
 
-@pytest.fixture(params=releases(), ids=str)
+@pytest.fixture(params=alertmanagers(), ids=str)
 def answering(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Answering]:

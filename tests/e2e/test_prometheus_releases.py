@@ -30,7 +30,7 @@ from slo.prove.promtool import PROOF
 from slo.rules import compile_project
 from slo.servers import find, prometheus
 from tests.front_end import TEAM, alert_text, project_of, slo_text
-from tests.prometheuses import ROOT, Release, prometheuses, vmalerts
+from tests.releases import ROOT, Release, prometheuses, vmalerts
 from tests.rule_projects import make_alert, make_project, make_slo, write_tree
 
 pytestmark = pytest.mark.servers

@@ -10,7 +10,7 @@ import pytest
 from alerts.routing import gotext
 from alerts.routing.sample import sample_data
 from slo.servers import find
-from tests.alertmanagers import Release, releases
+from tests.releases import Release, alertmanagers
 
 pytestmark = pytest.mark.servers
 
@@ -51,7 +51,7 @@ TEXTS = (
 )
 
 
-@pytest.fixture(params=releases(), ids=str)
+@pytest.fixture(params=alertmanagers(), ids=str)
 def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
     chosen: Release = request.param
     chosen.choose(monkeypatch)

@@ -1,4 +1,4 @@
-"""The Prometheuses and vmalerts to be had: that of `make servers`, those of `make prometheuses`."""
+"""The releases to be had of each server: that of `make servers`, and the newer ones beside it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ class Release:
 
     def __str__(self) -> str:
         return "usual" if self.folder is None else self.folder.name
+
+
+def alertmanagers() -> list[Release]:
+    """The usual one first, then the fetched ones by version."""
+    return [Release((0, 25)), *_fetched("alertmanagers", "amtool")]
 
 
 def prometheuses() -> list[Release]:
