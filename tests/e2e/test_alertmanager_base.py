@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,33 +12,18 @@ from alerts.routing.build import routing
 from alerts.routing.generator import GENERATOR
 from alerts.routing.insert import inserted
 from slo.model import UserFile
-from slo.servers import alertmanager, find
+from slo.servers import alertmanager
 from tests.alert_projects import place
 from tests.live_alertmanager import Live, firing, open_fleet, quick
-from tests.recorder import Recorder, recorder
-from tests.releases import Release, alertmanagers
+from tests.recorder import Recorder
+from tests.releases import Release
 
 pytestmark = pytest.mark.servers
-
-
-@pytest.fixture
-def kept() -> Iterator[Recorder]:
-    with recorder() as running:
-        yield running
-
-
-@pytest.fixture(params=alertmanagers(), ids=str)
-def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
-    chosen: Release = request.param
-    chosen.choose(monkeypatch)
-    return chosen
 
 
 def test_in_a_users_own_configuration_everybody_gets_what_is_theirs(
     tmp_path: Path, kept: Recorder, release: Release
 ) -> None:
-    if find("alertmanager") is None:
-        pytest.skip("alertmanager is not to be had: run `make servers`")
     compiled = open_fleet(kept.url)
     built = routing(compiled)
     built = replace(built, root=quick(built.root))

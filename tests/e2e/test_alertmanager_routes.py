@@ -28,12 +28,12 @@ from slo.model import (
     WorkingHours,
 )
 from slo.rules import compile_project
-from slo.servers import alertmanager, find
+from slo.servers import alertmanager
 from tests.alert_projects import BOTH, alert, place, project, team, webhook
 from tests.catalog_project import catalog_project
 from tests.live_alertmanager import ALWAYS, Live, firing, open_fleet, quick
-from tests.recorder import Recorder, recorder
-from tests.releases import Release, alertmanagers
+from tests.recorder import Recorder
+from tests.releases import Release
 
 pytestmark = pytest.mark.servers
 
@@ -41,23 +41,7 @@ Start = Callable[[Compiled], AbstractContextManager[Live]]
 
 
 @pytest.fixture
-def kept() -> Iterator[Recorder]:
-    with recorder() as running:
-        yield running
-
-
-@pytest.fixture(params=alertmanagers(), ids=str)
-def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
-    chosen: Release = request.param
-    chosen.choose(monkeypatch)
-    return chosen
-
-
-@pytest.fixture
 def start(tmp_path: Path, kept: Recorder, release: Release) -> Start:
-    if find("alertmanager") is None:
-        pytest.skip("alertmanager is not to be had: run `make servers`")
-
     @contextmanager
     def run(compiled: Compiled) -> Iterator[Live]:
         built = routing(compiled)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,30 +14,15 @@ from alerts.routing.generator import GENERATOR
 from alerts.routing.kinds import KINDS
 from slo.diagnostic import Level
 from slo.model import Compiled, Destination, DestinationKind, Settings, Severity
-from slo.servers import alertmanager, find
+from slo.servers import alertmanager
 from tests.alert_projects import place, project, slo, team
 from tests.live_alertmanager import Live, firing, quick
-from tests.recorder import Recorder, recorder
-from tests.releases import Release, alertmanagers
+from tests.recorder import Recorder
+from tests.releases import Release
 
 pytestmark = pytest.mark.servers
 
 TOKEN = "T0123456789ABCDEFGHIJKLMN"  # a part of a path that nobody else knows
-
-
-@pytest.fixture
-def kept() -> Iterator[Recorder]:
-    with recorder() as running:
-        yield running
-
-
-@pytest.fixture(params=alertmanagers(), ids=str)
-def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Release:
-    chosen: Release = request.param
-    chosen.choose(monkeypatch)
-    if find("alertmanager") is None:
-        pytest.skip("alertmanager is not to be had: run `make servers`")
-    return chosen
 
 
 def secretive(kept: Recorder, folder: Path, version: tuple[int, int]) -> Compiled:
