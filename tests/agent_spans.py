@@ -14,6 +14,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -28,6 +30,14 @@ from collectors.wire.values import as_text
 
 SECOND = 1_000_000_000
 FLUSHES = 4
+START = 1_700_000_000 * SECOND
+AGENT = {"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "openai"}
+CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-5",
+}
+ACTIONS = "mas.agent.actions"
 """Enough for everything to be decided."""
 
 Series = Mapping[tuple[str, ...], float]
@@ -192,3 +202,37 @@ def counted(
         of = between(of)
     flushed = flush(of)
     return seen(flushed[-1]) if flushed else Seen()
+
+
+def request_of(
+    *spans: Span, service: str = "fleet", scope: str = "app"
+) -> ExportTraceServiceRequest:
+    """A request of one service."""
+    request = ExportTraceServiceRequest()
+    resource = request.resource_spans.add()
+    resource.resource.attributes.add(key="service.name").value.string_value = service
+    of_scope = resource.scope_spans.add(spans=spans)
+    of_scope.scope.name = scope
+    return request
+
+
+def span_of(number: int, says: dict[str, str | int], *, above: int = 0, code: int = 0) -> Span:
+    """A span of a second, in one trace."""
+    made = Span(
+        trace_id=b"T" * 16,
+        span_id=number.to_bytes(8, "big"),
+        parent_span_id=above.to_bytes(8, "big") if above else b"",
+        name="x",
+        status=Status(code=code),
+        start_time_unix_nano=START,
+        end_time_unix_nano=START + SECOND,
+    )
+    for key, value in says.items():
+        said = AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value)
+        made.attributes.add(key=key, value=said)
+    return made
+
+
+def outcome(*spans: Span, config: dict[str, object] | None = None, scope: str = "app") -> Seen:
+    """What counts of some spans."""
+    return counted([request_of(*spans, scope=scope)], config)

@@ -57,6 +57,41 @@ def process(name: str, instance: str, **more: str) -> Resource:
     return Resource(attributes=pairs(said))
 
 
+A, B, C = (process("worker", name) for name in "abc")
+COUNT, CHECKS, RESTARTS = "mas.agent.count", "mas.agent.health_checks", "mas.agent.restarts"
+CONFLICTS, REVERSALS, LOOPS = (
+    "mas.agent.action.conflicts",
+    "mas.action.reversals",
+    "mas.agent.loops",
+)
+STALE, ROLLBACKS, LEADERS = (
+    "mas.policy.stale_agent.count",
+    "mas.deployment.rollbacks",
+    "mas.leader.count",
+)
+MISSING = {"mas__agent__state": "missing"}
+
+
+def act(
+    target: str, value: str = "", kind: str = "scale", **more: str | int
+) -> dict[str, str | int]:
+    """An action as its record tells it."""
+    said: dict[str, str | int] = {"mas.action.type": kind, "mas.action.target": target}
+    if value:
+        said["mas.action.value"] = value
+    return said | {key.replace("__", "."): of for key, of in more.items()}
+
+
+def tool(name: str, arguments: str, **more: str) -> dict[str, str]:
+    """A call of a tool."""
+    return {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": name,
+        "gen_ai.tool.call.arguments": arguments,
+        **{key.replace("__", "."): of for key, of in more.items()},
+    }
+
+
 @dataclass
 class Fleet:
     """Sends to a connector as time goes by; every `TICK` seconds it judges.
@@ -172,3 +207,13 @@ def seen(out: Iterable[Batch]) -> Seen:
                     )
                     found[metric.name, labels] += point.as_int
     return dict(found)
+
+
+def settle(fleet: Fleet) -> None:
+    """Let everything that came be judged."""
+    fleet.pass_time(3 * TICK)
+
+
+def use(fleet: Fleet, who: Resource, revision: str) -> None:
+    """An agent uses a revision of the policy `guard`."""
+    fleet.span(who, {"mas.policy.name": "guard", "mas.policy.version": revision})

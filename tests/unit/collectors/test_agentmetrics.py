@@ -1,4 +1,4 @@
-"""The connector beside its counts: labels, zeros, bounds, memory, configuration."""
+"""The connector beside its counts: zeros, bounds, memory, configuration."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from collectors.component import Batch
 from collectors.config.load import Text, load
@@ -24,56 +21,20 @@ from collectors.graph import unpack
 from collectors.instrument.dialects import Speaker
 from slo.catalog import Instrument, metrics
 from tests.agent_spans import (
+    ACTIONS,
+    AGENT,
+    CHAT,
     SECOND,
     Recording,
-    Seen,
     batch,
     connector,
-    counted,
     flush,
+    outcome,
+    request_of,
     seen,
+    span_of,
     work,
 )
-
-START = 1_700_000_000 * SECOND
-AGENT = {"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "openai"}
-CHAT = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-5",
-}
-ACTIONS = "mas.agent.actions"
-
-
-def request_of(
-    *spans: Span, service: str = "fleet", scope: str = "app"
-) -> ExportTraceServiceRequest:
-    request = ExportTraceServiceRequest()
-    resource = request.resource_spans.add()
-    resource.resource.attributes.add(key="service.name").value.string_value = service
-    of_scope = resource.scope_spans.add(spans=spans)
-    of_scope.scope.name = scope
-    return request
-
-
-def span(number: int, says: dict[str, str | int], *, above: int = 0, code: int = 0) -> Span:
-    made = Span(
-        trace_id=b"T" * 16,
-        span_id=number.to_bytes(8, "big"),
-        parent_span_id=above.to_bytes(8, "big") if above else b"",
-        name="x",
-        status=Status(code=code),
-        start_time_unix_nano=START,
-        end_time_unix_nano=START + SECOND,
-    )
-    for key, value in says.items():
-        said = AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value)
-        made.attributes.add(key=key, value=said)
-    return made
-
-
-def outcome(*spans: Span, config: dict[str, object] | None = None, scope: str = "app") -> Seen:
-    return counted([request_of(*spans, scope=scope)], config)
 
 
 def test_names_units_buckets_and_attributes_are_the_catalogues() -> None:
@@ -102,147 +63,9 @@ def test_every_metric_that_is_made_is_in_the_catalogue() -> None:
     assert {metrics().metric(name).name for name in MADE} == set(MADE)
 
 
-def test_a_tool_and_a_cost_count_for_the_agent_above_them() -> None:
-    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
-    found = outcome(
-        span(1, {**AGENT, "gen_ai.agent.name": "planner"}),
-        span(2, tool, above=1),
-        span(3, {"plain": "step"}, above=1),
-        span(4, {**CHAT, "gen_ai.usage.input_tokens": 5, "gen_ai.usage.cost": "0.25"}, above=3),
-    )
-
-    assert found.by("gen_ai.execute_tool.duration", "gen_ai.agent.name") == {"planner": 1}
-    assert found.by("mas.llm.cost", "gen_ai.agent.name") == {"planner": 0.25}
-
-
-def test_an_agent_without_a_name_has_that_of_its_service() -> None:
-    found = outcome(span(1, AGENT))
-
-    assert found.by("gen_ai.invoke_agent.duration", "gen_ai.agent.name") == {"fleet": 1}
-
-
-def test_ids_and_sentences_never_become_labels() -> None:
-    names = [
-        "planner-5f4dcc3b5aa765d61d8327deb882cf99",
-        "planner 123e4567-e89b-12d3-a456-426614174000",
-        "planner",
-        "Find out what the customer wants and write it down in a report of at least two pages",
-    ]
-    spans = [
-        span(number, {**AGENT, "gen_ai.agent.name": name}) for number, name in enumerate(names, 1)
-    ]
-
-    found = outcome(*spans)
-
-    assert found.by("gen_ai.invoke_agent.duration", "gen_ai.agent.name") == {
-        "planner": 3,
-        "_other": 1,
-    }
-
-
-def test_names_beyond_the_bound_of_the_catalogue_are_one() -> None:
-    bound = next(of.bound for of in metrics().attributes if of.key == "gen_ai.agent.name")
-    spans = [span(n, {**AGENT, "gen_ai.agent.name": f"agent x{n}"}) for n in range(1, bound + 11)]
-
-    found = outcome(*spans).by("gen_ai.invoke_agent.duration", "gen_ai.agent.name")
-
-    assert len(found) == bound + 1
-    assert found["_other"] == 10
-    assert sum(found.values()) == bound + 10
-
-
-@pytest.mark.parametrize(
-    ("says", "code", "action", "fault"),
-    [
-        ({}, 0, "success", "none"),
-        ({}, 1, "success", "none"),
-        ({}, 2, "failure", "agent"),
-        ({"error.type": "RateLimitError"}, 2, "failure", "provider"),
-        ({"error.type": "openai.APITimeoutError"}, 2, "timeout", "dependency"),
-        ({"error.type": "ContentFilterFinishReasonError"}, 2, "failure", "policy"),
-        ({"gen_ai.response.finish_reasons": "length"}, 0, "partial", "none"),
-        ({"a2a.task.state": "input-required"}, 0, "deferred", "none"),
-        ({"a2a.task.state": "rejected"}, 0, "rejected", "policy"),
-        ({"a2a.task.state": "canceled"}, 0, "cancelled", "user"),
-    ],
-)
-def test_an_action_ends_as_its_span_says(
-    says: dict[str, str | int], code: int, action: str, fault: str
-) -> None:
-    found = outcome(span(1, {**AGENT, "gen_ai.agent.name": "planner", **says}, code=code))
-
-    assert found.by(ACTIONS, "mas.action.outcome") == {action: 1}
-    assert found.by(ACTIONS, "mas.error.attribution") == {fault: 1}
-    assert found.by(ACTIONS, "mas.action.type") == {"invoke": 1}
-    # The catalogue promises these label sets at zero: others would be born at one.
-    known = {
-        "gen_ai.agent.name": ("planner",),
-        "mas.agent.role": ("other",),
-        "mas.action.type": ("invoke",),
-    }
-    sets = [tuple(sorted(of.items())) for of in metrics().metric(ACTIONS).zero_sets(known)]
-    assert {pairs for (name, pairs), _ in found.counts.items() if name == ACTIONS} <= set(sets)
-
-
-def test_the_reason_of_a_failure_is_found_in_the_exception() -> None:
-    failed = span(1, CHAT, code=2)
-    event = failed.events.add(name="exception")
-    event.attributes.add(key="exception.type").value.string_value = "anthropic.RateLimitError"
-
-    found = outcome(failed)
-
-    assert found.by("gen_ai.client.operation.duration", "error.type") == {"rate_limit": 1}
-    assert found.by("mas.llm.attempts", "mas.llm.attempt.result") == {"rate_limit": 1}
-
-
-def test_tools_with_effects_are_actions_where_the_user_says_so() -> None:
-    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.agent.name": "planner"}
-    found = outcome(
-        span(1, {**tool, "gen_ai.tool.name": "deploy_web"}),
-        span(2, {**tool, "gen_ai.tool.name": "search"}),
-        config={"action_tools": {"deploy_*": "deploy"}},
-    )
-
-    assert found.by(ACTIONS, "mas.action.type") == {"deploy": 1}
-
-
-def test_handoffs_guardrails_and_messages_are_told() -> None:
-    found = counted(
-        [
-            request_of(
-                span(
-                    1,
-                    {
-                        "gen_ai.operation.name": "handoff",
-                        "gen_ai.handoff.from_agent": "a",
-                        "gen_ai.handoff.to_agent": "b",
-                    },
-                ),
-                span(2, {"gen_ai.guardrail.name": "egress", "gen_ai.guardrail.triggered": "true"}),
-                scope="opentelemetry.instrumentation.openai_agents",
-            ),
-            request_of(
-                span(
-                    3,
-                    {
-                        "messaging.operation": "process",
-                        "messaging.destination": "planner.(session-17)-A",
-                    },
-                ),
-                scope="autogen SingleThreadedAgentRuntime",
-            ),
-        ]
-    )
-
-    assert found.by("mas.agent.handoffs", "mas.target.agent") == {"b": 1}
-    assert found.by("mas.policy.evaluation.duration", "mas.policy.decision") == {"deny": 1}
-    destinations = found.by("messaging.process.duration", "messaging.destination.name")
-    assert destinations == {"planner": 1}
-
-
 def test_every_series_is_seen_at_zero_before_its_first_event() -> None:
     of = connector()
-    of.step(batch(request_of(span(1, {**CHAT, "gen_ai.usage.input_tokens": 5}))), lambda _: None)
+    of.step(batch(request_of(span_of(1, {**CHAT, "gen_ai.usage.input_tokens": 5}))), lambda _: None)
 
     first, second = flush(of, 2)
 
@@ -259,7 +82,7 @@ def test_declared_series_exist_from_the_first_flush() -> None:
         "mas.action.type": ["invoke"],
     }
     of = connector({"declare": [declared]})
-    of.step(batch(request_of(span(1, {"plain": "span"}))), lambda _: None)
+    of.step(batch(request_of(span_of(1, {"plain": "span"}))), lambda _: None)
 
     found = seen(flush(of, 1)[0])
 
@@ -269,7 +92,7 @@ def test_declared_series_exist_from_the_first_flush() -> None:
 
 
 def test_a_metric_or_a_dialect_is_left_out_on_demand() -> None:
-    chat = span(1, {**CHAT, "gen_ai.usage.input_tokens": 5})
+    chat = span_of(1, {**CHAT, "gen_ai.usage.input_tokens": 5})
 
     assert not outcome(chat, config={"exclude_metrics": ["gen_ai.client.token.usage"]}).count(
         "gen_ai.client.token.usage"
@@ -280,7 +103,7 @@ def test_a_metric_or_a_dialect_is_left_out_on_demand() -> None:
 def test_beyond_the_most_spans_the_oldest_count_early_and_none_is_lost() -> None:
     of = connector({"max_spans": 10})
     for number in range(1, 101):
-        of.step(batch(request_of(span(number, CHAT))), lambda _: None)
+        of.step(batch(request_of(span_of(number, CHAT))), lambda _: None)
 
     assert seen(flush(of)[-1]).count("gen_ai.client.operation.duration") == 100
 
@@ -288,9 +111,9 @@ def test_beyond_the_most_spans_the_oldest_count_early_and_none_is_lost() -> None
 def test_totals_begin_again_at_zero_and_what_waits_still_counts() -> None:
     of = connector()
     assert isinstance(of, Cumulative)
-    of.step(batch(request_of(span(1, CHAT))), lambda _: None)
+    of.step(batch(request_of(span_of(1, CHAT))), lambda _: None)
     flush(of)
-    of.step(batch(request_of(span(2, CHAT)), 90 * SECOND), lambda _: None)
+    of.step(batch(request_of(span_of(2, CHAT)), 90 * SECOND), lambda _: None)
 
     of.begin_again()
 
@@ -299,11 +122,11 @@ def test_totals_begin_again_at_zero_and_what_waits_still_counts() -> None:
 
 def test_a_metric_that_is_taken_in_later_begins_at_zero_and_the_others_go_on() -> None:
     one = connector({"exclude_metrics": ["mas.llm.attempts"]})
-    one.step(batch(request_of(span(1, CHAT))), lambda _: None)
+    one.step(batch(request_of(span_of(1, CHAT))), lambda _: None)
     flush(one)
     two = connector()
     two.restore(one.snapshot())
-    two.step(batch(request_of(span(2, CHAT)), 90 * SECOND), lambda _: None)
+    two.step(batch(request_of(span_of(2, CHAT)), 90 * SECOND), lambda _: None)
 
     found = seen(flush(two)[-1])
 
@@ -314,7 +137,9 @@ def test_a_metric_that_is_taken_in_later_begins_at_zero_and_the_others_go_on() -
 def test_a_restart_changes_no_byte_of_the_state_whatever_version_of_a_dialect_was_spoken() -> None:
     one, two = connector(), connector()
     earlier: dict[str, str | int] = {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
-    one.step(batch(request_of(span(1, earlier), span(2, CHAT), span(3, AGENT))), lambda _: None)
+    one.step(
+        batch(request_of(span_of(1, earlier), span_of(2, CHAT), span_of(3, AGENT))), lambda _: None
+    )
 
     two.restore(one.snapshot())
 
@@ -327,7 +152,7 @@ def test_label_sets_that_no_span_uses_any_more_are_forgotten() -> None:
     roles = metrics().metric(ACTIONS).labels["mas_agent_role"].values
     for start in range(0, len(combinations), 50):
         spans = [
-            span(
+            span_of(
                 start + place + 1,
                 {
                     "gen_ai.operation.name": "chat",
@@ -352,7 +177,7 @@ def test_label_sets_that_no_span_uses_any_more_are_forgotten() -> None:
 def test_a_resource_that_a_span_still_needs_is_kept() -> None:
     of = connector({"resource_metrics_cache_size": 1})
     for number, service in enumerate(("one", "two", "three"), 1):
-        of.step(batch(request_of(span(number, CHAT), service=service)), lambda _: None)
+        of.step(batch(request_of(span_of(number, CHAT), service=service)), lambda _: None)
     out: list[Batch] = []
     for _ in range(2):
         of.tick(of.next_deadline() or 0, out.append)
@@ -364,7 +189,7 @@ def test_a_resource_that_a_span_still_needs_is_kept() -> None:
 def test_absurd_numbers_of_tokens_count_as_none() -> None:
     tokens = ["-5", "1e400", "nan", "many", str(2**63 - 1)]
     spans = [
-        span(number, {**CHAT, "gen_ai.usage.input_tokens": said})
+        span_of(number, {**CHAT, "gen_ai.usage.input_tokens": said})
         for number, said in enumerate(tokens, 1)
     ]
 
