@@ -259,7 +259,10 @@ class Keeper:
 
 
 def last_identity(outbox: Log) -> Identity:
-    """The last output that the outbox holds; outputs were appended in order."""
+    """The last output that the outbox holds; outputs were appended in order.
+
+    Letters that were put back are none: they say nothing of how far the graph was.
+    """
     for segment in reversed(outbox.segments()):
         last = NO_OUTPUT
         reader = outbox.reader(segment.name.base)
@@ -269,7 +272,8 @@ def last_identity(outbox: Log) -> Identity:
                     words = OutboxWords.decode(record.meta)
                 except Unreadable:
                     continue
-                last = max(last, (words.origin, words.index))
+                if words.origin >= 0:
+                    last = max(last, _identity(words))
         reader.close()
         if last != NO_OUTPUT:
             return last
