@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,17 +22,17 @@ from typing import Final
 from slo.ask import MAX_POINTS, Prometheus, Series
 from slo.exact import Duration
 from slo.model import AlertRule, RecordRule, RuleGroup
-from slo.replay.firing import Firing, alert_labels, in_order, merged, states
+from slo.replay.firing import Firing, alert_labels, in_order, states
 from slo.replay.levels import Timed, inlined, levels, reads
 from slo.replay.series import Samples, write
+from slo.replay.watching import Labels, watched
 from slo.servers import Server, prometheus, require
 
 _AT_ONCE: Final = 4
 _LOAD_SECONDS: Final = 900
 _ASK_SECONDS: Final = 300.0
-_BLOCKS: Final = "1458h"
-"""Length of a block, the next to 60 days of those that Prometheus makes: promtool reads the
-whole text once for each."""
+_BLOCK_HOURS: Final = (1458, 4374, 13122)
+"""Lengths of a block of those that Prometheus makes, from 60 days on."""
 _WORDS: Final = 2_000
 
 
@@ -64,19 +64,8 @@ class Story:
             msg = f"a story must end after it starts, got {self.start} to {self.end}"
             raise ValueError(msg)
 
-    def times(self, interval: Duration) -> list[float]:
-        """Every evaluation, at whole multiples of `interval`."""
-        first, last = self._edges(interval)
-        return [number * interval.ms / 1000 for number in range(first, last + 1)]
-
-    def pieces(self, interval: Duration) -> Iterator[tuple[float, float]]:
-        """First and last evaluation of each piece that one answer can hold."""
-        first, last = self._edges(interval)
-        for begin in range(first, last + 1, MAX_POINTS):
-            until = min(begin + MAX_POINTS - 1, last)
-            yield begin * interval.ms / 1000, until * interval.ms / 1000
-
-    def _edges(self, interval: Duration) -> tuple[int, int]:
+    def edges(self, interval: Duration) -> tuple[int, int]:
+        """First and last evaluation, as multiples of `interval`."""
         return math.ceil(self.start * 1000 / interval.ms), self.end * 1000 // interval.ms
 
 
@@ -149,7 +138,7 @@ class Replay:
         count = write(text, series)
         try:
             if count:
-                _to_blocks(text, self.blocks)
+                _to_blocks(text, self.blocks, _block_hours(self.story))
         finally:
             text.unlink()
         return count
@@ -239,23 +228,47 @@ def _recorded(server: Prometheus, story: Story, timed: Timed) -> list[Samples]:
 
 
 def _over(server: Prometheus, story: Story, expr: str, interval: Duration) -> list[Series]:
-    step = float(interval.total_seconds)
-    joined: dict[tuple[tuple[str, str], ...], list[tuple[float, str]]] = {}
-    for start, end in story.pieces(interval):
-        for series in server.ranged(expr, start, end, step):
+    found = _asked(server, expr, (*story.edges(interval), 1), interval.ms)
+    return [Series(dict(key), points) for key, points in found.items()]
+
+
+def _asked(
+    server: Prometheus, expr: str, evaluations: tuple[int, int, int], every: int
+) -> dict[Labels, list[tuple[float, str]]]:
+    """The values of `expr` at the evaluations from the first to the last, every so many."""
+    first, last, stride = evaluations
+    joined: dict[Labels, list[tuple[float, str]]] = {}
+    for begin in range(first, last + 1, MAX_POINTS * stride):
+        end = min(begin + (MAX_POINTS - 1) * stride, last)
+        start, until, step = (number * every / 1000 for number in (begin, end, stride))
+        for series in server.ranged(expr, start, until, step):
             key = tuple(sorted(series.labels.items()))
             joined.setdefault(key, []).extend(series.points)
-    return [Series(dict(key), points) for key, points in joined.items()]
+    return joined
 
 
 def _fired(server: Prometheus, story: Story, alert: tuple[AlertRule, Duration]) -> list[Firing]:
     rule, interval = alert
-    times = story.times(interval)
-    hold, keep = (float(length.total_seconds) for length in (rule.hold, rule.keep_firing_for))
+    every = interval.ms
+
+    def ask(first: int, last: int, stride: int) -> dict[Labels, dict[int, float]]:
+        found = _asked(server, rule.expr, (first, last, stride), every)
+        return {
+            key: {round(time * 1000 / every): float(value) for time, value in points}
+            for key, points in found.items()
+        }
+
+    first, last = story.edges(interval)
+    keep = -(-rule.keep_firing_for.ms // every)
+    seen = watched(first, last, rule.hold.ms // every, keep, ask)
+    times = [number * every / 1000 for number in seen.evaluations()]
+    hold, kept = (float(length.total_seconds) for length in (rule.hold, rule.keep_firing_for))
     return [
-        Firing(rule, alert_labels(rule, series.labels), since, start, end, value)
-        for series in _over(server, story, rule.expr, interval)
-        for since, start, end, value in states(times, merged(series.points), hold, keep)
+        Firing(rule, alert_labels(rule, dict(labels)), since, start, end, value)
+        for labels, points in seen.held.items()
+        for since, start, end, value in states(
+            times, {number * every / 1000: value for number, value in points.items()}, hold, kept
+        )
     ]
 
 
@@ -288,13 +301,22 @@ def _nameless(series: Series) -> dict[str, str]:
     return {key: text for key, text in series.labels.items() if key != "__name__"}
 
 
-def _to_blocks(text: Path, blocks: Path) -> None:
+def _block_hours(story: Story) -> int:
+    """The shortest blocks of which one holds the whole story: promtool reads all for each."""
+
+    def is_one(hours: int) -> bool:
+        return story.start // (hours * 3600) == story.end // (hours * 3600)
+
+    return next(filter(is_one, _BLOCK_HOURS), _BLOCK_HOURS[0])
+
+
+def _to_blocks(text: Path, blocks: Path, hours: int) -> None:
     command = [
         str(require("promtool")),
         "tsdb",
         "create-blocks-from",
         "openmetrics",
-        f"--max-block-duration={_BLOCKS}",
+        f"--max-block-duration={hours}h",
         "--quiet",
         str(text),
         str(blocks),

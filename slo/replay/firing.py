@@ -8,7 +8,7 @@ Source: Prometheus 2.42, rules/alerting.go, `AlertingRule.Eval`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from slo.model import AlertRule
@@ -114,8 +114,3 @@ def in_order(firings: Iterable[Firing]) -> tuple[Firing, ...]:
     return tuple(
         sorted(firings, key=lambda one: (one.start, sorted(one.labels.items()), one.since))
     )
-
-
-def merged(points: Sequence[tuple[float, str]]) -> dict[float, float]:
-    """Points of a result as a mapping, times to the millisecond."""
-    return {round(time, 3): float(value) for time, value in points}

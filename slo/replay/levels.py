@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import promql_parser as pp
+
 from slo.exact import Duration
 from slo.model import AlertRule, RecordRule, RuleGroup
 from slo.promql import parse, selected_metrics, selects
@@ -45,8 +47,7 @@ def levels(
     groups = tuple(groups)
     left = _distinct(groups)
     if wanted is not None:
-        names = _needed(left, {*wanted, *_read_by_alerts(groups)})
-        left = [timed for timed in left if timed.rule.record in names]
+        left = _needed(left, frozenset(wanted), groups)
     left = [timed for timed in left if timed.rule not in done]
     found: list[tuple[Timed, ...]] = []
     while left:
@@ -99,14 +100,14 @@ def reads(expr: str) -> frozenset[str]:
 
 
 def _waits(timed: Timed, left: Sequence[Timed]) -> bool:
-    """Whether a rule reads what one of `left` records; of another SLO it may be the same name."""
+    """Whether a rule reads what one of `left` records."""
     expr = parse(timed.rule.expr)
-    metrics = selected_metrics(expr)
-    return any(
-        selects(expr, other.rule.record, "slo_id", other.rule.labels.get("slo_id", ""))
-        for other in left
-        if other.rule.record in metrics
-    )
+    return any(_reads(expr, other.rule) for other in left)
+
+
+def _reads(expr: pp.Expr, rule: RecordRule) -> bool:
+    """Whether `expr` reads what `rule` records; of another SLO it may be the same name."""
+    return selects(expr, rule.record, "slo_id", rule.labels.get("slo_id", ""))
 
 
 def _distinct(groups: Sequence[RuleGroup]) -> list[Timed]:
@@ -119,26 +120,17 @@ def _distinct(groups: Sequence[RuleGroup]) -> list[Timed]:
     return list(found.values())
 
 
-def _read_by_alerts(groups: Sequence[RuleGroup]) -> set[str]:
-    return {
-        name
-        for group in groups
-        for rule in group.rules
-        if isinstance(rule, AlertRule)
-        for name in reads(rule.expr)
-    }
-
-
-def _needed(rules: Sequence[Timed], wanted: set[str]) -> set[str]:
-    needed = wanted
-    while (
-        more := {
-            name
-            for timed in rules
-            if timed.rule.record in needed
-            for name in reads(timed.rule.expr)
-        }
-        - needed
-    ):
-        needed = needed | more
-    return needed
+def _needed(
+    rules: Sequence[Timed], wanted: Collection[str], groups: Sequence[RuleGroup]
+) -> list[Timed]:
+    """Those of `rules` whose record is `wanted`, or read by an alert or by another one needed."""
+    alerts = [rule for group in groups for rule in group.rules if isinstance(rule, AlertRule)]
+    readers = [parse(rule.expr) for rule in alerts]
+    needed = [timed for timed in rules if timed.rule.record in wanted]
+    readers += [parse(timed.rule.expr) for timed in needed]
+    rest = [timed for timed in rules if timed.rule.record not in wanted]
+    while more := [each for each in rest if any(_reads(expr, each.rule) for expr in readers)]:
+        needed += more
+        readers = [parse(timed.rule.expr) for timed in more]
+        rest = [timed for timed in rest if timed not in more]
+    return [timed for timed in rules if timed in needed]
