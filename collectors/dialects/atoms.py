@@ -18,13 +18,11 @@ from collectors.dialects.model import (
     Condition,
     Matcher,
 )
-from collectors.wire.scan import Coded, Scan, slices, texts
-from collectors.wire.spans import kinds, span_attributes, span_names
+from collectors.wire.scan import Coded, Scan
+from collectors.wire.spans import kinds, scope_texts, span_attributes, span_names
 from collectors.wire.values import as_text
 
 Mask: TypeAlias = NDArray[np.bool_]
-
-_SCOPE_OF_SCOPE_SPANS, _NAME_OF_SCOPE = 1, 1
 
 
 class Atoms:
@@ -82,10 +80,7 @@ class Atoms:
     @cached_property
     def _scopes(self) -> Coded:
         """The name of the instrumentation scope, one code for each row of `scopes`."""
-        spots = slices(self._scanned, self._scanned.scopes, (_SCOPE_OF_SCOPE_SPANS,))[0]
-        rows = np.zeros((len(spots), 4), np.int64)
-        rows[:, 1:3] = spots
-        return texts(self._scanned, slices(self._scanned, rows, (_NAME_OF_SCOPE,))[0])
+        return scope_texts(self._scanned)[0]
 
 
 def _plain(value: bytes) -> str:

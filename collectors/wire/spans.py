@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.wire.kernel import Longs, Octets, Shorts, Words
-from collectors.wire.scan import Coded, Scan, attributes, identifiers, numbers, slices, texts
+from collectors.wire.scan import (
+    Coded,
+    Scan,
+    attributes,
+    children,
+    identifiers,
+    numbers,
+    slices,
+    texts,
+)
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
@@ -22,8 +31,12 @@ ERROR: Final = 2
 
 _RESOURCE: Final = 1  # ResourceSpans.resource
 _RESOURCE_ATTRIBUTES: Final = 1
+_SCOPE: Final = 1  # ScopeSpans.scope
+_SCOPE_NAME, _SCOPE_VERSION = 1, 2
 _TRACE_ID, _SPAN_ID, _TRACE_STATE, _PARENT_ID, _NAME, _KIND, _START, _END = 1, 2, 3, 4, 5, 6, 7, 8
 _ATTRIBUTES, _STATUS, _STATUS_CODE = 9, 15, 3
+_EVENTS: Final = 11  # Span.events
+_EVENT_TIME, _EVENT_ATTRIBUTES = 1, 3
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX: Final = np.uint64(0xBF58476D1CE4E5B9)
 _HALF: Final = np.uint64(31)
@@ -50,6 +63,29 @@ def span_attributes(scanned: Scan, keys: Sequence[str]) -> Mapping[str, Coded]:
 def span_names(scanned: Scan) -> Coded:
     """The name of each span: its text itself, not a serialized value."""
     return texts(scanned, slices(scanned, scanned.entries, (_NAME,))[0])
+
+
+def scope_texts(scanned: Scan) -> tuple[Coded, Coded]:
+    """Name and version of each row of `scanned.scopes`, as texts; empty ones where unsaid."""
+    spots = slices(scanned, scanned.scopes, (_SCOPE,))[0]
+    names, versions = slices(scanned, _rows(spots), (_SCOPE_NAME, _SCOPE_VERSION))
+    return texts(scanned, names), texts(scanned, versions)
+
+
+def events(scanned: Scan) -> Longs:
+    """The events of all spans: rows of (tag offset, body start, body end, span row)."""
+    return np.ascontiguousarray(children(scanned, scanned.entries, _EVENTS)[:, :4])
+
+
+def event_attributes(scanned: Scan, found: Longs, keys: Sequence[str]) -> Mapping[str, Coded]:
+    """The values of `keys`, one code per row of `events`."""
+    return attributes(scanned, found, _fields(found, _EVENT_ATTRIBUTES), keys)
+
+
+def event_times_ns(scanned: Scan, found: Longs) -> Words:
+    """Unix time of each row of `events`, 0 where it does not say."""
+    times: Words = numbers(scanned, found, (_EVENT_TIME,))[0]
+    return times
 
 
 def trace_states(scanned: Scan) -> Coded:

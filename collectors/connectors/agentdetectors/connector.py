@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
+from collectors.component import Batch, ConnectorFactory, Emit, Settings, Signal
 from collectors.connectors.agentdetectors.actions import ROW as ACTION_ROW
 from collectors.connectors.agentdetectors.actions import Actions
 from collectors.connectors.agentdetectors.actions import Rows as ActionRows
@@ -24,8 +24,9 @@ from collectors.connectors.agentdetectors.runs import STEP, Runs
 from collectors.connectors.agentdetectors.runs import Rows as StepRows
 from collectors.connectors.agentdetectors.series import Series
 from collectors.connectors.agentdetectors.signs import Signs, read_signs
+from collectors.counting import Flushing
 from collectors.dialects import Bounds
-from collectors.graph import ITEMS, pack, unpack
+from collectors.graph import pack, unpack
 from collectors.judging import AgentState, CheckResult, ConflictType
 from collectors.judging.told import LEFT_OUT
 from collectors.wire.kernel import Longs
@@ -77,13 +78,12 @@ class AgentDetectors:
         self._types: dict[str, None] = {}
         self._rollbacks: Counter[tuple[str, str]] = Counter()
         self._left_out: Counter[str] = Counter()
-        self._due_ns: int | None = None
-        self._wall_less_steady_ns = 0
+        self._flushing = Flushing(config.heartbeat.interval, settings.meter)
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Take in what `batch` tells; it ends here."""
         del out
-        self._meter.add(ITEMS, batch.items, outcome="aggregated")
+        self._flushing.takes(batch)
         scanned = locate(batch.signal, batch.payload, batch.items)
         if not len(scanned.resources):
             return
@@ -94,14 +94,11 @@ class AgentDetectors:
         if said is not None:
             self._take_signs(said.signs, found, batch.steady_ns)
             self._take_rows(said, heard)
-        self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
-        if self._due_ns is None:
+        if self._flushing.took(batch):
             self._series.since_ns = batch.wall_ns
-            self._due_ns = batch.steady_ns + self._config.heartbeat.interval
 
     def tick(self, steady_ns: int, out: Emit) -> None:
         """Judge everything, and put all series out, whether they moved or not."""
-        wall_ns = self._wall_less_steady_ns + steady_ns
         self._series.pay(steady_ns)
         self._judge_agents(steady_ns)
         self._judge_actions(steady_ns)
@@ -109,17 +106,14 @@ class AgentDetectors:
         self._judge_versions(steady_ns)
         self._set_levels(steady_ns)
         self._tidy()
-        request, points = self._series.request(wall_ns)
-        if points:
-            self._meter.add(ITEMS, points, outcome="made")
-            payload = request.SerializeToString()
-            out(Batch(Signal.METRICS, payload, points, Context(), steady_ns, wall_ns))
+        wall_ns = self._flushing.wall_ns(steady_ns)
+        self._flushing.put_out(*self._series.request(wall_ns), steady_ns, out)
         self._series.since_ns = wall_ns
-        self._due_ns = steady_ns + self._config.heartbeat.interval
+        self._flushing.go_on(steady_ns, is_idle=False)
 
     def next_deadline(self) -> int | None:
         """When agents are judged next; None while none was ever heard."""
-        return self._due_ns
+        return self._flushing.due_ns
 
     def held_items(self) -> int:
         """What comes ends here: nothing is held."""
@@ -135,8 +129,7 @@ class AgentDetectors:
             "rollbacks": [[*key, of] for key, of in self._rollbacks.items()],
             "left_out": dict(self._left_out),
             "bounds": {key: list(seen) for key, seen in self._bounds.seen.items()},
-            "due": self._due_ns,
-            "wall": self._wall_less_steady_ns,
+            **self._flushing.words(),
             "policies": self._policies.state(),
             "versions": self._versions.state(),
             "leaders": self._leaders.state(),
@@ -162,7 +155,7 @@ class AgentDetectors:
         self._rollbacks = Counter({(tier, why): of for tier, why, of in words["rollbacks"]})
         self._left_out = Counter(words["left_out"])
         self._bounds.seen = {key: dict.fromkeys(of) for key, of in words["bounds"].items()}
-        self._due_ns, self._wall_less_steady_ns = words["due"], words["wall"]
+        self._flushing.take(words)
         self._series.restore(parts["series"])
         self._show()
         if words["shape"] != _SHAPE:  # of another version: agents make themselves known again

@@ -14,9 +14,8 @@ from typing import Final
 import numpy as np
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
+from collectors.component import Batch, ConnectorFactory, Emit, Settings, Signal
 from collectors.connectors.agentmetrics.config import AgentMetricsConfig, made
-from collectors.connectors.agentmetrics.emit import request
 from collectors.connectors.agentmetrics.labels import FIELDS, LABELS, Labels
 from collectors.connectors.agentmetrics.measures import Counts, Measures
 from collectors.connectors.agentmetrics.pending import Decided, Pending
@@ -31,9 +30,9 @@ from collectors.connectors.agentmetrics.rows import (
     TOKENS_TAKEN,
     Rows,
 )
-from collectors.counting import Resources
+from collectors.counting import Flushing, Resources, Writing
 from collectors.dialects import AGENT_SPANS, KINDS, Kind, Reader, Reading, Small, number_of
-from collectors.graph import ITEMS, pack, unpack
+from collectors.graph import pack, unpack
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import Scan, locate
 from collectors.wire.spans import (
@@ -46,6 +45,7 @@ from collectors.wire.spans import (
 )
 from slo.catalog import metrics
 
+SCOPE: Final = "fleetslo.collector.agentmetrics"
 _NOTHING: Final = (number_of(Kind.STEP), number_of(Kind.ECHO))
 _WORDS: Final = "words"
 _OF_RESOURCE: Final = frozenset(attribute.key for attribute in metrics().resource)
@@ -73,42 +73,36 @@ class AgentMetrics:
             (_resource(of), self._measures.declared(_known(of))) for of in config.declare
         ]
         self._told: Counter[tuple[str, str]] = Counter()
-        self._due_ns: int | None = None
-        self._wall_less_steady_ns = 0
+        self._flushing = Flushing(config.metrics_flush_interval, settings.meter)
         self._since_ns = 0
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Take in the spans of `batch`, which end here."""
         del out
-        self._meter.add(ITEMS, batch.items, outcome="aggregated")
+        self._flushing.takes(batch)
         scanned = locate(Signal.TRACES, batch.payload, batch.items)
         if not len(scanned.entries):
             return
         self._pending.add(*self._taken(scanned, batch.steady_ns))
-        self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
-        if self._due_ns is None:
+        if self._flushing.took(batch):
             self._since_ns = batch.wall_ns
-            self._due_ns = batch.steady_ns + self._config.metrics_flush_interval
         if self._pending.is_full:
             self._settle(batch.steady_ns)
 
     def tick(self, steady_ns: int, out: Emit) -> None:
         """Decide on what has waited, and put all series out, whether they moved or not."""
-        wall_ns = self._wall_less_steady_ns + steady_ns
         self._settle(steady_ns)
         self._let_go(steady_ns)
-        made_now, points = request(self._measures, self._resources, wall_ns)
-        if points:
-            self._meter.add(ITEMS, points, outcome="made")
-            payload = made_now.SerializeToString()
-            out(Batch(Signal.METRICS, payload, points, Context(), steady_ns, wall_ns))
-        self._since_ns = wall_ns
-        is_idle = not points and not len(self._pending)
-        self._due_ns = None if is_idle else steady_ns + self._config.metrics_flush_interval
+        self._since_ns = self._flushing.wall_ns(steady_ns)
+        writing = Writing(SCOPE, self._resources, self._since_ns)
+        for measure in self._measures:
+            writing.add(measure.family, measure.table.series())
+        self._flushing.put_out(writing.request, writing.points, steady_ns, out)
+        self._flushing.go_on(steady_ns, is_idle=not writing.points and not len(self._pending))
 
     def next_deadline(self) -> int | None:
         """When the metrics go out next; None while there are none."""
-        return self._due_ns
+        return self._flushing.due_ns
 
     def held_items(self) -> int:
         """Spans end here: none is held."""
@@ -120,8 +114,7 @@ class AgentMetrics:
             "shape": _shape(),
             "dialects": [dialect.name for dialect in self._reader.known],
             "dimensions": self._measures.dimensions(),
-            "due": self._due_ns,
-            "wall": self._wall_less_steady_ns,
+            **self._flushing.words(),
             "since": self._since_ns,
             "sets": self._labels.sets.all(),
             "names": self._labels.names.all(),
@@ -141,8 +134,8 @@ class AgentMetrics:
         """Continue from `state`; what another version means otherwise begins anew."""
         parts = unpack(state)
         words = json.loads(parts[_WORDS])
-        self._due_ns = words["due"]
-        self._wall_less_steady_ns, self._since_ns = words["wall"], words["since"]
+        self._flushing.take(words)
+        self._since_ns = words["since"]
         self._labels.bounds.seen = {key: dict.fromkeys(of) for key, of in words["seen"].items()}
         self._told = Counter({(dialect, what): of for dialect, what, of in words["told"]})
         self._measures.restore(parts["measures"], words["dimensions"])

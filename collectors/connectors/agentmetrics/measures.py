@@ -18,7 +18,7 @@ from collectors.connectors.agentmetrics.rows import (
     WORKFLOW,
     Rows,
 )
-from collectors.counting import Groups, Key, Table, combined, text_value
+from collectors.counting import Family, Groups, Key, Shape, Table, combined, text_value
 from collectors.dialects import Kind, number_of
 from collectors.dialects.words import NANO
 from collectors.graph import pack, unpack
@@ -69,20 +69,16 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One metric, and its series.
-
-    Attributes:
-        scale: What a value is multiplied by to be whole.
-    """
+    """One metric, how it is written, and its series."""
 
     metric: Metric
-    scale: int
+    family: Family
     table: Table
 
     @property
     def dimensions(self) -> tuple[str, ...]:
         """The attributes of its keys."""
-        return tuple(attribute.key for attribute in self.metric.attributes)
+        return tuple(self.family.dimensions)
 
 
 class Measures:
@@ -209,8 +205,18 @@ def _value(word: str) -> bytes | None:
 def _measure(metric: Metric, limit: int) -> Measure:
     scale = NANO if metric.unit == "s" or metric.name == _COST else 1
     bounds: tuple[int, ...] = ()
+    shape = Shape.CALLS
     if metric.instrument is Instrument.HISTOGRAM:
-        bounds = tuple(round(edge * scale) for edge in metric.buckets)
+        bounds, shape = tuple(round(edge * scale) for edge in metric.buckets), Shape.HISTOGRAM
     elif metric.name == _COST:
-        bounds = (_ABOVE_ALL,)  # what is added up, and not how often
-    return Measure(metric, scale, Table(bounds, limit, 0))
+        bounds, shape = (_ABOVE_ALL,), Shape.TOTAL  # what is added up, and not how often
+    family = Family(
+        name=metric.name,
+        unit=metric.unit,
+        description=metric.meaning,
+        shape=shape,
+        dimensions=tuple(attribute.key for attribute in metric.attributes),
+        scale=scale,
+        bounds=metric.buckets,
+    )
+    return Measure(metric, family, Table(bounds, limit, 0))

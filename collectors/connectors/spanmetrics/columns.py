@@ -1,15 +1,17 @@
-"""From spans to groups of spans that belong in one series, without looking at any by itself."""
+"""From spans, and their events, to groups that belong in one series, none looked at by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from collectors.connectors.spanmetrics.config import (
+    SCOPE_NAME,
+    SCOPE_VERSION,
     SERVICE,
     SPAN_KIND,
     SPAN_NAME,
@@ -22,9 +24,13 @@ from collectors.wire.scan import Coded, Scan
 from collectors.wire.spans import (
     durations_ns,
     ends_ns,
+    event_attributes,
+    event_times_ns,
+    events,
     kinds,
     resource_attributes,
     resource_rows,
+    scope_texts,
     span_attributes,
     span_ids,
     span_names,
@@ -52,14 +58,22 @@ class Column:
 class Spans:
     """The columns of one request; each is read once, when it is asked for first."""
 
-    def __init__(self, scanned: Scan, keys: Sequence[str]) -> None:
+    def __init__(self, scanned: Scan, keys: Sequence[str], scopes: Sequence[str] = ()) -> None:
+        """Read what the attributes `keys` say.
+
+        Args:
+            scanned: The request.
+            keys: Attributes that are dimensions.
+            scopes: Instrumentation scopes that are told; of others nothing is said.
+        """
         self._scanned = scanned
+        self._told_scopes = frozenset(scopes)
         self._of_spans: Mapping[str, Coded] = span_attributes(scanned, keys)
         self._of_resources: Mapping[str, Coded] = resource_attributes(scanned, (*keys, SERVICE))
 
     @cached_property
     def resources(self) -> Longs:
-        """Row of the resource of each span."""
+        """Row of the resource of each."""
         return resource_rows(self._scanned)
 
     @cached_property
@@ -68,7 +82,7 @@ class Spans:
         return durations_ns(self._scanned)
 
     @cached_property
-    def ends(self) -> Words:
+    def times(self) -> Words:
         """Unix time at which each span ended."""
         return ends_ns(self._scanned)
 
@@ -85,38 +99,112 @@ class Spans:
     def column(self, dimension: DimensionConfig | str) -> Column:
         """A dimension that is always there, by name, or one that the user added."""
         if isinstance(dimension, DimensionConfig):
-            return self._attribute(dimension)
+            return _first_of(dimension, (self.own(dimension.name), self.above(dimension.name)))
         return self._always[dimension]
+
+    def own(self, name: str) -> Column:
+        """What the spans themselves say."""
+        return _column(self._of_spans[name])
+
+    def above(self, name: str) -> Column:
+        """What their resources say."""
+        coded = self._of_resources[name]
+        return Column(coded.codes[self.resources].astype(np.int64), coded.values)
+
+    def events(self, keys: Sequence[str]) -> Events:
+        """Their events, with the attributes `keys`."""
+        return Events(self, self._scanned, keys)
 
     @cached_property
     def _always(self) -> Mapping[str, Column]:
         names = span_names(self._scanned)
-        services = self._of_resources[SERVICE]
+        services = self.above(SERVICE)
         return {
-            SERVICE: Column(
-                services.codes[self.resources].astype(np.int64), (*services.values, _UNKNOWN)
-            ),
-            SPAN_NAME: Column(
-                names.codes.astype(np.int64),
-                tuple([text_value(name.decode()) for name in names.values]),
-            ),
+            SERVICE: Column(services.codes, (*services.values, _UNKNOWN)),
+            SPAN_NAME: _column(names, read=_text_value),
             SPAN_KIND: _numbered(kinds(self._scanned), _KIND_VALUES),
             STATUS_CODE: _numbered(statuses(self._scanned), _STATUS_VALUES),
+            **self._of_scopes(),
         }
 
-    def _attribute(self, dimension: DimensionConfig) -> Column:
-        own, inherited = self._of_spans[dimension.name], self._of_resources[dimension.name]
-        above = inherited.codes[self.resources].astype(np.int64)
-        shifted = np.where(above >= 0, above + len(own.values), -1)
-        codes: Longs = np.where(own.codes >= 0, own.codes, shifted).astype(np.int64)
-        default = None if dimension.default is None else text_value(dimension.default)
-        return Column(codes, (*own.values, *inherited.values, default))
+    def _of_scopes(self) -> dict[str, Column]:
+        if not self._told_scopes:
+            return {}
+        names, versions = scope_texts(self._scanned)
+        is_told = np.array([of.decode() in self._told_scopes for of in names.values], np.bool_)
+        is_said = np.array([bool(of) for of in versions.values], np.bool_)
+        told = is_told[names.codes]
+        found: dict[str, Column] = {}
+        for key, coded, mask in (
+            (SCOPE_NAME, names, told),
+            (SCOPE_VERSION, versions, told & is_said[versions.codes]),
+        ):
+            codes = np.where(mask, coded.codes, -1)[self._scanned.entries[:, 3]]
+            values = tuple(_text_value(value) for value in coded.values)
+            found[key] = Column(codes.astype(np.int64), (*values, None))
+        return found
 
 
-def group(spans: Spans, dimensions: Sequence[DimensionConfig | str]) -> Groups:
-    """Part the spans by resource and by the values of `dimensions`."""
-    columns = [spans.column(dimension) for dimension in dimensions]
-    codes = combined([spans.resources, *(column.codes for column in columns)])
+class Events:
+    """The events of spans: each has the columns of its span, and attributes of its own."""
+
+    def __init__(self, spans: Spans, scanned: Scan, keys: Sequence[str]) -> None:
+        """Find the events, and what their attributes `keys` say."""
+        self._spans = spans
+        self._scanned = scanned
+        self._found = events(scanned)
+        self._of = self._found[:, 3]
+        self._own = event_attributes(scanned, self._found, keys)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._found)
+
+    @cached_property
+    def resources(self) -> Longs:
+        """Row of the resource of each."""
+        return self._spans.resources[self._of]
+
+    @cached_property
+    def durations(self) -> Words:
+        """Nanoseconds that the span of each took."""
+        return self._spans.durations[self._of]
+
+    @cached_property
+    def times(self) -> Words:
+        """Unix time at which each event was."""
+        return event_times_ns(self._scanned, self._found)
+
+    @cached_property
+    def trace_ids(self) -> Octets:
+        """See `collectors.wire.spans.trace_ids`."""
+        return self._spans.trace_ids[self._of]
+
+    @cached_property
+    def span_ids(self) -> Octets:
+        """See `collectors.wire.spans.span_ids`."""
+        return self._spans.span_ids[self._of]
+
+    def column(self, dimension: DimensionConfig | str) -> Column:
+        """A dimension that is always there, by name, or one that the user added."""
+        if isinstance(dimension, str):
+            return self._lent(self._spans.column(dimension))
+        name = dimension.name
+        span, resource = self._lent(self._spans.own(name)), self._lent(self._spans.above(name))
+        return _first_of(dimension, (span, _column(self._own[name]), resource))
+
+    def _lent(self, column: Column) -> Column:
+        return Column(column.codes[self._of], column.values)
+
+
+Columns: TypeAlias = Spans | Events
+"""What is counted, a row each."""
+
+
+def group(counted: Columns, dimensions: Sequence[DimensionConfig | str]) -> Groups:
+    """Part what is counted by resource and by the values of `dimensions`."""
+    columns = [counted.column(dimension) for dimension in dimensions]
+    codes = combined([counted.resources, *(column.codes for column in columns)])
     _, first, of_span = np.unique(codes, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty(len(order), np.int64)
@@ -124,8 +212,27 @@ def group(spans: Spans, dimensions: Sequence[DimensionConfig | str]) -> Groups:
     leaders = first[order]
     parts = [[column.values[code] for code in column.codes[leaders].tolist()] for column in columns]
     keys: list[Key] = list(zip(*parts, strict=True)) if parts else [()] * len(leaders)
-    rows = spans.resources[leaders].tolist()
+    rows = counted.resources[leaders].tolist()
     return Groups(place[of_span], tuple(zip(rows, keys, strict=True)))
+
+
+def _first_of(dimension: DimensionConfig, columns: Sequence[Column]) -> Column:
+    """What the first of `columns` says that says anything, else the default."""
+    codes: Longs = np.full(len(columns[0].codes), -1, np.int64)
+    values: list[bytes | None] = []
+    for column in columns:
+        codes = np.where((codes < 0) & (column.codes >= 0), column.codes + len(values), codes)
+        values += column.values
+    default = None if dimension.default is None else text_value(dimension.default)
+    return Column(codes, (*values, default))
+
+
+def _column(coded: Coded, read: Callable[[bytes], bytes] = bytes) -> Column:
+    return Column(coded.codes.astype(np.int64), tuple(read(value) for value in coded.values))
+
+
+def _text_value(text: bytes) -> bytes:
+    return text_value(text.decode())
 
 
 def _numbered(numbers: Words, values: tuple[bytes, ...]) -> Column:

@@ -21,6 +21,9 @@ STATUS_CODE: Final = "status.code"
 ALWAYS: Final = (SERVICE, SPAN_NAME, SPAN_KIND, STATUS_CODE)
 """Dimensions that every series has unless they are excluded."""
 
+SCOPE_NAME: Final = "span.instrumentation.scope.name"
+SCOPE_VERSION: Final = "span.instrumentation.scope.version"
+
 Always = Literal["service.name", "span.name", "span.kind", "status.code"]
 
 CUMULATIVE: Final = "AGGREGATION_TEMPORALITY_CUMULATIVE"
@@ -111,10 +114,29 @@ class HistogramConfig(Config):
 
 
 class ExemplarsConfig(Config):
-    """Traces beside the histogram: the slowest spans of each series since the last flush."""
+    """Traces beside the metrics: the slowest spans of each series since the last flush."""
 
     enabled: bool = False
     max_per_data_point: Positive = 5
+
+
+class EventsConfig(Config):
+    """The counter of the events of spans, such as exceptions.
+
+    Attributes:
+        dimensions: Of this counter alone: an attribute of the span, else of the event, else of
+            the resource, else `default`. It needs one, or it would count spans' calls over.
+    """
+
+    enabled: bool = False
+    dimensions: Dimensions = Field(default_factory=list[DimensionConfig])
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.enabled and not self.dimensions:
+            msg = "dimensions must name an attribute of events, such as exception.type"
+            raise ValueError(msg)
+        return self
 
 
 class SpanMetricsConfig(Config):
@@ -130,6 +152,12 @@ class SpanMetricsConfig(Config):
             empty for all of them.
         aggregation_cardinality_limit: Most series of a metric and resource, 0 for no limit;
             what comes beyond is counted in one series, ``otel.metric.overflow="true"``.
+        include_instrumentation_scope: Instrumentation scopes whose spans have two dimensions
+            more, `span.instrumentation.scope.name` and, where they say one, `.version`.
+        add_resource_attributes: The metrics stand on the resources that the spans came from;
+            otherwise all stand on one without attributes, and dimensions tell them apart.
+        dimensions_cache_size: Taken, and without effect: `aggregation_cardinality_limit` bounds.
+        metric_timestamp_cache_size: Taken, and without effect: a delta begins with its first span.
     """
 
     namespace: str = "traces.span.metrics"
@@ -149,11 +177,25 @@ class SpanMetricsConfig(Config):
         default=2000, json_schema_extra=differs("0 (no limit)")
     )
     exemplars: ExemplarsConfig = ExemplarsConfig()
+    events: EventsConfig = EventsConfig()
+    include_instrumentation_scope: list[Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=list[str]
+    )
+    add_resource_attributes: bool = Field(default=True, json_schema_extra=differs("false"))
+    dimensions_cache_size: Positive = 1000
+    metric_timestamp_cache_size: Positive = 1000
+
+    @property
+    def always(self) -> tuple[str, ...]:
+        """Dimensions that nobody has to name."""
+        kept = tuple(name for name in ALWAYS if name not in self.exclude_dimensions)
+        return (*kept, *((SCOPE_NAME, SCOPE_VERSION) if self.include_instrumentation_scope else ()))
 
     @model_validator(mode="after")
     def _dimensions_are_told_apart(self) -> Self:
-        for own in (self.calls_dimensions, self.histogram.dimensions):
-            names = [of.name for of in (*self.dimensions, *own)]
+        every = self.calls_dimensions, self.histogram.dimensions, self.events.dimensions
+        for own in every:
+            names = [*self.always, *(of.name for of in (*self.dimensions, *own))]
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 msg = f"dimension {twice[0]} is given twice"

@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
-from collectors.component import Batch, ConnectorFactory, Context, Emit, Settings, Signal
-from collectors.graph import ITEMS
+from collectors.component import Batch, ConnectorFactory, Emit, Settings, Signal
+from collectors.counting import Flushing
 from collectors.processors.sli.config import SliConnectorConfig
 from collectors.processors.sli.counting import Counter
 from collectors.processors.sli.tally import Tally
@@ -29,37 +29,29 @@ class SliConnector:
     """Takes spans, puts out counters, every `metrics_flush_interval`."""
 
     def __init__(self, config: SliConnectorConfig, settings: Settings) -> None:
-        self._meter = settings.meter
         self._counter = Counter(config.slos)
         self._tally = Tally(config.slos)
-        self._interval_ns = config.metrics_flush_interval
-        self._due_ns: int | None = None
+        self._flushing = Flushing(config.metrics_flush_interval, settings.meter)
         self._began_wall_ns = 0
-        self._wall_less_steady_ns = 0
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Count `batch`, which ends here."""
         del out
-        self._meter.add(ITEMS, batch.items, outcome="aggregated")
+        self._flushing.takes(batch)
         self._tally.add(self._counter.count(batch.payload, batch.items))
-        self._wall_less_steady_ns = batch.wall_ns - batch.steady_ns
+        self._flushing.took(batch)
         if not self._began_wall_ns:
             self._began_wall_ns = batch.wall_ns
-        if self._due_ns is None:
-            self._due_ns = batch.steady_ns + self._interval_ns
 
     def tick(self, steady_ns: int, out: Emit) -> None:
         """Put all counters out, also those that did not move: silence is not absence."""
-        request, points = self._request(self._wall_less_steady_ns + steady_ns)
-        self._due_ns = steady_ns + self._interval_ns
-        wall_ns = self._wall_less_steady_ns + steady_ns
-        payload = request.SerializeToString()
-        self._meter.add(ITEMS, points, outcome="made")
-        out(Batch(Signal.METRICS, payload, points, Context(), steady_ns, wall_ns))
+        request, points = self._request(self._flushing.wall_ns(steady_ns))
+        self._flushing.put_out(request, points, steady_ns, out)
+        self._flushing.go_on(steady_ns, is_idle=False)
 
     def next_deadline(self) -> int | None:
         """When the counters go out next; None before the first span."""
-        return self._due_ns
+        return self._flushing.due_ns
 
     def held_items(self) -> int:
         """Spans end here: none is held."""
@@ -69,9 +61,8 @@ class SliConnector:
         """Totals and times."""
         words = {
             "totals": self._tally.words(),
-            "due": self._due_ns,
             "began": self._began_wall_ns,
-            "wall": self._wall_less_steady_ns,
+            **self._flushing.words(),
         }
         return json.dumps(words).encode()
 
@@ -79,9 +70,8 @@ class SliConnector:
         """Continue from totals and times."""
         words = json.loads(state)
         self._tally.take(words["totals"])
-        self._due_ns = words["due"]
         self._began_wall_ns = words["began"]
-        self._wall_less_steady_ns = words["wall"]
+        self._flushing.take(words)
 
     def begin_again(self) -> None:
         """See `Cumulative.begin_again`: the next span gives the new start time."""
