@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collectors.indicators.config import SERVICE, SloConfig, SpansConfig
-from collectors.wire.scan import Coded, Scan
+from collectors.wire.kernel import Words
+from collectors.wire.scan import Scan
 from collectors.wire.spans import (
     ERROR,
-    durations_ns,
+    outcomes,
     resource_attributes,
     resource_rows,
-    span_attributes,
+    span_attribute_spots,
     span_names,
-    statuses,
 )
-from collectors.wire.values import as_text, equal, named
+from collectors.wire.values import as_text, named, read_as
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -68,7 +68,9 @@ class Matcher:
         # Whatever else is asked is asked of spans only that have a service and name for it.
         rows = np.flatnonzero(reduce(np.logical_or, (mask for _, mask in candidates)))
         wanted = [self._events[index] for index, _ in candidates]
-        columns = _Columns(replace(scanned, entries=scanned.entries[rows]), wanted)
+        if len(rows) < len(scanned.entries):
+            scanned = replace(scanned, entries=scanned.entries[rows])
+        columns = _Columns(scanned, wanted)
         found: list[Matched] = []
         for index, mask in candidates:
             spans = self._events[index]
@@ -106,8 +108,10 @@ class _Columns:
 
     def __init__(self, scanned: Scan, wanted: Sequence[SpansConfig]) -> None:
         self._scanned = scanned
-        keys = {key for spans in wanted for key in (*spans.attributes, *spans.bad.attributes)}
-        self._attributes: Mapping[str, Coded] = span_attributes(scanned, sorted(keys))
+        asked = {key for spans in wanted for key in (*spans.attributes, *spans.bad.attributes)}
+        keys = sorted(asked)
+        self._spots = dict(zip(keys, span_attribute_spots(scanned, keys), strict=True))
+        self._read: tuple[Words, Words] | None = None
         self._masks: dict[tuple[str, str | int], Mask] = {}
 
     def events(self, spans: SpansConfig, candidates: Mask) -> Mask:
@@ -121,7 +125,7 @@ class _Columns:
         """Which of `events` are bad."""
         bad: Mask = np.zeros(len(events), np.bool_)
         if spans.bad.status:
-            bad |= self._once(("status", ""), lambda: statuses(self._scanned) == ERROR)
+            bad |= self._once(("status", ""), lambda: self._outcomes()[0] == ERROR)
         if spans.bad.above:
             bad |= self._above(spans.bad.above)
         for key, text in spans.bad.attributes.items():
@@ -135,10 +139,17 @@ class _Columns:
         return good & self._above(int(spans.bad.above * (1 - nearness)))
 
     def _above(self, above: int) -> Mask:
-        return self._once(("above", above), lambda: durations_ns(self._scanned) > np.uint64(above))
+        return self._once(("above", above), lambda: self._outcomes()[1] > np.uint64(above))
 
     def _equal(self, key: str, text: str) -> Mask:
-        return self._once((f"attribute {key}", text), lambda: equal(self._attributes[key], text))
+        return self._once(
+            (f"attribute {key}", text), lambda: read_as(self._scanned, self._spots[key], text)
+        )
+
+    def _outcomes(self) -> tuple[Words, Words]:
+        if self._read is None:
+            self._read = outcomes(self._scanned)
+        return self._read
 
     def _once(self, key: tuple[str, str | int], make: Callable[[], Mask]) -> Mask:
         mask = self._masks.get(key)

@@ -19,6 +19,11 @@ cdef enum:
     MESSAGE = 16        # codes from here on name a message type
 
 cdef enum:
+    STRING_TAG = 0x0A   # AnyValue.string_value
+    KEY_TAG = 0x0A      # KeyValue.key
+    VALUE_TAG = 0x12    # KeyValue.value
+
+cdef enum:
     VARINT = 1
     FIXED64 = 2
     BYTES = 3
@@ -232,17 +237,17 @@ def children(
     return found
 
 
-def numbers(
-    const uint8_t[::1] payload, const int64_t[:, ::1] at, const int16_t[::1] column,
-    uint64_t[:, ::1] values,
+def columns(
+    const uint8_t[::1] payload, const int64_t[:, ::1] at, const int16_t[::1] number_of,
+    uint64_t[:, ::1] values, const int16_t[::1] slice_of, int64_t[:, :, ::1] spots,
 ):
-    """Scalar fields of each message: field f goes to `values[column[f] - 1]`, the last one wins.
+    """Fields of each message, the last one of a number wins; what is absent stays as it stands.
 
-    Varints as they are, fixed64 and fixed32 as little-endian bits. A field that is absent
-    leaves what stands there.
+    Scalar field f goes to `values[number_of[f] - 1]`: varints as they are, fixed64 and fixed32
+    as little-endian bits. Of a length-delimited one (start, end) go to `spots[slice_of[f] - 1]`.
     """
     cdef Py_ssize_t row
-    cdef int64_t cursor, end, before
+    cdef int64_t cursor, end, length
     cdef uint32_t field, word
     cdef int wire
     cdef uint64_t value
@@ -254,51 +259,28 @@ def numbers(
             while cursor < end:
                 if read_tag(data, &cursor, end, &field, &wire):
                     break
-                before = cursor
+                if wire == 2:
+                    if read_length(data, &cursor, end, &length):
+                        break
+                    cursor += length
+                    if field < FIELDS and slice_of[field]:
+                        spots[slice_of[field] - 1, row, 0] = cursor - length
+                        spots[slice_of[field] - 1, row, 1] = cursor
+                    continue
                 if wire == 0:
                     if read_varint(data, &cursor, end, &value):
                         break
+                elif skip(data, &cursor, end, field, wire, 0):
+                    break
+                elif wire == 1:
+                    memcpy(&value, data + cursor - 8, 8)
+                elif wire == 5:
+                    memcpy(&word, data + cursor - 4, 4)
+                    value = word
                 else:
-                    if skip(data, &cursor, end, field, wire, 0):
-                        break
-                    if wire == 1:
-                        memcpy(&value, data + before, 8)
-                    elif wire == 5:
-                        memcpy(&word, data + before, 4)
-                        value = word
-                    else:
-                        continue
-                if field < FIELDS and column[field]:
-                    values[column[field] - 1, row] = value
-
-
-def slices(
-    const uint8_t[::1] payload, const int64_t[:, ::1] at, const int16_t[::1] column,
-    int64_t[:, :, ::1] spots,
-):
-    """Length-delimited fields of each message: (start, end) into the payload, the last one wins."""
-    cdef Py_ssize_t row
-    cdef int64_t cursor, end, length
-    cdef uint32_t field
-    cdef int wire
-    cdef Bytes data = &payload[0] if payload.shape[0] else NULL
-    with nogil:
-        for row in range(at.shape[0]):
-            cursor = at[row, 1]
-            end = at[row, 2]
-            while cursor < end:
-                if read_tag(data, &cursor, end, &field, &wire):
-                    break
-                if wire != 2:
-                    if skip(data, &cursor, end, field, wire, 0):
-                        break
                     continue
-                if read_length(data, &cursor, end, &length):
-                    break
-                if field < FIELDS and column[field]:
-                    spots[column[field] - 1, row, 0] = cursor
-                    spots[column[field] - 1, row, 1] = cursor + length
-                cursor += length
+                if field < FIELDS and number_of[field]:
+                    values[number_of[field] - 1, row] = value
 
 
 def identifiers(const uint8_t[::1] payload, const int64_t[:, ::1] spot, uint8_t[:, ::1] out):
@@ -310,6 +292,45 @@ def identifiers(const uint8_t[::1] payload, const int64_t[:, ::1] spot, uint8_t[
         for row in range(spot.shape[0]):
             if spot[row, 1] - spot[row, 0] == width:
                 memcpy(&out[row, 0], data + spot[row, 0], width)
+
+
+cdef inline int find_pair(Bytes data, int64_t start, int64_t end, int64_t* pair) noexcept nogil:
+    """Key and value of a `KeyValue`: (start, end, start, end); 1 where it has no key.
+
+    The last one wins; a value that is missing is empty, at the end of the key.
+    """
+    cdef int64_t cursor = start
+    cdef int64_t length
+    cdef uint32_t field
+    cdef int wire
+    if end - start >= 4 and data[start] == KEY_TAG and data[start + 1] < 0x80:
+        cursor = start + 2 + data[start + 1]
+        if (
+            end - cursor >= 2 and data[cursor] == VALUE_TAG
+            and data[cursor + 1] < 0x80 and cursor + 2 + data[cursor + 1] == end
+        ):  # a short key and a short value and nothing else, as nearly all are
+            pair[0] = start + 2
+            pair[1] = cursor
+            pair[2] = cursor + 2
+            pair[3] = end
+            return 0
+        cursor = start
+    pair[0] = pair[2] = -1
+    while cursor < end:
+        if read_tag(data, &cursor, end, &field, &wire):
+            break
+        if wire != 2 or field > 2:
+            if skip(data, &cursor, end, field, wire, 0):
+                break
+            continue
+        if read_length(data, &cursor, end, &length):
+            break
+        pair[2 * field - 2] = cursor
+        cursor += length
+        pair[2 * field - 1] = cursor
+    if pair[2] < 0:
+        pair[2] = pair[3] = pair[1]
+    return pair[0] < 0
 
 
 def attributes(
@@ -325,7 +346,9 @@ def attributes(
         spots: Shape (keys, rows, 2), filled with -1 beforehand.
     """
     cdef Py_ssize_t row, wanted = len(keys)
-    cdef int64_t cursor, end, length, inner, stop, key_start, key_end, value_start, value_end, which
+    cdef int64_t cursor, end, length, inner, stop, which
+    cdef int64_t pair[4]
+    cdef uint64_t lengths = 0  # of the keys, modulo 64: most others need no more to be told apart
     cdef uint32_t field
     cdef int wire
     cdef Bytes data = &payload[0] if payload.shape[0] else NULL
@@ -338,6 +361,7 @@ def attributes(
     for which in range(wanted):
         text[which] = <Bytes>(<bytes>keys[which])
         size[which] = len(<bytes>keys[which])
+        lengths |= (<uint64_t>1) << (size[which] & 63)
     with nogil:
         for row in range(at.shape[0]):
             cursor = at[row, 1]
@@ -354,33 +378,19 @@ def attributes(
                 inner = cursor
                 stop = cursor + length
                 cursor = stop
-                key_start = key_end = value_start = value_end = -1
-                while inner < stop:
-                    if read_tag(data, &inner, stop, &field, &wire):
-                        break
-                    if wire != 2 or field > 2:
-                        if skip(data, &inner, stop, field, wire, 0):
-                            break
-                        continue
-                    if read_length(data, &inner, stop, &length):
-                        break
-                    if field == 1:
-                        key_start = inner
-                        key_end = inner + length
-                    else:
-                        value_start = inner
-                        value_end = inner + length
-                    inner += length
-                if key_start < 0:
+                if find_pair(data, inner, stop, pair):
+                    continue
+                length = pair[1] - pair[0]
+                if not (lengths >> (length & 63)) & 1:
                     continue
                 for which in range(wanted):
                     if (
-                        size[which] == key_end - key_start
+                        size[which] == length
                         and spots[which, row, 0] < 0
-                        and memcmp(text[which], data + key_start, size[which]) == 0
+                        and memcmp(text[which], data + pair[0], length) == 0
                     ):
-                        spots[which, row, 0] = value_start if value_start >= 0 else key_end
-                        spots[which, row, 1] = value_end if value_start >= 0 else key_end
+                        spots[which, row, 0] = pair[2]
+                        spots[which, row, 1] = pair[3]
     free(text)
     free(size)
 
@@ -436,6 +446,31 @@ def codes(const uint8_t[::1] payload, const int64_t[:, ::1] spot, int32_t[::1] c
                 heads[slot] = seen
     free(heads)
     return seen
+
+
+def says(const uint8_t[::1] payload, const int64_t[:, ::1] spot, const uint8_t[::1] text, uint8_t[::1] answer):
+    """Whether the `AnyValue` of each row is the string `text`: 0 no, 1 yes, 2 is not a plain string.
+
+    A row without a value, which begins below 0, says nothing: 0.
+    """
+    cdef Py_ssize_t row
+    cdef int64_t cursor, end, length, size = text.shape[0]
+    cdef Bytes data = &payload[0] if payload.shape[0] else NULL
+    cdef Bytes wanted = &text[0] if size else NULL
+    with nogil:
+        for row in range(spot.shape[0]):
+            cursor = spot[row, 0]
+            end = spot[row, 1]
+            answer[row] = 0
+            if cursor < 0:
+                continue
+            answer[row] = 2
+            if cursor >= end or data[cursor] != STRING_TAG:
+                continue
+            cursor += 1
+            if read_length(data, &cursor, end, &length) or cursor + length != end:
+                continue
+            answer[row] = length == size and (size == 0 or memcmp(data + cursor, wanted, size) == 0)
 
 
 def gather(const uint8_t[::1] payload, const int64_t[:, ::1] spot, uint8_t[::1] out):

@@ -20,6 +20,10 @@ cdef inline int read_varint(Bytes data, int64_t* cursor, int64_t end, uint64_t* 
     cdef uint64_t result = 0
     cdef int shift = 0
     cdef uint8_t byte
+    if at < end and data[at] < 0x80:  # nearly every tag and length
+        value[0] = data[at]
+        cursor[0] = at + 1
+        return 0
     while at < end and shift < 70:
         byte = data[at]
         at += 1
@@ -59,31 +63,29 @@ cdef inline int skip(Bytes data, int64_t* cursor, int64_t end, uint32_t field, i
     """Step over one field of any kind, groups included."""
     cdef uint64_t value
     cdef int64_t length
-    cdef uint32_t inner
-    cdef int inner_wire
-    if wire == 0:
-        return read_varint(data, cursor, end, &value)
-    if wire == 1:
-        if end - cursor[0] < 8:
-            return 1
-        cursor[0] += 8
-        return 0
     if wire == 2:
         if read_length(data, cursor, end, &length):
             return 1
         cursor[0] += length
         return 0
-    if wire == 5:
-        if end - cursor[0] < 4:
+    if wire == 0:
+        return read_varint(data, cursor, end, &value)
+    if wire == 1 or wire == 5:
+        length = 8 if wire == 1 else 4
+        if end - cursor[0] < length:
             return 1
-        cursor[0] += 4
+        cursor[0] += length
         return 0
-    if wire != 3 or depth >= DEPTH:
-        return 1
+    return 1 if wire != 3 or depth >= DEPTH else skip_group(data, cursor, end, field, depth)
+
+
+cdef inline int skip_group(Bytes data, int64_t* cursor, int64_t end, uint32_t field, int depth) noexcept nogil:
+    cdef uint32_t inner
+    cdef int wire
     while True:
-        if read_tag(data, cursor, end, &inner, &inner_wire):
+        if read_tag(data, cursor, end, &inner, &wire):
             return 1
-        if inner_wire == 4:
+        if wire == 4:
             return 0 if inner == field else 1
-        if skip(data, cursor, end, inner, inner_wire, depth + 1):
+        if skip(data, cursor, end, inner, wire, depth + 1):
             return 1

@@ -46,12 +46,20 @@ class Kernel(Protocol):
         """Fill rows of (tag, body, end, parent row, field); how many there are."""
         ...
 
-    def numbers(self, payload: bytes, at: Longs, column: Shorts, values: Words) -> None:
-        """Scalar fields: field f goes to ``values[column[f] - 1]``; the last one wins."""
-        ...
+    def columns(
+        self,
+        payload: bytes,
+        at: Longs,
+        number_of: Shorts,
+        values: Words,
+        slice_of: Shorts,
+        spots: Longs,
+    ) -> None:
+        """Fields of each message; the last one of a number wins, absent ones stay as they are.
 
-    def slices(self, payload: bytes, at: Longs, column: Shorts, spots: Longs) -> None:
-        """Length-delimited fields: (start, end) likewise; the last one wins."""
+        Scalar field f goes to ``values[number_of[f] - 1]``, (start, end) of a
+        length-delimited one to ``spots[slice_of[f] - 1]``.
+        """
         ...
 
     def identifiers(self, payload: bytes, spot: Longs, out: Octets) -> None:
@@ -66,6 +74,13 @@ class Kernel(Protocol):
 
     def codes(self, payload: bytes, spot: Longs, code: Codes, first: Longs) -> int:
         """Number distinct byte strings in order of appearance; how many there are."""
+        ...
+
+    def says(self, payload: bytes, spot: Longs, text: bytes, answer: Octets) -> None:
+        """Whether the `AnyValue` at each spot is the string `text`.
+
+        0 if not, 1 if so, 2 where it is not a plain string: another kind of value, or empty.
+        """
         ...
 
     def gather(self, payload: bytes, spot: Longs, out: Octets) -> int:

@@ -9,7 +9,6 @@ levels of nesting).
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +18,8 @@ _FIELDS: Final = 32
 _MESSAGE: Final = 16
 _DEPTH: Final = 100
 _STRING, _FIXED32, _BYTES = 4, 5, 3
+_STRING_TAG: Final = b"\n"  # of AnyValue.string_value
+_NUMBERS: Final = frozenset({0, 1, 5})  # wire types: varint, fixed64, fixed32
 _PACKED_VARINT, _PACKED_FIXED64, _PACKED_FIXED32 = 6, 7, 8
 
 
@@ -100,6 +101,12 @@ def fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, i
         except _Unsound:
             return
         yield tag, field, wire, begin, at
+
+
+def _number(data: bytes, wire: int, start: int, end: int) -> int:
+    if wire == 0:
+        return _varint(data, start, end)[0]
+    return int.from_bytes(data[start:end], "little")
 
 
 def _walk(
@@ -193,26 +200,19 @@ def children(payload: bytes, parent_at: Longs, wanted: Shorts, child_at: Longs) 
     return found
 
 
-def numbers(payload: bytes, at: Longs, column: Shorts, values: Words) -> None:
-    """See `Kernel.numbers`."""
+def columns(
+    payload: bytes, at: Longs, number_of: Shorts, values: Words, slice_of: Shorts, spots: Longs
+) -> None:
+    """See `Kernel.columns`."""
     for row, (_, body, end, *_) in enumerate(at.tolist()):
         for _, field, wire, begin, stop in fields(payload, body, end):
-            if field >= _FIELDS or not column[field]:
+            if field >= _FIELDS:
                 continue
-            if wire == 0:
-                values[column[field] - 1, row] = _varint(payload, begin, stop)[0]
-            elif wire == 1:
-                values[column[field] - 1, row] = struct.unpack_from("<Q", payload, begin)[0]
-            elif wire == 5:
-                values[column[field] - 1, row] = struct.unpack_from("<I", payload, begin)[0]
-
-
-def slices(payload: bytes, at: Longs, column: Shorts, spots: Longs) -> None:
-    """See `Kernel.slices`."""
-    for row, (_, body, end, *_) in enumerate(at.tolist()):
-        for _, field, wire, begin, stop in fields(payload, body, end):
-            if wire == 2 and field < _FIELDS and column[field]:
-                spots[column[field] - 1, row] = (begin, stop)
+            if wire == 2:
+                if slice_of[field]:
+                    spots[slice_of[field] - 1, row] = (begin, stop)
+            elif number_of[field] and wire in _NUMBERS:
+                values[number_of[field] - 1, row] = _number(payload, wire, begin, stop)
 
 
 def identifiers(payload: bytes, spot: Longs, out: Octets) -> None:
@@ -230,17 +230,17 @@ def attributes(
         for _, field, wire, begin, stop in fields(payload, body, end):
             if wire != 2 or field != field_of[row]:
                 continue
-            parts = {
+            pair = {
                 inner: (first, last)
                 for _, inner, inner_wire, first, last in fields(payload, begin, stop)
                 if inner_wire == 2 and inner <= 2
             }
-            if 1 not in parts:
+            if 1 not in pair:
                 continue
-            name = payload[slice(*parts[1])]
+            name = payload[slice(*pair[1])]
             for which, key in enumerate(keys):
                 if key == name and spots[which, row, 0] < 0:
-                    spots[which, row] = parts.get(2, (parts[1][1], parts[1][1]))
+                    spots[which, row] = pair.get(2, (pair[1][1], pair[1][1]))
 
 
 def codes(payload: bytes, spot: Longs, code: Codes, first: Longs) -> int:
@@ -256,6 +256,20 @@ def codes(payload: bytes, spot: Longs, code: Codes, first: Longs) -> int:
             seen[text] = len(seen)
         code[row] = seen[text]
     return len(seen)
+
+
+def says(payload: bytes, spot: Longs, text: bytes, answer: Octets) -> None:
+    """See `Kernel.says`."""
+    for row, (start, end) in enumerate(spot.tolist()):
+        answer[row] = 0 if start < 0 else 2
+        if start < 0 or payload[start:end][:1] != _STRING_TAG:
+            continue
+        try:
+            length, begin = _length(payload, start + 1, end)
+        except _Unsound:
+            continue
+        if begin + length == end:
+            answer[row] = payload[begin:end] == text
 
 
 def gather(payload: bytes, spot: Longs, out: Octets) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -96,9 +97,9 @@ def locate(signal: Signal, payload: bytes, items: int, kernel: Kernel = KERNEL) 
     empty = np.empty((0, 4), np.int64)
     found = Scan(signal, payload, items, empty, empty, empty, kernel)
     whole = np.array([[0, 0, len(payload), -1]], np.int64)
-    resources = _children(found, whole, _column({_RESOURCE_ITEMS: 1}), 1)
-    scopes = _children(found, resources, _column({_CHILDREN: 1}), len(resources))
-    entries = _children(found, scopes, _column({_CHILDREN: 1}), items)
+    resources = _children(found, whole, _LOOKED_FOR[_RESOURCE_ITEMS], 1)
+    scopes = _children(found, resources, _LOOKED_FOR[_CHILDREN], len(resources))
+    entries = _children(found, scopes, _LOOKED_FOR[_CHILDREN], items)
     levels = [np.ascontiguousarray(rows[:, :4]) for rows in (resources, scopes, entries)]
     levels[0][:, 3] = -1
     return Scan(signal, payload, items, levels[0], levels[1], levels[2], kernel)
@@ -129,34 +130,39 @@ def points(scanned: Scan) -> Points:
     Raises:
         Malformed: A metric carries two kinds of data, and readers would disagree on which.
     """
-    kinds = _column(dict.fromkeys(_POINT_KINDS, 1))
-    data = _children(scanned, scanned.entries, kinds, len(scanned.entries))
+    data = _children(scanned, scanned.entries, _DATA, len(scanned.entries))
     if len(np.unique(data[:, 3])) != len(data):
         msg = "malformed metrics request: a metric carries data more than once"
         raise Malformed(msg)
-    at = _children(scanned, data, _column({_DATA_POINTS: 1}), scanned.items)
+    at = _children(scanned, data, _LOOKED_FOR[_DATA_POINTS], scanned.items)
     fields = data[at[:, 3], 4].astype(np.int16)
-    lookup = _column(_POINT_ATTRIBUTES)
-    return Points(at, data, fields, lookup[fields])
+    return Points(at, data, fields, _ATTRIBUTES_OF[fields])
 
 
 def children(scanned: Scan, parents: Longs, field: int) -> Longs:
     """The messages in `field` of those at `parents`: (tag, body, end, row of the parent, field)."""
-    return _children(scanned, parents, _column({field: 1}), len(parents))
+    return _children(scanned, parents, _LOOKED_FOR[field], len(parents))
 
 
 def numbers(scanned: Scan, at: Longs, fields: Sequence[int]) -> Words:
     """Scalar fields of the messages at rows `at`: shape (fields, rows), 0 where absent."""
-    values = np.zeros((len(fields), len(at)), np.uint64)
-    scanned.kernel.numbers(scanned.payload, at, _numbered(fields), values)
-    return values
+    return columns(scanned, at, fields, ())[0]
 
 
 def slices(scanned: Scan, at: Longs, fields: Sequence[int]) -> Longs:
     """Length-delimited fields: shape (fields, rows, 2), (0, 0) where absent."""
-    spots = np.zeros((len(fields), len(at), 2), np.int64)
-    scanned.kernel.slices(scanned.payload, at, _numbered(fields), spots)
-    return spots
+    return columns(scanned, at, (), fields)[1]
+
+
+def columns(
+    scanned: Scan, at: Longs, scalars: Sequence[int], delimited: Sequence[int]
+) -> tuple[Words, Longs]:
+    """See `numbers` and `slices`, in one walk over the messages."""
+    values = np.zeros((len(scalars), len(at)), np.uint64)
+    spots = np.zeros((len(delimited), len(at), 2), np.int64)
+    places = _numbered(tuple(scalars)), _numbered(tuple(delimited))
+    scanned.kernel.columns(scanned.payload, at, places[0], values, places[1], spots)
+    return values, spots
 
 
 def identifiers(scanned: Scan, spots: Longs, width: int) -> Octets:
@@ -178,11 +184,20 @@ def attributes(
         field_of: For each row, the number of its attributes field.
         keys: Attribute keys.
     """
+    spots = attribute_spots(scanned, at, field_of, keys)
+    return {key: _coded(scanned, spots[index]) for index, key in enumerate(keys)}
+
+
+def attribute_spots(scanned: Scan, at: Longs, field_of: Shorts, keys: Sequence[str]) -> Longs:
+    """Where the values of `keys` stand: shape (keys, rows, 2), (-1, -1) where absent.
+
+    For the arguments see `attributes`.
+    """
     spots = np.full((len(keys), len(at), 2), -1, np.int64)
     if keys and len(at):
         wanted = tuple(key.encode() for key in keys)
         scanned.kernel.attributes(scanned.payload, at, field_of, wanted, spots)
-    return {key: _coded(scanned, spots[index]) for index, key in enumerate(keys)}
+    return spots
 
 
 def texts(scanned: Scan, spots: Longs) -> Coded:
@@ -213,8 +228,15 @@ def _column(values: Mapping[int, int]) -> Shorts:
     column = np.zeros(FIELDS, np.int16)
     for field, value in values.items():
         column[field] = value
+    column.flags.writeable = False
     return column
 
 
-def _numbered(fields: Sequence[int]) -> Shorts:
+_LOOKED_FOR: Final = {field: _column({field: 1}) for field in range(1, FIELDS)}
+_DATA: Final = _column(dict.fromkeys(_POINT_KINDS, 1))
+_ATTRIBUTES_OF: Final = _column(_POINT_ATTRIBUTES)
+
+
+@lru_cache(maxsize=256)
+def _numbered(fields: tuple[int, ...]) -> Shorts:
     return _column({field: index for index, field in enumerate(fields, 1)})

@@ -16,8 +16,10 @@ from collectors.wire.kernel import Longs, Octets, Shorts, Words
 from collectors.wire.scan import (
     Coded,
     Scan,
+    attribute_spots,
     attributes,
     children,
+    columns,
     identifiers,
     numbers,
     slices,
@@ -60,6 +62,12 @@ def span_attributes(scanned: Scan, keys: Sequence[str]) -> Mapping[str, Coded]:
     return attributes(scanned, scanned.entries, fields, keys)
 
 
+def span_attribute_spots(scanned: Scan, keys: Sequence[str]) -> Longs:
+    """Where the values of `keys` stand: shape (keys, spans, 2), (-1, -1) where absent."""
+    fields = _fields(scanned.entries, _ATTRIBUTES)
+    return attribute_spots(scanned, scanned.entries, fields, keys)
+
+
 def span_names(scanned: Scan) -> Coded:
     """The name of each span: its text itself, not a serialized value."""
     return texts(scanned, slices(scanned, scanned.entries, (_NAME,))[0])
@@ -95,9 +103,7 @@ def trace_states(scanned: Scan) -> Coded:
 
 def statuses(scanned: Scan) -> Words:
     """The status code of each span: 0 unset, 1 OK, 2 error."""
-    spots = slices(scanned, scanned.entries, (_STATUS,))[0]
-    codes: Words = numbers(scanned, _rows(spots), (_STATUS_CODE,))[0]
-    return codes
+    return _codes(scanned, slices(scanned, scanned.entries, (_STATUS,))[0])
 
 
 def kinds(scanned: Scan) -> Words:
@@ -114,9 +120,13 @@ def ends_ns(scanned: Scan) -> Words:
 
 def durations_ns(scanned: Scan) -> Words:
     """How long each span took; 0 where it ends before it starts, as clocks that jump have it."""
-    starts, ends = numbers(scanned, scanned.entries, (_START, _END))
-    taken: Words = np.where(ends > starts, ends - starts, np.uint64(0))
-    return taken
+    return _taken(numbers(scanned, scanned.entries, (_START, _END)))
+
+
+def outcomes(scanned: Scan) -> tuple[Words, Words]:
+    """The status code and the duration of each span: `statuses` and `durations_ns` in one walk."""
+    times, spots = columns(scanned, scanned.entries, (_START, _END), (_STATUS,))
+    return _codes(scanned, spots[0]), _taken(times)
 
 
 def trace_ids(scanned: Scan) -> Octets:
@@ -135,6 +145,17 @@ def parent_ids(scanned: Scan) -> Octets:
     """Shape (spans, 8): the span above; zeros where none is named."""
     spots = slices(scanned, scanned.entries, (_PARENT_ID,))[0]
     return identifiers(scanned, spots, SPAN_ID_BYTES)
+
+
+def _codes(scanned: Scan, spots: Longs) -> Words:
+    codes: Words = numbers(scanned, _rows(spots), (_STATUS_CODE,))[0]
+    return codes
+
+
+def _taken(times: Words) -> Words:
+    starts, ends = times
+    taken: Words = np.where(ends > starts, ends - starts, np.uint64(0))
+    return taken
 
 
 def _rows(spots: Longs) -> Longs:

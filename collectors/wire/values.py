@@ -10,9 +10,11 @@ from google.protobuf.json_format import MessageToDict
 from numpy.typing import NDArray
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from collectors.wire.scan import Coded
+from collectors.wire.kernel import Longs
+from collectors.wire.scan import Coded, Scan, texts
 
 _STRING_TAG: Final = 0x0A
+_YES, _NO_STRING = 1, 2  # answers of `Kernel.says`
 _SHORT: Final = 0x80  # from here on a length takes two bytes
 
 
@@ -23,19 +25,24 @@ def as_text(value: bytes) -> str:
     return _text_of(AnyValue.FromString(value))
 
 
-def equal(coded: Coded, text: str) -> NDArray[np.bool_]:
-    """Which rows carry a value that reads `text`; a row without the attribute does not."""
-    form = AnyValue(string_value=text).SerializeToString()
-    # What is a short string, tag, length and text, and is not `form`, reads otherwise.
-    hits = [
-        value == form
-        or (
-            not (value and value[0] == _STRING_TAG and value[1] == len(value) - 2)
-            and as_text(value) == text
-        )
-        for value in coded.values
-    ]
-    found: NDArray[np.bool_] = np.array([*hits, False])[coded.codes]  # -1 is the last one
+def read_as(scanned: Scan, spots: Longs, text: str) -> NDArray[np.bool_]:
+    """Which rows carry a value that reads `text`; a row without the attribute does not.
+
+    Strings are compared where they stand; of other values each distinct one once.
+
+    Args:
+        scanned: The request.
+        spots: Shape (rows, 2): where each value stands, (-1, -1) where there is none.
+        text: As `as_text` writes values.
+    """
+    answers = np.empty(len(spots), np.uint8)
+    scanned.kernel.says(scanned.payload, spots, text.encode(), answers)
+    found: NDArray[np.bool_] = answers == _YES
+    others = np.flatnonzero(answers == _NO_STRING)
+    if len(others):
+        coded = texts(scanned, spots[others])
+        hits = np.array([as_text(value) == text for value in coded.values])
+        found[others] = hits[coded.codes]
     return found
 
 
