@@ -1,10 +1,10 @@
-"""One state for each tenant and its kept headers: series of two are never mixed."""
+"""One state for each tenant and its kept headers: what two of them send is never mixed."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from collectors.component import Batch, Context, Emit, Processor
@@ -26,17 +26,33 @@ class Part(Processor, Protocol):
 class PerSender:
     """A processor that parts its batches by who sent them."""
 
-    def __init__(self, make: Callable[[Context], Part], counts: Counts) -> None:
+    def __init__(
+        self,
+        make: Callable[[Context], Part],
+        counts: Counts,
+        headers: Collection[str] = (),
+        most: int = MAX_SENDERS,
+    ) -> None:
+        """Begin with nobody known.
+
+        Args:
+            make: The part of a sender.
+            counts: Told what passes for want of room.
+            headers: Names of the only headers that tell senders apart; without any all do.
+            most: Senders that are known at most; batches of further ones pass unchanged.
+        """
         self._make = make
         self._counts = counts
+        self._headers = frozenset(headers)
+        self._most = most
         self._parts: dict[Context, Part] = {}
 
     def step(self, batch: Batch, out: Emit) -> None:
         """Let the sender's part take `batch` over."""
-        sender = dataclasses.replace(batch.context, peer="", transport="")
+        sender = self._sender(batch.context)
         part = self._parts.get(sender)
         if part is None:
-            if len(self._parts) >= MAX_SENDERS:
+            if len(self._parts) >= self._most:
                 self._counts.treated("overflow", batch.items)
                 out(batch)
                 return
@@ -79,3 +95,7 @@ class PerSender:
         """Forget what cannot be proven any more."""
         for part in self._parts.values():
             part.begin_again()
+
+    def _sender(self, context: Context) -> Context:
+        kept = tuple(of for of in context.headers if not self._headers or of[0] in self._headers)
+        return dataclasses.replace(context, peer="", headers=kept, transport="")

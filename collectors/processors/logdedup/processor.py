@@ -106,7 +106,12 @@ class Logdedup:
 
 def _create(config: LogdedupConfig, settings: Settings) -> PerSender:
     counts = Counts(settings.meter, settings.component_id, RECORDS_TREATED)
-    return PerSender(lambda sender: Logdedup(config, counts, sender), counts)
+    return PerSender(
+        lambda sender: Logdedup(config, counts, sender),
+        counts,
+        config.metadata_keys,
+        config.metadata_cardinality_limit,
+    )
 
 
 FACTORY = ProcessorFactory(config=LogdedupConfig, create=_create, signals=frozenset({Signal.LOGS}))

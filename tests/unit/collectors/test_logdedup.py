@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,8 @@ def problems_of(processor: str, name: str = "logdedup") -> list[str]:
         ("exclude_fields: [resource.a]", "a field must be attributes.NAME"),
         ("exclude_fields: [attributes]", "a field must be attributes.NAME"),
         ("exclude_fields: [attributes.a, attributes.a]", "attributes.a twice"),
+        ("metadata_keys: [X-Org, x-org]", "must name a header once, got x-org twice"),
+        ("metadata_cardinality_limit: 0", "must be at least 1"),
         ("exclude_fields: [attributes.a], include_fields: [body]", "contradict each other"),
         ("conditions: ['severity_nummer > 3']", "severity_number"),
         ("max_records: 0", "max_records must be at least 1"),
@@ -241,6 +244,41 @@ def test_tenants_are_never_mixed() -> None:
         "x": {"api:a": 2},
         "y": {"api:a": 1},
     }
+
+
+def from_(org: str, trace: str, tenant: str = "", second: float = 1) -> Batch:
+    """A record that came with two kept headers."""
+    headers = (("x-request-id", trace), ("x-scope-orgid", org))
+    context = Context(tenant, "127.0.0.1:1", headers)
+    return replace(batch(record("a"), second=second), context=context)
+
+
+def test_only_named_headers_tell_records_apart_and_leave_with_them() -> None:
+    given_ = [from_("x", "1"), from_("x", "2"), from_("y", "3"), from_("x", "4", tenant="t")]
+
+    out = run(make(FACTORY, {"metadata_keys": ["X-Scope-OrgID"]}), given_)
+
+    assert {of.context: counts_of([of]) for of in out} == {
+        Context(headers=(("x-scope-orgid", "x"),)): {"api:a": 2},
+        Context(headers=(("x-scope-orgid", "y"),)): {"api:a": 1},
+        Context("t", headers=(("x-scope-orgid", "x"),)): {"api:a": 1},
+    }
+
+
+def test_without_named_headers_every_kept_one_counts() -> None:
+    out = run(make(FACTORY, {}), [from_("x", "1"), from_("x", "2"), from_("x", "1")])
+
+    assert sorted(counts_of([of])["api:a"] for of in out) == [1, 2]
+
+
+def test_a_combination_beyond_the_limit_goes_through_with_all_it_came_with() -> None:
+    rules = {"metadata_keys": ["x-scope-orgid"], "metadata_cardinality_limit": 1}
+    given_ = [from_("x", "1"), from_("y", "2"), from_("x", "3")]
+
+    first, second = run(make(FACTORY, rules), given_)
+
+    assert first == given_[1]
+    assert counts_of([second]) == {"api:a": 2}
 
 
 RULES: dict[str, dict[str, object]] = {
