@@ -11,11 +11,13 @@ from pathlib import Path
 from collectors.component import (
     Batch,
     Context,
+    Delivery,
     Exporter,
     Intake,
     Processor,
     Settings,
     Signal,
+    TryLater,
     View,
 )
 from collectors.graph import DeadWords
@@ -160,3 +162,19 @@ def dead_letters(directory: Path) -> list[tuple[str, int]]:
     ]
     log.close()
     return found
+
+
+def down(_: Batch) -> Delivery:
+    """The answer of a destination that is away for a while."""
+    msg = "down"
+    raise TryLater(msg)
+
+
+def buffered(service: Service) -> int:
+    """Items that came in and are not decided on or delivered yet."""
+    return sum(service.books.balance(kind).buffered for kind in Signal)
+
+
+def imbalance(service: Service) -> int:
+    """Items that nobody answers for."""
+    return sum(abs(service.books.balance(kind).imbalance) for kind in Signal)

@@ -14,7 +14,7 @@ from collectors.service.concurrency import Concurrency
 from collectors.service.plan import QueueSettings
 from collectors.service.shares import Shares, holder
 from tests.collector_parts import ScriptedExporter, spans
-from tests.collector_setup import TRACES, Setup, running, until
+from tests.collector_setup import TRACES, Setup, down, running, until
 from tests.unit.collectors.test_service_delivery import bench
 
 
@@ -183,11 +183,6 @@ async def one_after_the_other(requests: Sequence[Coroutine[object, object, None]
     finally:
         for request in requests:
             request.close()
-
-
-def down(_: Batch) -> Delivery:
-    msg = "down"
-    raise TryLater(msg)
 
 
 def test_a_loud_sender_is_refused_before_a_quiet_one(tmp_path: Path) -> None:
