@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
@@ -24,6 +24,10 @@ _UNITS_MS: Final = {
     "ms": 1,
 }
 _MOST_DIGITS: Final = 30
+_EXACT: Final = Context(prec=400)
+"""Holds what comes of numbers that may be written, before it is rounded to be printed."""
+_LONGEST_MS: Final = (2**63 - 1) // 1_000_000
+"""Prometheus keeps a duration in 64 bits of nanoseconds, about 292 years."""
 _DURATION: Final = re.compile(
     r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?",
     re.ASCII,
@@ -40,11 +44,13 @@ def decimal(value: Fraction) -> str:
     """
     if value.denominator == 1:
         return str(value.numerator)
-    quotient = Decimal(value.numerator) / Decimal(value.denominator)
-    rounded = quotient.quantize(Decimal("1e-12"))
+    quotient = _EXACT.divide(Decimal(value.numerator), Decimal(value.denominator))
+    rounded = quotient.quantize(Decimal("1e-12"), context=_EXACT)
     if Fraction(rounded) != value:
         rounded = Decimal(f"{quotient:.12g}")
-    return f"{rounded:f}".rstrip("0").rstrip(".")
+    whole, _, rest = f"{rounded:f}".partition(".")
+    rest = rest.rstrip("0")
+    return f"{whole}.{rest}" if rest else whole
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -124,7 +130,7 @@ class Duration:
         """Read ``30d``, ``4m45s``, ``1h30m``.
 
         Raises:
-            ValueError: Not a Prometheus duration, or zero.
+            ValueError: Not a Prometheus duration, zero, or longer than Prometheus can tell.
         """
         match = _DURATION.fullmatch(text.strip())
         if match is None or not any(match.groups()):
@@ -137,6 +143,9 @@ class Duration:
         )
         if total == 0:
             msg = f"a duration must be above zero, got {text!r}"
+            raise ValueError(msg)
+        if total > _LONGEST_MS:
+            msg = f"a duration may be 292y at most, got {text!r}"
             raise ValueError(msg)
         return cls(total)
 

@@ -216,7 +216,9 @@ def _length(text: str, what: str, form: Length) -> _Fault | None:
         return None
     try:
         Duration.parse(text)
-    except ValueError:
+    except ValueError as error:
+        if "at most" in str(error):
+            return "SLO014", f"{what}: {error}", ""
         hint = "write for example 30s, 5m, 1h30m or 30d"
         if re.fullmatch(r"[0-9.]+", text):
             hint = f"a unit is missing: write {text}s, {text}m, {text}h or {text}d"

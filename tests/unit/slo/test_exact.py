@@ -23,6 +23,19 @@ def test_a_small_number_is_never_printed_as_zero_or_with_an_exponent() -> None:
     assert decimal(Fraction(1, 3_000_000_000_000_000)) == "0.000000000000000333333333333"
 
 
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (Fraction(10**12) + Fraction(1, 10**13), "1000000000000"),
+        (Fraction(10**12) + Fraction(1, 3), "1000000000000"),
+        (number("12345678901234567890.5"), "12345678901234567890.5"),
+        (number("999999999999999999999999999999.5") / 7, "142857142857000000000000000000"),
+    ],
+)
+def test_the_zeros_of_a_large_whole_are_digits_like_others(value: Fraction, printed: str) -> None:
+    assert decimal(value) == printed
+
+
 @pytest.mark.parametrize("text", ["", "abc", "nan", "inf", "1e", "99,9"])
 def test_what_is_not_a_number_is_refused_with_its_text(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
@@ -53,6 +66,12 @@ def test_a_duration_is_printed_in_its_shortest_form(text: str, printed: str) -> 
 def test_what_is_not_a_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         Duration.parse(text)
+
+
+def test_a_duration_that_prometheus_cannot_hold_is_refused() -> None:
+    assert Duration.parse("292y").total_seconds == 292 * 365 * 86_400
+    with pytest.raises(ValueError, match="292y at most"):
+        Duration.parse("99999999999999999d")
 
 
 @given(st.integers(1, 10**12))
