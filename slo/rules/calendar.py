@@ -89,7 +89,9 @@ def _alternatives(moments: Iterable[int]) -> str:
 def _table_ends(project: Project) -> AlertRule:
     warn_at = datetime.combine(_LAST, time(), ZoneInfo("UTC")) - _WARN_BEFORE
     urls = project.settings.urls
-    team = project.settings.default_owner
+    # Whoever has a calendar is concerned, where nobody is named for all.
+    owners = (slo.owner for slo in project.slos if isinstance(slo.window, Calendar))
+    team = project.settings.default_owner or min(owners)
     return AlertRule(
         name=TABLE_ENDS,
         expr=checked(f"vector(time()) > {int(warn_at.timestamp())}"),

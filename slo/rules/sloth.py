@@ -67,7 +67,7 @@ def _groups(slo: Slo, intervals: Intervals) -> tuple[RuleGroup, RuleGroup]:
     labels |= _identity(slo)
     fast = [_ratio(terms, window, labels) for window in _WINDOWS if window < SLOW_FROM]
     slow = [_ratio(terms, window, labels) for window in _WINDOWS if window >= SLOW_FROM]
-    slow.append(_period(terms, labels))
+    slow.extend(_period(terms, labels))
     fast.append(_burn(terms, "slo:current_burn_rate:ratio", names.error_ratio("5m"), labels))
     slow.extend(_metadata(terms, labels))
     return (
@@ -82,11 +82,16 @@ def _ratio(terms: Terms, window: Duration, labels: dict[str, str]) -> RecordRule
     return RecordRule(record, _plain(expr), {**labels, "sloth_window": window.promql()})
 
 
-def _period(terms: Terms, labels: dict[str, str]) -> RecordRule:
-    """The error ratio of the whole period; of a calendar window by its usual length."""
-    length = Duration(int(period_seconds(terms.slo.window) * 1000)).promql()
-    expr = _plain(terms.select(names.PERIOD_ERROR))
-    return RecordRule(names.error_ratio(length), expr, {**labels, "sloth_window": length})
+def _period(terms: Terms, labels: dict[str, str]) -> Iterator[RecordRule]:
+    """The error ratio of the whole period; of a calendar window by its usual length.
+
+    A period that is one of sloth's windows is recorded as that one already.
+    """
+    period = Duration(int(period_seconds(terms.slo.window) * 1000))
+    if period not in _WINDOWS:
+        length = period.promql()
+        expr = _plain(terms.select(names.PERIOD_ERROR))
+        yield RecordRule(names.error_ratio(length), expr, {**labels, "sloth_window": length})
 
 
 def _metadata(terms: Terms, labels: dict[str, str]) -> Iterator[RecordRule]:

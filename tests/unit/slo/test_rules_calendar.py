@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,6 +64,17 @@ def test_somebody_is_told_long_before_the_table_ends() -> None:
     moment = int(rule.expr.rpartition("> ")[2])
     last = boundaries(BERLIN)[-1]
     assert timedelta(seconds=last - moment) > timedelta(days=89)
+
+
+def test_without_an_owner_of_all_somebody_with_a_calendar_is_told() -> None:
+    slos = (make_slo("month", window=BERLIN), replace(make_slo("days"), owner="another-team"))
+    project = make_project(*slos)
+    nobody = replace(project, settings=replace(project.settings, default_owner=""))
+
+    rules = compile_project(nobody).alert_rules()
+
+    (rule,) = [rule for rule in rules if rule.name == TABLE_ENDS]
+    assert rule.team == rule.labels["team"] == slos[0].owner
 
 
 def test_without_calendar_windows_there_is_no_calendar() -> None:

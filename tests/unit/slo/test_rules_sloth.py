@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slo import names
 from slo.model import Calendar, Compiled, RecordRule, Slo
 from slo.rules import compile_project, with_sloth
 from tests.rule_projects import make_project, make_slo, promtool, write_tree
@@ -66,6 +67,15 @@ def sloth_records(compiled: Compiled) -> list[RecordRule]:
         for rule in group.rules
         if isinstance(rule, RecordRule) and "sloth_id" in rule.labels
     ]
+
+
+@pytest.mark.parametrize("window", ["1h", "6h", "1d", "3d"])
+def test_a_period_that_is_a_window_of_sloth_is_recorded_once(window: str) -> None:
+    records = sloth_records(compat(make_slo(window=window)))
+    series = [(rule.record, tuple(sorted(rule.labels.items()))) for rule in records]
+
+    assert len(set(series)) == len(series)
+    assert names.error_ratio(window) in {rule.record for rule in records}
 
 
 def test_every_documented_record_is_there_with_its_labels_and_no_other() -> None:
