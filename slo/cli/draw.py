@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 from unicodedata import east_asian_width
 
@@ -49,7 +50,7 @@ def summary(problems: Sequence[Diagnostic]) -> str:
 def _excerpt(
     problem: Diagnostic, place: Span, sources: Mapping[str, str], *, colour: bool
 ) -> list[str]:
-    lines = sources.get(place.file, "").removeprefix("\ufeff").split("\n")
+    lines = _lines(sources.get(place.file, ""))
     if not 1 <= place.line <= len(lines) or not lines[place.line - 1].strip():
         return []
     source = _printable(lines[place.line - 1].rstrip("\r"))
@@ -61,6 +62,12 @@ def _excerpt(
     if colour:
         mark = click.style(mark, fg=_COLOURS[problem.level], bold=True)
     return [f"{gutter}{source}", " " * (len(gutter) + _columns(source[:start])) + mark]
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> list[str]:
+    """The lines of a file; one with many problems is taken apart once."""
+    return text.removeprefix("\ufeff").split("\n")
 
 
 def _narrowed(source: str, start: int, end: int) -> tuple[str, int, int]:

@@ -5,6 +5,7 @@ from slo.promql.labels import read_labels, result_labels, selected_metrics, sele
 from slo.promql.rates import adds_rates, per_second, without_zero
 from slo.promql.split import Quotient, quotient
 from slo.promql.syntax import (
+    MAX_OPERATORS,
     WINDOW,
     PromqlError,
     bind,
@@ -15,9 +16,11 @@ from slo.promql.syntax import (
     operand,
     parse,
     uses_window,
+    written,
 )
 
 __all__ = [
+    "MAX_OPERATORS",
     "WINDOW",
     "PromqlError",
     "Quotient",
@@ -38,4 +41,5 @@ __all__ = [
     "selects",
     "uses_window",
     "without_zero",
+    "written",
 ]

@@ -26,6 +26,7 @@ _TOKEN: Final = re.compile(
 )
 _SIGNS: Final = frozenset("+-")
 _BINARY: Final = frozenset(("==", "!=", ">=", "<=", "<", ">", "*", "/", "%", "^")) | _SIGNS
+_SETS: Final = frozenset(("and", "or", "unless", "atan2"))
 _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 _WORD_OPERATORS: Final = frozenset(
     (
@@ -73,6 +74,24 @@ def lexical_fault(text: str) -> Fault | None:
     """The first fault that tokens alone give away."""
     tokens = list(_tokens(text))
     return _stranger(tokens) or _bracket(tokens) or _neighbours(tokens)
+
+
+def excess(text: str, depth: int, operators: int) -> Fault | None:
+    """Where `text` goes deeper than `depth` brackets, or has more than so many `operators`.
+
+    Signs in a row count as brackets do: each is a level of the tree.
+    """
+    opened = signs = seen = 0
+    for token in _tokens(text):
+        opened += (token.kind == "open") - (token.kind == "close")
+        signs = signs + 1 if token.text in _SIGNS else 0
+        seen += token.text in _BINARY or token.text.lower() in _SETS
+        if opened + signs > depth:
+            return token.fault(f"brackets and signs may stand {depth} deep", "record a part of it")
+        if seen > operators:
+            text = f"an expression may have {operators} operators"
+            return token.fault(text, 'select several series at once: name=~"a|b"')
+    return None
 
 
 def token_named(text: str, name: str) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ from typing import Final
 import promql_parser as pp
 
 from slo.exact import Duration
-from slo.promql.locate import lexical_fault, token_named
+from slo.promql.locate import excess, lexical_fault, token_named
 
 WINDOW: Final = "$window"
 _MARK: Final = re.compile(r"\$window\b")
@@ -24,6 +24,12 @@ _STRING_OR_SPACE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\s+')
 _INSIDE_PARENTHESES: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(?<=\() | (?=\))')
 _VALUE: Final = re.compile(r'(?<==")[-\w]+(?=")')
 """The value of an equality matcher that is a plain word."""
+
+
+MAX_DEPTH: Final = 64
+"""Brackets within each other; the parser and all that walks a tree descend as deep."""
+MAX_OPERATORS: Final = 100
+"""Operators of one expression: `a + b + c` is a tree as deep as it has of them."""
 
 
 class PromqlError(ValueError):
@@ -65,6 +71,19 @@ def parse(text: str) -> pp.Expr:
         return _tree(_MARK.sub(_STAND_IN, text))
     except ValueError as error:
         raise _located(text, str(error)) from None
+
+
+def written(text: str) -> pp.Expr:
+    """Parse what a user wrote, which may be meant to break whoever walks its tree.
+
+    Raises:
+        PromqlError: It does not parse, has more than `MAX_DEPTH` brackets within each other,
+            or more than `MAX_OPERATORS`.
+    """
+    fault = excess(text, MAX_DEPTH, MAX_OPERATORS)
+    if fault is not None:
+        raise PromqlError(fault.text, fault.start, fault.end, fault.help)
+    return parse(text)
 
 
 def form(text: str) -> pp.Expr:

@@ -14,7 +14,7 @@ from typing import Final
 from slo import names
 from slo.exact import Duration, decimal
 from slo.model import Sli, SliKind, Slo
-from slo.promql import canonical
+from slo.promql import MAX_OPERATORS, canonical
 from slo.source import Mapping, Node, Scalar
 from slo.source import Sequence as Items
 from slo.spec.fields import Fields
@@ -92,6 +92,9 @@ def composite(
             problems.error("SLO018", text, part.named.span, "leave it out")
         if slo is not None:
             _covers(slo, by, part, problems)
+    if len({part.weight for part in named}) > MAX_OPERATORS:
+        text = f"of may have {MAX_OPERATORS} different weights"
+        problems.error("SLO018", text, fields.place("of"), "round them")
     members = [_Member(slo, part.weight or Fraction(1)) for part, slo in found if slo is not None]
     if problems.errors > before or not members or len(members) < len(named):
         return None
@@ -121,17 +124,26 @@ def _weighted(series: str, members: Sequence[_Member]) -> str:
     """The events of all members, each worth its weight; a member without any is not missed."""
     if all(member.weight == 1 for member in members):
         return _select(series, members)
-    return " or ".join(
-        f"{decimal(member.weight)} * {_select(series, [member])}" for member in members
-    )
+    alike = _alike(members, lambda member: decimal(member.weight))
+    return " or ".join(f"{weight} * {_select(series, those)}" for weight, those in alike.items())
 
 
 def _spent(ratio: str, members: Sequence[_Member]) -> str:
     """1 for each member that burns more than its own budget at the moment, else 0."""
+    alike = _alike(members, lambda member: member.slo.objective.budget.promql())
     return " or ".join(
-        f"({_select(ratio, [each])} > bool {each.slo.objective.budget.promql()})"
-        for each in members
+        f"({_select(ratio, those)} > bool {budget})" for budget, those in alike.items()
     )
+
+
+def _alike(
+    members: Sequence[_Member], number: Callable[[_Member], str]
+) -> dict[str, list[_Member]]:
+    """Those of one number are selected at once: a tree as deep as there are numbers."""
+    found: dict[str, list[_Member]] = {}
+    for member in members:
+        found.setdefault(number(member), []).append(member)
+    return found
 
 
 def _select(series: str, members: Sequence[_Member]) -> str:

@@ -11,10 +11,10 @@ from slo.promql import (
     compact,
     grouped,
     is_vector,
-    parse,
     per_second,
     result_labels,
     uses_window,
+    written,
 )
 from slo.source import Scalar
 from slo.spec.lint import known, types
@@ -87,7 +87,7 @@ def has_window(scalar: Scalar, problems: Problems) -> bool:
 
 def _parsed(scalar: Scalar, problems: Problems) -> pp.Expr | None:
     try:
-        expr = parse(scalar.text)
+        expr = written(scalar.text)
     except PromqlError as error:
         problems.promql(error, scalar)
         return None

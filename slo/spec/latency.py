@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from slo.exact import Duration, decimal, number
 from slo.model import Sli, SliKind
-from slo.promql import PromqlError, canonical, parse
+from slo.promql import PromqlError, canonical, written
 from slo.spec.fields import Fields
 from slo.spec.problems import Problems
 
@@ -112,7 +112,7 @@ def _matchers(fields: Fields, problems: Problems) -> list[str] | None:
         return []
     inner = scalar.text.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
     try:
-        parse(f"x{{{inner}}}")
+        written(f"x{{{inner}}}")
     except PromqlError as error:
         text = f"selector is not a list of label matchers: {error}"
         problems.error("SLO050", text, scalar.span, 'write name="value", other=~"a|b"')

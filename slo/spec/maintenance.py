@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from slo.model import KEEP, MUTES_PAGES_FOR, Maintenance, Slo
@@ -14,6 +14,8 @@ from slo.spec.fields import Fields
 
 TRAIL_SECONDS: Final = 300
 """How long a rate over 5 minutes still shows events of the window."""
+_LONGEST: Final = timedelta(days=366)
+"""Alertmanager is told of a window day by day."""
 
 
 def read_maintenance(document: Document, context: Context) -> Maintenance | None:
@@ -25,6 +27,9 @@ def read_maintenance(document: Document, context: Context) -> Maintenance | None
     if starts and ends and ends <= starts:
         text = f"ends must be after starts, got {spec.text('ends')}"
         problems.error("SLO028", text, spec.place("ends"))
+    elif starts and ends and ends - starts > _LONGEST:
+        text = f"a window may last {_LONGEST.days} days, got {(ends - starts).days}"
+        problems.error("SLO028", text, spec.place("ends"), "is the year right?")
     matchers = spec.pairs("matchers")
     if spec.has("matchers") and not matchers:
         text = "matchers is empty: the window would mute every alert"
@@ -81,7 +86,9 @@ def _moment(spec: Fields, key: str, context: Context) -> datetime | None:
     hint = "write for example 2026-12-01T22:00:00+01:00"
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         got = f"{key} must be a date and time as ISO 8601 writes them, got {text!r}"
         context.problems.error("SLO028", got, spec.place(key), hint)
         return None
@@ -98,4 +105,4 @@ def _moment(spec: Fields, key: str, context: Context) -> datetime | None:
 
 
 def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.replace(tzinfo=None).isoformat()}Z"

@@ -16,6 +16,7 @@ from slo.promql import (
     parse,
     quotient,
     without_zero,
+    written,
 )
 from slo.source import Scalar
 from slo.spec.expressions import has_window, rate_template
@@ -30,7 +31,7 @@ def ratio(fields: Fields, by: Sequence[str], step: Duration, problems: Problems)
     if scalar is None:
         return None
     try:
-        parts = quotient(parse(scalar.text))
+        parts = quotient(written(scalar.text))
     except PromqlError as error:
         problems.promql(error, scalar)
         return None
