@@ -14,16 +14,8 @@ from collectors.component import Batch, Delivery, NeverTaken
 from collectors.service import courier
 from collectors.service.budget import Budget
 from tests.collector_parts import ScriptedExporter
-from tests.collector_setup import QUICK, TRACES, Setup, SumView, until
-from tests.fault.test_service_recovery import (
-    fresh,
-    imbalance,
-    overwrite,
-    plan_of,
-    records_of,
-    settled,
-    started,
-)
+from tests.collector_setup import QUICK, TRACES, Setup, SumView, imbalance, until
+from tests.recovered_daemon import fresh, overwrite, plan_of, records_of, settled, started
 
 
 def never(_: Batch) -> Delivery:

@@ -26,10 +26,10 @@ from collectors.component import Refused
 from collectors.log.disk import OsFile, OsFileSystem
 from collectors.service import Service, assembly
 from tests.collector_parts import ScriptedExporter
-from tests.collector_setup import Setup, until
+from tests.collector_setup import Setup, down, imbalance, until
 from tests.fault.test_service_disk import remount, small_disk
 from tests.fault.test_service_kill import Client, running, wait_until_drained
-from tests.fault.test_service_recovery import down, fresh, imbalance, plan_of, settled, started
+from tests.recovered_daemon import fresh, plan_of, settled, started
 
 _SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN of linux/fs.h
 _WITHOUT_FLUSH = struct.pack("I", 2)

@@ -17,8 +17,8 @@ from collectors.component import Batch, Delivery, Refused, StartError, TryLater
 from collectors.log.disk import OsFile, OsFileSystem
 from collectors.service import Service
 from tests.collector_parts import ScriptedExporter
-from tests.collector_setup import Setup, until
-from tests.fault.test_service_recovery import imbalance, plan_of, settled, started
+from tests.collector_setup import Setup, imbalance, until
+from tests.recovered_daemon import plan_of, settled, started
 
 DISK_BYTES = 8 << 20
 

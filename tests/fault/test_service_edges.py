@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.collector_parts import ScriptedExporter
-from tests.collector_setup import Setup, until
+from tests.collector_setup import Setup, imbalance, until
 from tests.fault.test_dead_letters import bury, command, never
-from tests.fault.test_service_recovery import fresh, imbalance, plan_of, settled, started
+from tests.recovered_daemon import fresh, plan_of, settled, started
 
 
 def test_letters_that_are_put_back_after_a_kill_bring_nothing_back_but_themselves(

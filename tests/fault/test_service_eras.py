@@ -22,8 +22,8 @@ from collectors.log import Entry, Kind, Log, OsFileSystem, Store, StoreSettings
 from collectors.log.disk import OsFile
 from collectors.service import ExporterPlan, GraphPlan, ReceiverPlan, Service, ServicePlan
 from tests.collector_parts import ScriptedExporter, span_names, spans
-from tests.collector_setup import TRACES, Setup, SumView, dead_letters, until
-from tests.fault.test_service_recovery import down, imbalance, plan_of, settled, started
+from tests.collector_setup import TRACES, Setup, SumView, dead_letters, down, imbalance, until
+from tests.recovered_daemon import plan_of, settled, started
 
 BEFORE = """
 receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}

@@ -16,8 +16,8 @@ from collectors.log import OsFileSystem
 from collectors.log.disk import OsFile
 from collectors.service import Service
 from tests.collector_parts import ManualClock, ScriptedExporter, spans
-from tests.collector_setup import TRACES, Setup, until
-from tests.fault.test_service_recovery import fresh, imbalance, plan_of, settled, started
+from tests.collector_setup import TRACES, Setup, imbalance, until
+from tests.recovered_daemon import fresh, plan_of, settled, started
 
 HOUR_SECONDS = 3600
 CLIENTS = 3

@@ -15,8 +15,8 @@ from collectors.service.books import no_counts
 from collectors.service.recent import Recent, newest
 from collectors.service.state import SavedCursor
 from tests.collector_parts import ScriptedExporter
-from tests.collector_setup import Setup, until
-from tests.fault.test_service_recovery import fresh, imbalance, plan_of, settled, started
+from tests.collector_setup import Setup, imbalance, until
+from tests.recovered_daemon import fresh, plan_of, settled, started
 
 
 def cursor(low: int, delivered: int, *done: int) -> SavedCursor:
