@@ -16,12 +16,10 @@ from collectors.config import load as loading
 from collectors.config.model import Loaded
 from collectors.config.registry import Registry
 from collectors.config.tree import Surroundings
-from collectors.extensions.file_storage import state_directory
+from collectors.extensions.file_storage import STATE_VARIABLE, state_directory
 from slo.diagnostic import Diagnostic, has_errors
 
 BUILT_IN: Final = "default.yaml"
-STATE_VARIABLE: Final = "FLEETSLO_STATE"
-"""What the built-in configuration calls the user's state directory."""
 
 config_option = click.option(
     "--config",
@@ -85,5 +83,5 @@ def _built_in() -> loading.Text:
 
 def _surroundings() -> Surroundings:
     around = loading.here()
-    environment = {STATE_VARIABLE: str(state_directory()), **os.environ}
+    environment = {**os.environ, STATE_VARIABLE: str(state_directory())}
     return Surroundings(environment, around.read)

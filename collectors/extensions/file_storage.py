@@ -25,18 +25,29 @@ _UNITS: Final = {
     "GB": 1000**3,
     "TB": 1000**4,
 }
+STATE_VARIABLE: Final = "FLEETSLO_STATE"
+"""What configurations call the user's directory for state."""
+
 MIN_SIZE_BYTES: Final = 16 * 1024 * 1024
 MIN_DECISIONS_BYTES: Final = 1024 * 1024
 
 
 def state_directory() -> Path:
-    """The user's directory for state: `$XDG_STATE_HOME`, else ``~/.local/state``.
+    """The user's directory for state: `$FLEETSLO_STATE`, else ``fleetslo`` in `$XDG_STATE_HOME`.
 
-    Source: XDG Base Directory Specification 0.8; a relative value is to be ignored.
+    Source: XDG Base Directory Specification 0.8: a relative value is ``~/.local/state``.
     """
+    given = os.environ.get(STATE_VARIABLE, "")
+    if given:
+        return Path(given)
     home = os.environ.get("XDG_STATE_HOME", "")
     base = Path(home) if home.startswith("/") else Path("~/.local/state").expanduser()
     return base / "fleetslo"
+
+
+def data_directory() -> Path:
+    """Where the daemon's data is unless somebody says otherwise."""
+    return state_directory() / "data"
 
 
 def _to_bytes(value: object) -> object:
@@ -53,7 +64,8 @@ class FileStorageConfig(Config):
     """Configuration of `file_storage`.
 
     Attributes:
-        directory: Of this daemon alone; made if it is not there.
+        directory: Of this daemon alone; made if it is not there. By default ``data`` in the
+            user's directory for state, as in the built-in configuration.
         max_size: Budget of all logs together in bytes, or with a unit (``10GiB``); absent
             is the lesser of 10 GiB and half of what is free at start.
         durability: ``fsync``: an acknowledged request is on the disk. ``os``: it is with
@@ -67,7 +79,7 @@ class FileStorageConfig(Config):
     """
 
     directory: Path = Field(
-        default_factory=state_directory,
+        default_factory=data_directory,
         json_schema_extra=differs("/var/lib/otelcol/file_storage"),
     )
     max_size: Annotated[

@@ -34,6 +34,33 @@ def test_the_built_in_configuration_is_taken(
     assert result.exit_code == 0, result.output
 
 
+MINIMAL = """
+receivers: {otlp: {protocols: {http: }}}
+exporters: {debug: }
+extensions: {file_storage: }
+service: {extensions: [file_storage], pipelines: {logs: {receivers: [otlp], exporters: [debug]}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "below"), [("FLEETSLO_STATE", ""), ("XDG_STATE_HOME", "/fleetslo")]
+)
+@pytest.mark.parametrize("is_built_in", [True, False])
+def test_data_is_where_the_state_directory_is_said_to_be(
+    variable: str, below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_built_in: bool
+) -> None:
+    path = tmp_path / "collector.yaml"
+    path.write_text(MINIMAL)
+    monkeypatch.setenv("XDG_STATE_HOME", "/somewhere/else")
+    monkeypatch.delenv("FLEETSLO_STATE", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+
+    command = ["print-config", *([] if is_built_in else ["--config", str(path)])]
+    result = CliRunner().invoke(main, command)
+
+    assert f"directory: {tmp_path}{below}/data" in result.output
+
+
 def test_the_starter_configuration_is_taken_without_a_word(tmp_path: Path) -> None:
     path = tmp_path / "collector.yaml"
     path.write_text(files("collectors.starter").joinpath("collector.yaml").read_text("utf-8"))
