@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -355,7 +355,7 @@ class ProcessorFactory(Generic[ConfigT]):
             `create` then returns a pass-through.
         gate: Makes what acts there; set if and only if `admission` is.
         counts: What a configuration counts: no two pipelines that an item passes may both.
-        drops: It leaves items out by decision; what `counts` must stand before it.
+        drops: What it leaves out by decision; what counts must stand before it.
         waits: Its items wait on disk: it gets a shelf, and what it makes is `Waiting`.
     """
 
@@ -365,7 +365,7 @@ class ProcessorFactory(Generic[ConfigT]):
     admission: bool = False
     gate: Callable[[ConfigT, Settings], Gate] | None = None
     counts: Callable[[ConfigT], Sequence[str]] | None = None
-    drops: bool = False
+    drops: Literal["", "what matches", "all but a sample"] = ""
     waits: bool = False
 
 

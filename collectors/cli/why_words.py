@@ -19,6 +19,7 @@ _CAUSES: Final = {
     Cause.WAITED: "its time was up",
     Cause.EARLY: "decided on before its time: too much waited",
     Cause.TOO_LARGE: "longer than maximum_trace_size_bytes: no policy was asked",
+    Cause.SETTLED: "as soon as no later span could change it",
     Cause.BROUGHT_BACK: "a late span is kept by itself, and brought its trace back",
 }
 _VOTES: Final = {True: "yes", False: "no", None: "not asked"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from collectors.component import ConnectorFactory, ProcessorFactory, Signal
 from collectors.config import tree
@@ -11,6 +12,8 @@ from collectors.config.problems import Code, error, warning
 from collectors.config.registry import Kind
 from slo import source
 from slo.diagnostic import Diagnostic, Span
+
+_SAMPLE: Final = "all but a sample"
 
 
 def counting(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
@@ -58,7 +61,12 @@ def _ways(loaded: Loaded, receiver: str) -> Iterator[tuple[Signal, Pipeline]]:
 def _reached(loaded: Loaded, receiver: str, signal: Signal) -> list[Pipeline]:
     """The pipelines that may get what `receiver` takes of `signal`, connectors followed."""
     found = [of for of in loaded.pipelines if of.signal is signal and receiver in of.receivers]
-    new = found
+    return found + _following(loaded, found)
+
+
+def _following(loaded: Loaded, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
+    """The pipelines that get what `pipelines` put out and are none of them."""
+    found, new = list(pipelines), list(pipelines)
     while new:
         sources = {
             name
@@ -67,23 +75,60 @@ def _reached(loaded: Loaded, receiver: str, signal: Signal) -> list[Pipeline]:
             if (Kind.CONNECTORS, name) in loaded.components
         }
         new = [of for of in loaded.pipelines if of not in found and sources & set(of.receivers)]
-        found = found + new
-    return found
+        found += new
+    return found[len(pipelines) :]
 
 
 def _late(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
+    behind = _samplers_before(loaded)
     for pipeline in loaded.pipelines:
-        dropper = ""
-        for index, component_id in enumerate(pipeline.processors):
-            component = _component(loaded, "processors", component_id)
-            if dropper and _counted(component):
-                place = tree.place(
-                    root, ("service", "pipelines", pipeline.name, "processors", index)
-                )
-                text = f"{component_id} counts only what {dropper} leaves"
-                yield warning(Code.PIPELINE, text, place, f"put {component_id} before {dropper}")
-            if component is not None and _drops(component):
-                dropper = component_id
+        dropper = sampler = behind.get(pipeline.name, "")
+        lists = (("processors", pipeline.processors), ("exporters", pipeline.exporters))
+        for role, ids in lists:
+            for index, component_id in enumerate(ids):
+                component = _component(loaded, role, component_id)
+                if component is None:
+                    continue
+                late = dropper if _counted(component) else sampler
+                if late and (_counted(component) or _makes_metrics(component, pipeline.signal)):
+                    place = tree.place(root, ("service", "pipelines", pipeline.name, role, index))
+                    text = f"{component_id} counts only what {late} leaves"
+                    yield warning(Code.PIPELINE, text, place, _before(component_id, late, role))
+                if what := _dropped(component):
+                    dropper = component_id
+                    sampler = component_id if what == _SAMPLE else sampler
+
+
+def _before(component_id: str, late: str, role: str) -> str:
+    if role == "processors" and " in " not in late:
+        return f"put {component_id} before {late}"
+    return f"let it count in a pipeline before {late}, which a connector such as forward goes on"
+
+
+def _samplers_before(loaded: Loaded) -> dict[str, str]:
+    """The pipelines that get what a sampler in another one has left, and which that is."""
+    found: dict[str, str] = {}
+    for pipeline in loaded.pipelines:
+        samplers = [of for of in pipeline.processors if _samples(loaded, of)]
+        for following in _following(loaded, [pipeline]) if samplers else ():
+            if following.signal is pipeline.signal:
+                found.setdefault(following.name, f"{samplers[0]} in {pipeline.name}")
+    return found
+
+
+def _samples(loaded: Loaded, component_id: str) -> bool:
+    component = _component(loaded, "processors", component_id)
+    return component is not None and _dropped(component) == _SAMPLE
+
+
+def _makes_metrics(component: Component, signal: Signal) -> bool:
+    """Whether it makes of items that it gets metrics that tell of these."""
+    factory = component.factory
+    return (
+        isinstance(factory, ConnectorFactory)
+        and signal is not Signal.METRICS
+        and (signal, Signal.METRICS) in factory.routes
+    )
 
 
 def _component(loaded: Loaded, role: str, component_id: str) -> Component | None:
@@ -100,5 +145,6 @@ def _counted(component: Component | None) -> tuple[str, ...]:
     return tuple(factory.counts(component.config))
 
 
-def _drops(component: Component) -> bool:
-    return isinstance(component.factory, ProcessorFactory) and component.factory.drops
+def _dropped(component: Component) -> str:
+    """What it leaves out by decision; empty where that is nothing."""
+    return component.factory.drops if isinstance(component.factory, ProcessorFactory) else ""

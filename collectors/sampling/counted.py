@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from slo import names
+
 _PREFIX: Final = "otelcol_processor_tail_sampling_"
 TRACES_BY_POLICY: Final = _PREFIX + "count_traces_sampled"
 SPANS_BY_POLICY: Final = _PREFIX + "count_spans_sampled"
@@ -28,5 +30,5 @@ GONE: Final = "fleetslo_sampling_unreadable_spans_total"
 SHADOW_TRACES: Final = "fleetslo_sampling_shadow_traces_total"
 SHADOW_SPANS: Final = "fleetslo_sampling_shadow_spans_total"
 SHED: Final = "fleetslo_sampling_shed_traces_total"
-SHED_EVENTS: Final = "fleetslo_sampling_shed_events_total"
+SHED_EVENTS: Final = names.SHED_EVENTS
 BURNING: Final = "fleetslo_sampling_budget_burns"

@@ -51,12 +51,14 @@ class Cause(StrEnum):
     EARLY: What waits was too much for the disk, or too many traces.
     TOO_LARGE: It was longer than `maximum_trace_size_bytes`.
     BROUGHT_BACK: It was dropped, and then a span came that is kept by itself.
+    SETTLED: Whatever spans come, the answer stays: with `span-ingest` it is given at once.
     """
 
     WAITED = "waited"
     EARLY = "early"
     TOO_LARGE = "too_large"
     BROUGHT_BACK = "brought_back"
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,27 @@ class Plan(Protocol):
         """
         ...
 
+    @property
+    def sheds(self) -> bool:
+        """Whether a policy counts what its budget left out."""
+        ...
+
+    def shed(self, facts: Facts) -> None:
+        """Count of single spans that were dropped with their trace what a budget left out.
+
+        Args:
+            facts: Those that `reconsider` was asked about, in the same state, and which no
+                other span has brought back.
+        """
+        ...
+
+    def settled(self, facts: Facts) -> Flags:
+        """Traces that `decide` keeps for certain, or drops by policy, whatever spans come yet.
+
+        Changes no state.
+        """
+        ...
+
     def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:
         """Counters of the plan's own: metric, labels, total since its state began."""
         ...

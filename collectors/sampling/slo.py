@@ -127,7 +127,7 @@ class Slo:
         """First what is wanted, then what the bytes suffice for."""
         facts = asking.facts
         if asking.is_alone:
-            return self._ask_alone(facts, rows)
+            return self._ask_alone(asking, rows)
         burning = self._burning.now(asking.steady_ns)
         urgent = self._urgent(facts, rows, burning)
         thresholds = self._thresholds(facts, rows, urgent)
@@ -183,10 +183,16 @@ class Slo:
             case _:
                 pass
 
-    def _ask_alone(self, facts: Facts, rows: Mask) -> Vote:
-        """Late spans: a bad event while the budget burns, if there is room for it."""
+    def _ask_alone(self, asking: Asking, rows: Mask) -> Vote:
+        """Late spans: a bad event while the budget burns, if there is room for it.
+
+        What is wanted by the share of a calm hour as well, and is not kept, is shed.
+        """
+        facts = asking.facts
         urgent = self._urgent(facts, rows, self._burning.now())
         fits: Mask = facts.sizes <= self._bucket.left()
+        wanted: Mask = facts.randomness >= self._thresholds(facts, rows, urgent)
+        asking.shed.append((self._count_shed_events, wanted & ~(urgent & fits)))
         return certain(urgent & fits)
 
     def _urgent(self, facts: Facts, rows: Mask, burning: list[bool]) -> Mask:
@@ -259,8 +265,12 @@ class Slo:
 
     def _count_shed(self, facts: Facts, lost: Mask) -> None:
         """Count the bad events of `lost`, and the traces that have any."""
+        self._count_shed_events(facts, lost)
         for slo in range(len(self._ids)):
             self._shed[slo] += int(np.count_nonzero(lost & self._has(facts, slo, BAD)))
+
+    def _count_shed_events(self, facts: Facts, lost: Mask) -> None:
+        for slo in range(len(self._ids)):
             self._shed_events[slo] += int(self._bad_events(facts, slo)[lost].sum())
 
 

@@ -286,7 +286,7 @@ _TAIL_SAMPLING = [
     ),
     _counter(
         counted.SHED_EVENTS,
-        "Bad events of an SLO in the traces that the byte budget of a policy left out.",
+        "Bad events of an SLO that the byte budget of a policy left out, late ones too.",
         "processor",
         "policy",
         "slo_id",

@@ -12,6 +12,7 @@ from dashboards.material import marked, named
 from dashboards.panel import Step, Viz, Words
 from dashboards.panels import Lines, Stat
 from dashboards.query import Prom, quantile
+from slo.names import SHED_EVENTS
 
 _QUARTER: Final = Size(6, 8)
 _THIRD: Final = Size(8, 8)
@@ -23,7 +24,7 @@ _STALLED_SECONDS: Final = 30.0
 _SLOW_DISK_SECONDS: Final = 0.1
 
 
-_SHED: Final = "rate(fleetslo_sampling_shed_traces_total[$__rate_interval])"
+_SHED: Final = f"rate({SHED_EVENTS}[$__rate_interval])"
 _ITEMS: Final = "rate(fleetslo_items_total{%s}[$__rate_interval])"
 
 
@@ -279,10 +280,10 @@ def _fsync() -> Viz:
 def _shed() -> Viz:
     return Lines(
         key="shed",
-        title="Traces with bad events that were not kept",
+        title="Bad events that were not kept",
         words=Words(
-            "Traces per second that a policy of type `slo` wanted and its bytes per second did not "
-            "allow, by SLO. SLIs are exact all the same.",
+            "Bad events per second that a policy of type `slo` wanted and its bytes per second did "
+            "not allow, by SLO. SLIs are exact all the same.",
             "0 is good. A peak while a budget burns: the incident is larger than its bytes.",
             "Raise `bytes_per_second`; `collector policy eval` shows what that would keep.",
         ),

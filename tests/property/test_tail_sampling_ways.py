@@ -25,6 +25,11 @@ PROBES = {
         ]
     },
 }
+LONG = {
+    "name": "long",
+    "type": "drop",
+    "drop": {"drop_sub_policy": [{**SLOW, "latency": {"threshold_ms": 1500}}]},
+}
 BY_TRACE = (ERRORS, SLOW, share(30))
 CONFIG: dict[str, object] = {
     "decision_wait": "10s",
@@ -95,7 +100,12 @@ def came_out(made: Sampled) -> list[tuple[int, str, str]]:
     )
 
 
+def by_name(made: Sampled) -> list[tuple[int, str, str]]:
+    return sorted(came_out(made), key=lambda of: of[1])
+
+
 cuts = st.frozensets(st.integers(0, 40))
+ACTS = st.lists(st.sampled_from(["", "restart", "relocate", "edited"]), min_size=1, max_size=7)
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,7 +126,7 @@ def test_it_does_not_matter_how_spans_are_cut_into_requests(
 @given(
     history=histories(),
     first=cuts,
-    acts=st.lists(st.sampled_from(["", "restart", "relocate", "edited"]), min_size=1, max_size=7),
+    acts=ACTS,
 )
 def test_a_restart_or_a_move_anywhere_changes_nothing(
     history: list[Given], first: frozenset[int], acts: list[str]
@@ -128,6 +138,25 @@ def test_a_restart_or_a_move_anywhere_changes_nothing(
 
     assert moved.out == straight.out
     assert moved.shelf.decisions == straight.shelf.decisions
+
+
+@settings(max_examples=80, deadline=None)
+@given(history=histories(), first=cuts, second=cuts, drops=st.booleans(), acts=ACTS)
+def test_what_is_decided_at_once_is_what_whole_traces_get(
+    history: list[Given],
+    first: frozenset[int],
+    second: frozenset[int],
+    *,
+    drops: bool,
+    acts: list[str],
+) -> None:
+    policies = (LONG, *BY_TRACE) if drops else BY_TRACE
+    whole = sampled(*policies, **CONFIG)
+    run(whole, requests(history, first))
+    at_once = sampled(*policies, **CONFIG, sampling_strategy="span-ingest")
+    run(at_once, requests(history, second), acts)
+
+    assert [of[1:] for of in by_name(at_once)] == [of[1:] for of in by_name(whole)]
 
 
 @settings(max_examples=60, deadline=None)

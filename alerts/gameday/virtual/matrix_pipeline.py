@@ -163,7 +163,7 @@ def _collector() -> tuple[Case, ...]:
         case(
             "S-shed",
             "bad events are not sampled",
-            "the sampler's bytes do not suffice for 30 traces with bad events a minute",
+            "the sampler's bytes do not suffice for 30 bad events a minute",
             _set(shedding=30.0),
             ticket("SamplingShedsBadEvents", PLATFORM, 15.0),
         ),

@@ -55,7 +55,7 @@ class Pipe:
         second = {"exporter": "prometheus", "reason": "second_writer"}
         self._own.add("fleetslo.prometheus.points.left_out", int(wrong.colliding), second)
         self._shed += wrong.shedding * minutes
-        self._own.add("fleetslo.sampling.shed.traces", int(self._shed), _SAMPLER)
+        self._own.add("fleetslo.sampling.shed.events", int(self._shed), _SAMPLER)
         self._shed %= 1
         for signal in SIGNALS:
             self._signal(signal, wrong, minutes)

@@ -97,7 +97,7 @@ class Pipeline:
         refused: Share of items refused; likewise `ahead` of the clock.
         dead_lettered: Items a minute.
         colliding: Two processes send the same series.
-        shedding: Traces with bad events that the sampler leaves out, by the minute.
+        shedding: Bad events that the sampler leaves out, by the minute.
         hidden: Beginnings of the names of metrics that do not arrive.
     """
 

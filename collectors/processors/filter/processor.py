@@ -77,5 +77,8 @@ class Filter(Stateless):
 
 
 FACTORY = ProcessorFactory(
-    config=FilterConfig, create=Filter, signals=frozenset(Signal), drops=True
+    config=FilterConfig,
+    create=Filter,
+    signals=frozenset(Signal),
+    drops="what matches",
 )

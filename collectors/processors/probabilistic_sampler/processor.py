@@ -57,5 +57,5 @@ FACTORY = ProcessorFactory(
     config=SamplerConfig,
     create=ProbabilisticSampler,
     signals=frozenset({Signal.TRACES, Signal.LOGS}),
-    drops=True,
+    drops="all but a sample",
 )

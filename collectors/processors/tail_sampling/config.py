@@ -6,15 +6,20 @@ Source: opentelemetry-collector-contrib, tail sampling processor, README and `co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from collectors.component import Config
 from collectors.indicators import SpansConfig
 from collectors.net.fields import SECOND, Count, Nanoseconds, differs
-from collectors.sampling.policies import CompiledPlan, Policies
+from collectors.sampling.policies import CompiledPlan, Policies, hearing_all
 
+SPAN_INGEST: Final = "span-ingest"
+_HEARS_OF_ALL: Final = (
+    f"needs sampling_strategy trace-complete: with {SPAN_INGEST} it would not hear of the traces "
+    "that others keep at once"
+)
 _LONGEST_WAIT_NS = 24 * 3600 * SECOND
 
 
@@ -28,6 +33,13 @@ def _waits(value: int) -> int:
 def _nothing_is_dropped(value: bool) -> bool:
     if value:
         msg = "must be false: what waits is on disk, and is decided on after the next start"
+        raise ValueError(msg)
+    return value
+
+
+def _is_on_disk(value: str | None) -> str | None:
+    if value is not None:
+        msg = "must be left out: spans wait on disk already, in the directory of file_storage"
         raise ValueError(msg)
     return value
 
@@ -76,7 +88,11 @@ class TailSamplingConfig(Config):
     Attributes:
         decision_wait: From a trace's first span to the decision.
         decision_wait_after_root_received: From its root span, if that is sooner; 0 for never.
-        sampling_strategy: Decide when the time is up, on all that has come until then.
+        sampling_strategy: `trace-complete`: decide when the time is up, on all that has come
+            until then. `span-ingest`: the same answers, and those that no later span can
+            change at once: a certain yes where no policy drops, and what a policy drops.
+        tail_storage: Must be left out: what waits is on disk without it.
+        num_shards: Taken, and without effect: limits are those of the whole.
         num_traces: Traces that may wait; beyond it the oldest are decided on early, by their
             policies, and not dropped. 0 for as many as the disk holds.
         expected_new_traces_per_sec: Taken, and without effect: the index grows as it must.
@@ -95,7 +111,9 @@ class TailSamplingConfig(Config):
 
     decision_wait: Annotated[Nanoseconds, AfterValidator(_waits)] = 30 * SECOND
     decision_wait_after_root_received: Nanoseconds = 0
-    sampling_strategy: Literal["trace-complete"] = "trace-complete"
+    sampling_strategy: Literal["trace-complete", "span-ingest"] = "trace-complete"
+    tail_storage: Annotated[str | None, AfterValidator(_is_on_disk)] = None
+    num_shards: Annotated[int, Field(ge=1)] = 1
     num_traces: Count = Field(default=0, json_schema_extra=differs("50000"))
     expected_new_traces_per_sec: Count = 0
     block_on_overflow: bool = False
@@ -111,6 +129,32 @@ class TailSamplingConfig(Config):
     )
     policies: Policies
     shadow: ShadowConfig | None = Field(default=None, json_schema_extra=differs("(there is none)"))
+
+    @field_validator("invert_decisions")
+    @classmethod
+    def _nothing_is_vetoed_later(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and _is_at_once(info):
+            msg = f"must be false with sampling_strategy {SPAN_INGEST}: a later span may veto"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("policies")
+    @classmethod
+    def _all_can_be_asked_at_once(cls, value: Policies, info: ValidationInfo) -> Policies:
+        return hearing_all(value, _HEARS_OF_ALL) if _is_at_once(info) else value
+
+    @field_validator("shadow")
+    @classmethod
+    def _is_asked_about_whole_traces(
+        cls, value: ShadowConfig | None, info: ValidationInfo
+    ) -> ShadowConfig | None:
+        if value is not None and _is_at_once(info):
+            msg = (
+                f"must be left out with sampling_strategy {SPAN_INGEST}: it would be asked about "
+                "traces of which more spans come"
+            )
+            raise ValueError(msg)
+        return value
 
     def indicators(self) -> Mapping[str, SpansConfig]:
         """See `HasIndicators`."""
@@ -134,3 +178,7 @@ class TailSamplingConfig(Config):
             sample_on_first_match=self.sample_on_first_match,
             invert_decisions=self.invert_decisions,
         )
+
+
+def _is_at_once(info: ValidationInfo) -> bool:
+    return info.data.get("sampling_strategy") == SPAN_INGEST

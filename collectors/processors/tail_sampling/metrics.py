@@ -116,5 +116,5 @@ class Counts:
                 rows = kept_by == which
                 self.add(SHADOW_TRACES, int(np.count_nonzero(rows)), kept_by=name)
                 self.add(SHADOW_SPANS, int(facts.spans[rows].sum()), kept_by=name)
-        if cause is not Cause.WAITED:
+        if cause not in {Cause.WAITED, Cause.SETTLED}:
             self.add(DECIDED_EARLY, len(facts), reason=cause.value)

@@ -17,7 +17,7 @@ import numpy as np
 from collectors.component import Batch, Context, Emit, ProcessorFactory, Settings, Signal
 from collectors.net.peers import host_of
 from collectors.processors.tail_sampling.arrival import Arrived, arrived
-from collectors.processors.tail_sampling.config import TailSamplingConfig
+from collectors.processors.tail_sampling.config import SPAN_INGEST, TailSamplingConfig
 from collectors.processors.tail_sampling.holding import Holding
 from collectors.processors.tail_sampling.metrics import Counts
 from collectors.processors.tail_sampling.past import Past
@@ -96,12 +96,15 @@ class TailSampler:
         seed = self._held.index.seed or _seed(batch)
         found = arrived(batch, self._asked, seed)
         self._held.index.seed = seed
-        ways = sort(found, self._held.index, self._past, self._plan)
-        context = _context(batch.context)
-        row = self._held.row(batch, context, ways)
+        # First counted: a bad event with which a budget begins to burn is wanted by itself.
         self._plan.arrived(found.rows["bits"], batch.steady_ns)
         if self._shadow is not None:
             self._shadow.arrived(found.told.extras, batch.steady_ns)
+        ways = sort(found, self._held.index, self._past, self._plan)
+        if self._plan.sheds and len(lost := np.flatnonzero(ways.ends & ways.is_open)):
+            self._plan.shed(found.alone(lost))
+            self._counts.totals(self._plan.totals())
+        row = self._held.row(batch, _context(batch.context), ways)
         if (policies := ways.policies != NOBODY).any():
             self._bring_back(found, ways, np.flatnonzero(policies), batch.steady_ns, out)
         self._pass_on(batch, found, ways, out)
@@ -125,8 +128,13 @@ class TailSampler:
         )
         self._counts.add(counted.NEW, began)
         if most := self._config.maximum_trace_size_bytes:
-            large = np.unique(slots[self._held.index.sizes(slots) > most])
+            is_large = self._held.index.sizes(slots) > most
+            large, slots = np.unique(slots[is_large]), slots[~is_large]
             self._settle(self._held.index.in_order(large), steady_ns, out, Cause.TOO_LARGE)
+        if self._config.sampling_strategy == SPAN_INGEST and len(slots):
+            slots = self._held.index.in_order(np.unique(slots))
+            sure = self._plan.settled(self._held.index.facts(slots))
+            self._settle(slots[sure], steady_ns, out, Cause.SETTLED)
         if (most := self._config.num_traces) and self._held.index.traces > most:
             excess = self._held.index.traces - most
             self._settle(self._held.index.oldest(excess), steady_ns, out, Cause.EARLY)
@@ -337,6 +345,6 @@ FACTORY = ProcessorFactory(
     config=TailSamplingConfig,
     create=_create,
     signals=frozenset({Signal.TRACES}),
-    drops=True,
+    drops="all but a sample",
     waits=True,
 )

@@ -24,6 +24,7 @@ class Ways:
         returns: Its trace was dropped, and now it is kept because of it or of another span
             of this batch.
         ends: Its trace was dropped, and so is it.
+        is_open: Its trace was dropped, and not for good.
         is_indexed: Its trace was dropped, and the spans before it are still known.
         places: In the memory of kept traces, -1 for others.
         slots: Row of its trace in the index, -1 for none.
@@ -35,6 +36,7 @@ class Ways:
     passes: Flags
     returns: Flags
     ends: Flags
+    is_open: Flags
     is_indexed: Flags
     places: Longs
     slots: Codes
@@ -53,14 +55,13 @@ def sort(arrived: Arrived, index: Index, past: Past, plan: Plan) -> Ways:
     is_late, is_final = is_indexed.copy(), np.zeros(len(slots), np.bool_)
     is_late[unknown], is_final[unknown] = past.dropped(digests[unknown])
     policies: Shorts = np.full(len(slots), NOBODY, np.int16)
-    candidates = np.flatnonzero(is_late & ~is_final)
+    is_open = is_late & ~is_final
+    candidates = np.flatnonzero(is_open)
     if len(candidates):
         policies[candidates] = plan.reconsider(arrived.alone(candidates))
-    returns = is_late & ~is_final
+    returns = np.zeros_like(is_open)
     if (policies != NOBODY).any():
-        returns &= np.isin(digests, digests[policies != NOBODY])
-    else:
-        returns[:] = False
+        returns = is_open & np.isin(digests, digests[policies != NOBODY])
     follows = places >= 0
     return Ways(
         waits=has_id & ~is_late & ~follows,
@@ -68,6 +69,7 @@ def sort(arrived: Arrived, index: Index, past: Past, plan: Plan) -> Ways:
         passes=~has_id,
         returns=returns,
         ends=is_late & ~returns,
+        is_open=is_open,
         is_indexed=is_indexed,
         places=places,
         slots=slots,

@@ -134,16 +134,36 @@ class CompiledPlan:
 
     def reconsider(self, facts: Facts) -> Shorts:
         """See `Plan.reconsider`."""
+        return self._lasting(Asking(facts, 0, is_alone=True))[0]
+
+    @property
+    def sheds(self) -> bool:
+        """See `Plan.sheds`."""
+        return bool(self._slos)
+
+    def shed(self, facts: Facts) -> None:
+        """See `Plan.shed`."""
         asking = Asking(facts, 0, is_alone=True)
-        found: Shorts = np.full(len(facts), NOBODY, np.int16)
-        dropped: Mask = np.zeros(len(facts), np.bool_)
+        kept = self._lasting(asking)[0] != NOBODY
+        for count, lost in asking.shed:
+            count(facts, lost & ~kept)
+
+    def settled(self, facts: Facts) -> Mask:
+        """See `Plan.settled`; where a policy drops, a span that it drops by may always come."""
+        keeps, dropped = self._lasting(Asking(facts, 0, is_alone=True))
+        return dropped if any(self._drops) else keeps != NOBODY
+
+    def _lasting(self, asking: Asking) -> tuple[Shorts, Mask]:
+        """Who keeps each for certain whatever else comes, and what is dropped likewise."""
+        found = _nobody(len(asking.facts))
+        dropped: Mask = np.zeros(len(asking.facts), np.bool_)
         for place, policy in enumerate(self._policies):
             sampled = policy.ask(asking, ~dropped).sampled
             if self._drops[place]:
                 dropped |= sampled
             else:
                 found[sampled & (found == NOBODY)] = place
-        return found
+        return found, dropped
 
     def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:
         """See `Plan.totals`."""

@@ -32,6 +32,27 @@ def checked(policies: list[PolicyConfig]) -> list[PolicyConfig]:
 Policies = Annotated[list[PolicyConfig], Field(min_length=1), AfterValidator(checked)]
 
 
+def hearing_all(policies: list[PolicyConfig], text: str) -> list[PolicyConfig]:
+    """The same list, if no policy depends on what it was asked before.
+
+    Args:
+        policies: Checked already.
+        text: What is wrong with one that does.
+
+    Raises:
+        ValidationError: Some do, each at its place in the list.
+    """
+    builder = Builder(Leaves(), Fields(), invert_decisions=False)
+    problems = [
+        _problem(place, policy.type, policy.name, text)
+        for place, policy in enumerate(policies)
+        if builder.build(policy).has_memory
+    ]
+    if problems:
+        raise ValidationError.from_exception_data(_LIST, problems)
+    return policies
+
+
 def _doubled(policies: list[PolicyConfig]) -> list[InitErrorDetails]:
     seen: set[str] = set()
     found: list[InitErrorDetails] = []

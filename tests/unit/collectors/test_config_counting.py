@@ -18,8 +18,11 @@ processors:
   sli/b: {slos: {two: {spans: {service: s}}}}
   sli/c: {slos: {three: {spans: {service: s}}}}
   probabilistic_sampler: {sampling_percentage: 1}
+  filter: {traces: {span: ['name == "ping"']}}
 connectors:
   agentdetectors:
+  agentmetrics:
+  spanmetrics:
   forward:
   sli: {slos: {one: {spans: {service: s}}}}
 exporters: {debug: }
@@ -101,6 +104,57 @@ def test_counting_what_a_sampler_left_is_a_warning() -> None:
     assert problem.level is Level.WARNING
     assert problem.text == "sli/a counts only what probabilistic_sampler leaves"
     assert problem.help == "put sli/a before probabilistic_sampler"
+
+
+@pytest.mark.parametrize("connector", ["agentmetrics", "sli", "spanmetrics"])
+def test_a_connector_that_counts_what_a_sampler_left_is_a_warning(connector: str) -> None:
+    (problem,) = told(
+        f"traces: {{receivers: [otlp], processors: [probabilistic_sampler], exporters: [debug, "
+        f"{connector}]}}\nmetrics: {{receivers: [{connector}], exporters: [debug]}}\n"
+    )
+
+    assert problem.level is Level.WARNING
+    assert problem.text == f"{connector} counts only what probabilistic_sampler leaves"
+    assert problem.place is not None
+    assert "a pipeline before probabilistic_sampler" in problem.help
+
+
+def test_a_sampler_in_a_pipeline_before_is_told_as_well() -> None:
+    late, later = told(
+        "traces/in: {receivers: [otlp], processors: [probabilistic_sampler], "
+        "exporters: [forward]}\n"
+        "traces/on: {receivers: [forward], processors: [sli/a], exporters: [spanmetrics]}\n"
+        "metrics: {receivers: [spanmetrics], exporters: [debug]}\n"
+    )
+
+    left = "counts only what probabilistic_sampler in traces/in leaves"
+    assert (late.text, later.text) == (f"sli/a {left}", f"spanmetrics {left}")
+    assert {late.level, later.level} == {Level.WARNING}
+
+
+@pytest.mark.parametrize(
+    "pipelines",
+    [
+        (
+            "traces/in: {receivers: [otlp], exporters: [spanmetrics, forward]}\n"
+            "traces/out: {receivers: [forward], processors: [probabilistic_sampler], "
+            "exporters: [debug]}\n"
+            "metrics: {receivers: [spanmetrics], exporters: [debug]}\n"
+        ),
+        (
+            "traces: {receivers: [otlp], processors: [filter], exporters: [spanmetrics]}\n"
+            "metrics: {receivers: [spanmetrics], exporters: [debug]}\n"
+        ),
+        (
+            "traces/in: {receivers: [otlp], processors: [probabilistic_sampler], "
+            "exporters: [forward]}\n"
+            "traces/out: {receivers: [forward], exporters: [debug]}\n"
+        ),
+    ],
+    ids=["counted before", "what somebody chose to leave out", "nothing is counted"],
+)
+def test_what_counts_all_that_is_meant_is_no_warning(pipelines: str) -> None:
+    assert told(pipelines) == []
 
 
 def test_one_connector_may_count_what_spans_and_records_tell() -> None:

@@ -608,7 +608,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ({"policies": [ALL, ALL]}, "name of a policy before it"),
         ({"policies": [ALL], "decision_wait": "0s"}, "above 0"),
         ({"policies": [ALL], "drop_pending_traces_on_shutdown": True}, "on disk"),
-        ({"policies": [ALL], "sampling_strategy": "span-ingest"}, "trace-complete"),
+        ({"policies": [ALL], "tail_storage": "pebble_tail_storage"}, "on disk already"),
     ],
 )
 def test_what_cannot_be_done_is_refused(given: dict[str, object], said: str) -> None:
