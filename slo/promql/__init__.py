@@ -2,7 +2,7 @@
 
 from slo.promql.group import grouped
 from slo.promql.labels import read_labels, result_labels, selected_metrics, selects
-from slo.promql.rates import adds_rates, per_second, without_zero
+from slo.promql.rates import adds_rates, per_second, unguarded, without_zero
 from slo.promql.split import Quotient, quotient
 from slo.promql.syntax import (
     MAX_OPERATORS,
@@ -39,6 +39,7 @@ __all__ = [
     "result_labels",
     "selected_metrics",
     "selects",
+    "unguarded",
     "uses_window",
     "without_zero",
     "written",

@@ -90,6 +90,24 @@ def without_zero(expr: pp.Expr) -> pp.Expr:
     return without_zero(expr.lhs) if on_nothing else expr
 
 
+def unguarded(expr: pp.Expr) -> pp.Expr:
+    """`expr` without ``> 0`` at its end, for whoever guards every division by it.
+
+    A total that vanishes while nothing happens looks like one whose series are gone.
+    """
+    if isinstance(expr, pp.ParenExpr):
+        inner = unguarded(expr.expr)
+        return expr if inner is expr.expr else inner
+    if not isinstance(expr, pp.BinaryExpr) or str(expr.op) not in {">", "!="}:
+        return expr
+    if expr.modifier is not None and expr.modifier.return_bool:
+        return expr
+    bound = expr.rhs
+    if isinstance(bound, pp.NumberLiteral) and bound.val == 0:
+        return unguarded(expr.lhs)
+    return expr
+
+
 def _is_zero(expr: pp.Expr) -> bool:
     if isinstance(expr, pp.ParenExpr):
         return _is_zero(expr.expr)

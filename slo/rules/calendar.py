@@ -13,6 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from slo import names
 from slo.exact import Duration
 from slo.model import (
     AlertRule,
@@ -111,7 +112,7 @@ def _table_ends(project: Project) -> AlertRule:
                 "with a newer release of fleetslo, and load them."
             ),
             "runbook_url": f"{urls.runbooks}/{TABLE_ENDS}.md",
-            "dashboard_url": f"{urls.grafana}/d/fleetslo-executive",
+            "dashboard_url": f"{urls.grafana}/d/{names.DASHBOARD_UIDS['executive']}",
         },
         severity=Severity.TICKET,
         team=team,

@@ -108,7 +108,9 @@ def composite(
         ratio, seconds = names.error_ratio("5m"), decimal(step.total_seconds)
         worst = _spent(ratio, members) if method == "all" else _select(ratio, members)
         errors = f"max{clause}({worst}) / {seconds}"
-        total = f"group{clause}({_select(ratio, members)}) / {seconds}"
+        # Idle members have no ratio; that they are there is told by their events.
+        idle = f"0 * group{clause}({_select(f'{names.SLI_TOTAL}:rate5m', members)})"
+        total = f"(group{clause}({_select(ratio, members)}) or {idle}) / {seconds}"
     return Sli(SliKind.COMPOSITE, canonical(errors), canonical(total))
 
 

@@ -15,6 +15,7 @@ from slo.promql import (
     operand,
     parse,
     quotient,
+    unguarded,
     without_zero,
     written,
 )
@@ -50,7 +51,7 @@ def _weighted(
     )
     if part is None or whole is None:
         return None
-    part = compact(without_zero(parse(part)))
+    part, whole = compact(without_zero(parse(part))), compact(unguarded(parse(whole)))
     if good == parts.complement:
         return Sli(SliKind.RATIO, part, whole)
     counted, every = operand(part), operand(whole)
@@ -61,7 +62,7 @@ def _weighted(
 def _unweighted(
     scalar: Scalar, by: Sequence[str], step: Duration, problems: Problems, *, good: bool
 ) -> Sli | None:
-    """Without weights each evaluation counts the same; an idle one, NaN, not at all."""
+    """Without weights each evaluation counts the same; an idle one, NaN, is none, and told."""
     if not has_window(scalar, problems):
         return None
     try:
@@ -75,5 +76,5 @@ def _unweighted(
     seconds = decimal(step.total_seconds)
     valid = f"({operand(share)} >= 0)"
     bad = f"(1 - {valid})" if good else valid
-    total = f"({valid} * 0 + 1)"
+    total = f"({operand(share)} >= bool 0)"
     return Sli(SliKind.RATIO, canonical(f"{bad} / {seconds}"), canonical(f"{total} / {seconds}"))

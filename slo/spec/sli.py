@@ -11,7 +11,7 @@ from typing import Final
 from slo.exact import Duration
 from slo.model import Sli, SliKind, Slo, SpansMatch
 from slo.names import SLI_EVENTS
-from slo.promql import canonical, compact, operand, parse, without_zero
+from slo.promql import canonical, compact, operand, parse, unguarded, without_zero
 from slo.source import Entry, Scalar
 from slo.spec.composite import composite
 from slo.spec.expressions import covers, instant_vector, rate_template
@@ -70,12 +70,7 @@ def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
             rates[key] = rate
     if len(given) != 2 or len(rates) != 2:
         return None
-    if not case.by:
-        # A zero where nothing is comes from the rules: the user's would hide that all is gone.
-        rates |= {
-            key: compact(without_zero(parse(text))) if " or " in text else text
-            for key, text in rates.items()
-        }
+    rates = _unadorned(rates, case.by)
     for key in given:
         if key != "total":
             _lint(fields, key, rates, case.problems)
@@ -86,6 +81,22 @@ def _events(fields: Fields, entry: Entry, case: Case) -> Sli | None:
     if not total:
         total = f"({good} or 0 * {bad}) + ({bad} or 0 * {good})"
     return Sli(SliKind.EVENTS, canonical(bad), canonical(total))
+
+
+def _unadorned(rates: Mapping[str, str], by: tuple[str, ...]) -> dict[str, str]:
+    """`rates` without what hides that something is gone, or makes idle look like gone.
+
+    The rules fill in a zero where there is something, and divide by nothing that is zero.
+    """
+    found = dict(rates)
+    if not by:
+        found |= {
+            key: compact(without_zero(parse(text))) for key, text in rates.items() if " or " in text
+        }
+    total = found.get("total", "")
+    if " > 0" in total or " != 0" in total:
+        found["total"] = compact(unguarded(parse(total)))
+    return found
 
 
 def _lint(fields: Fields, key: str, rates: Mapping[str, str], problems: Problems) -> None:

@@ -119,6 +119,9 @@ class _Search:
             if raw not in chosen and self._count(without) == counted:
                 slopes = without
         total, bad = counted
+        # What tells a share, or yes and no, grows with nothing.
+        if self._count({raw: 2 * slope for raw, slope in slopes.items()}) != (2 * total, 2 * bad):
+            return None
         growth = {raw: Fraction(slope / total) for raw, slope in slopes.items()}
         return Events(
             {raw: share.limit_denominator(1000) for raw, share in growth.items()},
