@@ -1,7 +1,8 @@
 """Opens listening sockets, or says in one line why not; keeps them while servers are exchanged.
 
 A socket that listens holds the connections that nobody has accepted yet. Closing it resets
-them, so that a server which takes over an address takes over its socket, too.
+them, so that a server which takes over an address takes over its socket, too; or, where a
+library gives its socket to nobody, all that listens there.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Generator
-from typing import Final
+from collections.abc import AsyncGenerator
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 from collectors.component import StartError
@@ -25,16 +26,29 @@ _WHY: Final = {
 }
 
 
+class Listening(Protocol):
+    """What listens on by itself while the server behind it is exchanged."""
+
+    @property
+    def port(self) -> int:
+        """Where."""
+        ...
+
+    async def close(self) -> None:
+        """Listen no more: nobody takes it over."""
+        ...
+
+
 _asked: WeakKeyDictionary[socket.socket, str] = WeakKeyDictionary()
 """The address that each socket was asked for."""
 
-_kept: dict[str, socket.socket] | None = None
+_kept: dict[str, socket.socket | Listening] | None = None
 """While servers are exchanged: what listened, by the address that it was asked for."""
 
 
-@contextlib.contextmanager
-def exchange() -> Generator[None]:
-    """Until the end of the block, `release` keeps what listens, and `bind` takes it up again."""
+@contextlib.asynccontextmanager
+async def exchange() -> AsyncGenerator[None]:
+    """Until the end of the block what is let go listens on, and is taken up again."""
     global _kept  # noqa: PLW0603 - addresses are the process's, and so is what listens on them
     _kept = {}
     try:
@@ -42,16 +56,31 @@ def exchange() -> Generator[None]:
     finally:
         left, _kept = _kept, None
         for listener in left.values():
-            listener.close()
+            await _close(listener)
 
 
 def release(listener: socket.socket) -> None:
     """Close `listener`; in the middle of an exchange, leave it to who binds its address next."""
     address = _asked.get(listener)
-    if _kept is None or address is None or address in _kept:
+    if address is None or not keep(address, listener):
         listener.close()
-    else:
-        _kept[address] = listener
+
+
+def keep(address: str, listener: socket.socket | Listening) -> bool:
+    """Leave `listener` to who asks for `address` next; False where there is no exchange."""
+    if _kept is None or address in _kept:
+        return False
+    _kept[address] = listener
+    return True
+
+
+def take_up(address: str) -> Listening | None:
+    """What was kept for `address` and is no socket: the caller's from now on."""
+    found = _kept.get(address) if _kept is not None else None
+    if _kept is None or found is None or isinstance(found, socket.socket):
+        return None
+    del _kept[address]
+    return found
 
 
 def is_exchanging() -> bool:
@@ -59,28 +88,40 @@ def is_exchanging() -> bool:
     return _kept is not None
 
 
-def bind(component_id: str, address: str) -> socket.socket:
+async def bind(component_id: str, address: str) -> socket.socket:
     """A listening, non-blocking TCP socket on `address` (``host:port``).
 
     Raises:
         StartError: The address cannot be used; says which component, which address, why.
     """
-    if _kept is not None and (kept := _kept.pop(address, None)) is not None:
+    if _kept is not None and isinstance(kept := _kept.get(address), socket.socket):
+        del _kept[address]
         return kept
     try:
         return _bound(component_id, address)
     except StartError:
         if _kept is None or not (in_the_way := _on_port(_kept, address)):
             raise
-        # The same port under another name: `0.0.0.0:4318` after `127.0.0.1:4318`.
+        # The same port under another name, `0.0.0.0:4318` after `127.0.0.1:4318`, or for others.
         for other in in_the_way:
-            _kept.pop(other).close()
+            await _close(_kept.pop(other))
         return _bound(component_id, address)
 
 
-def _on_port(kept: dict[str, socket.socket], address: str) -> list[str]:
+async def _close(listener: socket.socket | Listening) -> None:
+    if isinstance(listener, socket.socket):
+        listener.close()
+    else:
+        await listener.close()
+
+
+def _on_port(kept: dict[str, socket.socket | Listening], address: str) -> list[str]:
     port = split_address(address)[1]
-    return [of for of, listener in kept.items() if bound_port(listener) == port]
+    return [
+        of
+        for of, listener in kept.items()
+        if port == (bound_port(listener) if isinstance(listener, socket.socket) else listener.port)
+    ]
 
 
 def _bound(component_id: str, address: str) -> socket.socket:

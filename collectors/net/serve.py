@@ -61,7 +61,7 @@ class PageServer:
         except UnusableError as error:
             msg = f"{self._component_id} cannot listen on {self._address}: {error}"
             raise StartError(msg) from error
-        listener = bind(self._component_id, self._address)
+        listener = await bind(self._component_id, self._address)
         self._port = bound_port(listener)
         self._connections = web.Server(
             self._handle, access_log=None, keepalive_timeout=_IDLE_SECONDS

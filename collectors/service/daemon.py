@@ -2,9 +2,8 @@
 
 A new configuration takes over where the old one stood: the old one takes nothing new, comes
 to the end of the inbox, hears the answers to what it has sent and saves; the new one begins
-there. Who connects by HTTP meanwhile waits for the new one; gRPC cannot be handed a socket, and
-its senders find the door closed for a moment and come again. A new configuration that
-cannot be leaves the old one running; one that cannot start gives it back its place.
+there. Who connects or sends meanwhile waits for the new one. A new configuration that cannot
+be leaves the old one running; one that cannot start gives it back its place.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ async def _replace(
     service: Service, old: ServicePlan, new: ServicePlan, version: str
 ) -> tuple[Service, ServicePlan]:
     began = time.monotonic()
-    with exchange():
+    async with exchange():
         await service.stop(drain=False)
         try:
             started = await _start(new, version)

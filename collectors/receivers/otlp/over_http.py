@@ -94,7 +94,7 @@ class HttpServer:
         except UnusableError as error:
             msg = f"{self._component_id} cannot listen on {config.endpoint}: {error}"
             raise StartError(msg) from error
-        listener = bind(self._component_id, config.endpoint)
+        listener = await bind(self._component_id, config.endpoint)
         self._port = bound_port(listener)
         waiting_ns = min(config.idle_timeout or math.inf, config.read_header_timeout or math.inf)
         self._connections = web.Server(

@@ -218,6 +218,11 @@ def busy() -> Answer:
     return Answer(status.RESOURCE_EXHAUSTED, 503, text, _RETRY_SECONDS)
 
 
+def too_many() -> Answer:
+    """A call with several messages: OTLP has one, and a success would be said of all of them."""
+    return Answer(status.INVALID_ARGUMENT, 400, "a call must hold one message, got several")
+
+
 def unwanted(signal: Signal) -> Answer:
     """No pipeline takes that signal from this receiver: as if there were no such service."""
     text = f"no {signal} pipeline takes what this receiver gets"

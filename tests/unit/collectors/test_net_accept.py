@@ -19,7 +19,7 @@ class Greeter(asyncio.Protocol):
 @pytest.mark.parametrize("rounds", [2, 3])
 def test_a_connection_that_is_accepted_as_the_server_stops_is_served(rounds: int) -> None:
     async def main() -> bytes:
-        listener = bind("test", "127.0.0.1:0")
+        listener = await bind("test", "127.0.0.1:0")
         address = listener.getsockname()
         acceptor = Acceptor(listener, Greeter)
         await acceptor.start()
@@ -61,7 +61,7 @@ def answers(clients: list[socket.socket]) -> list[bytes]:
 
 def test_connections_that_nobody_has_accepted_are_served_before_the_server_stops() -> None:
     async def main() -> list[bytes]:
-        listener = bind("test", "127.0.0.1:0")
+        listener = await bind("test", "127.0.0.1:0")
         acceptor = Acceptor(listener, Echo)
         await acceptor.start()
         clients = connected(listener.getsockname(), 200)
@@ -76,14 +76,14 @@ def test_connections_that_nobody_has_accepted_are_served_before_the_server_stops
 
 def test_connections_that_come_between_two_servers_wait_for_the_second() -> None:
     async def main() -> list[bytes]:
-        first = Acceptor(listener := bind("test", "127.0.0.1:0"), Echo)
+        first = Acceptor(listener := await bind("test", "127.0.0.1:0"), Echo)
         address = listener.getsockname()
         await first.start()
-        with exchange():
+        async with exchange():
             before = connected(address, 100)
             await first.stop()
             between = connected(address, 100)
-            second = Acceptor(bind("test", "127.0.0.1:0"), Echo)
+            second = Acceptor(await bind("test", "127.0.0.1:0"), Echo)
             await second.start()
         after = connected(address, 10)
         found = await asyncio.to_thread(answers, [*before, *between, *after])
@@ -94,15 +94,18 @@ def test_connections_that_come_between_two_servers_wait_for_the_second() -> None
 
 
 def test_what_nobody_takes_up_is_closed_and_another_name_of_the_port_is_free() -> None:
-    listener = bind("test", "127.0.0.1:0")
-    port = bound_port(listener)
-    listener.close()
-    with exchange():
-        release(bind("test", f"127.0.0.1:{port}"))
-        other = bind("test", f"0.0.0.0:{port}")
-        release(bind("test", "127.0.0.1:0"))
-    assert bound_port(other) == port
-    other.close()
-    with exchange():
-        release(bind("test", f"127.0.0.1:{port}"))
-    bind("test", f"127.0.0.1:{port}").close()
+    async def main() -> None:
+        listener = await bind("test", "127.0.0.1:0")
+        port = bound_port(listener)
+        listener.close()
+        async with exchange():
+            release(await bind("test", f"127.0.0.1:{port}"))
+            other = await bind("test", f"0.0.0.0:{port}")
+            release(await bind("test", "127.0.0.1:0"))
+        assert bound_port(other) == port
+        other.close()
+        async with exchange():
+            release(await bind("test", f"127.0.0.1:{port}"))
+        (await bind("test", f"127.0.0.1:{port}")).close()
+
+    asyncio.run(main())
