@@ -1,5 +1,5 @@
 """The command `collector`."""
 
-from collectors.cli.main import main
+from collectors.cli.main import cli, main
 
-__all__ = ["main"]
+__all__ = ["cli", "main"]

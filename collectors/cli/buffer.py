@@ -31,6 +31,7 @@ from collectors.log.segment import (
 )
 from collectors.net.otlp_json import NotOtlpError, to_json
 from collectors.service.storage import DEAD
+from slo.cli.state import Fault
 
 _directory = click.argument(
     "directory", type=click.Path(exists=True, file_okay=False, path_type=Path)
@@ -190,8 +191,8 @@ def _logs(directory: Path) -> list[Path]:
         return [directory]
     logs = [path for path in sorted(directory.iterdir()) if path.is_dir() and segments(path)]
     if not logs:
-        click.echo(f"collector: {directory} holds no log", err=True)
-        sys.exit(1)
+        msg = f"{directory} holds no log"
+        raise Fault(msg)
     return logs
 
 

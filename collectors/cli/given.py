@@ -7,17 +7,19 @@ import sys
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
-from collectors.cli.draw import draw_all
 from collectors.config import load as loading
 from collectors.config.model import Loaded
 from collectors.config.registry import Registry
 from collectors.config.tree import Surroundings
 from collectors.extensions.file_storage import STATE_VARIABLE, state_directory
-from slo.diagnostic import Diagnostic, has_errors
+from slo.cli.report import tell
+from slo.cli.state import PROBLEMS
+from slo.diagnostic import has_errors
+from slo.plural import plural
 
 BUILT_IN: Final = "default.yaml"
 
@@ -36,9 +38,9 @@ def read(paths: Sequence[Path]) -> Loaded:
     loaded = None
     if not problems:
         loaded, problems = loading.load(texts, _surroundings(), Registry.installed())
-    tell(problems, texts)
+    tell(problems, {text.name: text.text for text in texts})
     if loaded is None or has_errors(problems):
-        stop(f"the configuration has {count(problems)}")
+        sys.exit(PROBLEMS)
     return loaded
 
 
@@ -55,25 +57,8 @@ def read_again(paths: Sequence[Path]) -> Loaded | str:
         return loaded
     first = next(problem for problem in problems if has_errors([problem]))
     place = f"{first.place.file}:{first.place.line}:{first.place.column}: " if first.place else ""
-    return f"the configuration has {count(problems)}: {place}{first.text}"
-
-
-def tell(problems: Sequence[Diagnostic], texts: Sequence[loading.Text]) -> None:
-    """Draw `problems` on stderr."""
-    if problems:
-        click.echo(draw_all(problems, {text.name: text.text for text in texts}), err=True)
-
-
-def count(problems: Sequence[Diagnostic]) -> str:
-    """``1 error``, ``3 errors``."""
-    errors = sum(has_errors([problem]) for problem in problems)
-    return f"{errors} error{'' if errors == 1 else 's'}"
-
-
-def stop(line: str) -> NoReturn:
-    """Say one line on stderr and exit with 1."""
-    click.echo(f"collector: {line}", err=True)
-    sys.exit(1)
+    errors = plural(sum(has_errors([problem]) for problem in problems), "error")
+    return f"the configuration has {errors}: {place}{first.text}"
 
 
 def _built_in() -> loading.Text:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import click
+
+from slo.cli.telling import told
 
 _COMMANDS: Final = {
     "buffer": "collectors.cli.buffer:buffer",
@@ -50,7 +55,17 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, _SUMMARIES[name]) for name in self.list_commands(ctx)])
 
 
-@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("collector", cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fleetslo", prog_name="collector")
-def main() -> None:
-    """Take in telemetry, make it durable, reduce it, and send it on."""
+def cli() -> None:
+    """Take in telemetry, make it durable, reduce it, and send it on.
+
+    Exit codes: 0 fine; 1 problems in the input, or something is in the way; 2 wrong usage;
+    4 cannot tell.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script, by default with the arguments of the process; exits."""
+    given = None if arguments is None else list(arguments)
+    sys.exit(told(partial(cli.main, args=given, prog_name="collector", standalone_mode=False)))

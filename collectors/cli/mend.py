@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,6 +16,7 @@ from collectors.service.plan import StorageSettings
 from collectors.service.requeue import Letter
 from collectors.service.requeue import requeue as put_back
 from collectors.service.storage import LOGS, WAITING_LOGS, boot_identity, open_storage
+from slo.cli.state import Fault
 
 _directory = click.argument(
     "directory", type=click.Path(exists=True, file_okay=False, path_type=Path)
@@ -51,8 +51,7 @@ def requeue(
             directory, OsFileSystem(), wanted, wall_ns=time.time_ns(), partial=partial
         )
     except (StartError, Incomplete, OSError) as error:
-        click.echo(f"collector: {error.__cause__ or error}", err=True)
-        sys.exit(1)
+        raise Fault(str(error.__cause__ or error)) from error
     click.echo(f"{result.letters} dead letters with {result.items} items were put back")
     for why, count in sorted(Counter(result.kept.values()).items()):
         click.echo(f"{count} stay: {why}")
@@ -79,8 +78,7 @@ def repair(directory: Path) -> None:
         finally:
             owned.close()
     except (StartError, OSError) as error:
-        click.echo(f"collector: {error}", err=True)
-        sys.exit(1)
+        raise Fault(str(error)) from error
 
 
 def _repair_log(directory: Path, name: str) -> None:
@@ -102,8 +100,8 @@ def _repair_log(directory: Path, name: str) -> None:
 
 def _is_data_directory(directory: Path) -> None:
     if not any((directory / name).is_dir() for name in LOGS):
-        click.echo(f"collector: {directory} is not a data directory", err=True)
-        sys.exit(1)
+        msg = f"{directory} is not a data directory"
+        raise Fault(msg)
 
 
 def tell_letters(records: list[Record], *, each: bool) -> None:

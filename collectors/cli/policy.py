@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from collectors.cli.given import read, stop
+from collectors.cli.given import read
 from collectors.cli.policy_words import Compared, as_json, as_text
 from collectors.cli.progress import Progress
 from collectors.cli.quiet import quiet
@@ -22,6 +22,7 @@ from collectors.log.look import records, size_bytes
 from collectors.service.eras import Kept, name_of
 from collectors.service.state import StateFiles
 from collectors.service.storage import INBOX, STATE
+from slo.cli.state import Fault
 
 CURRENT, CANDIDATE = "current", "candidate"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
@@ -79,7 +80,8 @@ def evaluate(
     """
     inbox = data / INBOX
     if not inbox.is_dir():
-        stop(f"{data} is not a data directory: it has no inbox")
+        msg = f"{data} is not a data directory: it has no inbox"
+        raise Fault(msg)
     candidate = Part.of_file(CANDIDATE, read(paths))
     current = Part.of_file(CURRENT, read(present)) if present else _running(data)
     since_ns = _end_ns(inbox) - _duration_ns(last) if last else 0
@@ -93,8 +95,9 @@ def _compare(inbox: Path, current: Part, candidate: Part, since_ns: int) -> Comp
     marks = Marks({**current.slos(), **candidate.slos()})
     try:
         tried = Rehearsal(candidate, marks)
-    except NoSampler:
-        stop("the candidate has no pipeline with tail_sampling: there is nothing to try")
+    except NoSampler as error:
+        msg = "the candidate has no pipeline with tail_sampling: there is nothing to try"
+        raise Fault(msg) from error
     try:
         known = Rehearsal(current, marks)
     except NoSampler:
@@ -104,7 +107,7 @@ def _compare(inbox: Path, current: Part, candidate: Part, since_ns: int) -> Comp
     try:
         seen = rehearse(found, [one for one in (known, tried) if one is not None], since_ns)
     except Failed as failure:
-        stop(str(failure))
+        raise Fault(str(failure)) from failure
     finally:
         progress.close()
     return Compared(seen, known, tried, time.monotonic() - began)
@@ -114,7 +117,8 @@ def _running(data: Path) -> Part:
     """The configuration under which the daemon takes records now, or took them last."""
     way_out = "name a file with --current"
     if not (data / STATE).is_dir():
-        stop(f"{data} has no {STATE}: nobody knows under what its records were taken; {way_out}")
+        msg = f"{data} has no {STATE}: nobody knows under what its records were taken; {way_out}"
+        raise Fault(msg)
     files = StateFiles(OsFileSystem(), data / STATE)
     kept: dict[str, Kept] = {}
     for words in files.load_configurations():
@@ -125,11 +129,13 @@ def _running(data: Path) -> Part:
         kept[one.fingerprint] = one
     name = next(iter(kept)) if len(kept) == 1 else _governing(data, files)
     if name not in kept:
-        stop(f"{data} does not keep the configuration that its records were taken under; {way_out}")
+        msg = f"{data} does not keep the configuration that its records were taken under; {way_out}"
+        raise Fault(msg)
     try:
         return Part.of_recipe(CURRENT, kept[name].recipe)
     except ValueError as error:
-        stop(f"the configuration that is kept in {data} cannot be used: {error}; {way_out}")
+        msg = f"the configuration that is kept in {data} cannot be used: {error}; {way_out}"
+        raise Fault(msg) from error
 
 
 def _governing(data: Path, files: StateFiles) -> str:
@@ -151,7 +157,8 @@ def _governing(data: Path, files: StateFiles) -> str:
 def _duration_ns(text: str) -> int:
     match = re.fullmatch(r"(\d{1,6})([smh])", text)
     if match is None or not int(match[1]):
-        stop(f"--last {text}: a number with s, m or h is wanted, such as 30m")
+        msg = f"--last {text}: a number with s, m or h is wanted, such as 30m"
+        raise click.UsageError(msg)
     return int(match[1]) * _UNITS[match[2]] * 1_000_000_000
 
 

@@ -15,13 +15,14 @@ from typing import Final
 
 import click
 
-from collectors.cli.given import config_option, read, read_again, stop
+from collectors.cli.given import config_option, read, read_again
 from collectors.component import StartError
 from collectors.config.model import LogsConfig
 from collectors.config.plan import plan
 from collectors.service import Reload
 from collectors.service import run as run_daemon
 from collectors.service.plan import ServicePlan
+from slo.cli.state import Fault
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -48,7 +49,10 @@ def run(paths: tuple[Path, ...]) -> None:
     try:
         asyncio.run(_until_told(plan(loaded), paths))
     except StartError as error:
-        stop(str(error))
+        raise Fault(str(error)) from error
+    except OSError:
+        _log.exception("the operating system refused what the daemon needs")
+        raise
 
 
 async def _until_told(what: ServicePlan, paths: tuple[Path, ...]) -> None:

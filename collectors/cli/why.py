@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import click
 
@@ -13,12 +13,12 @@ from collectors.cli.progress import Progress
 from collectors.cli.traces import find, is_snapshot_unread, matching, work_bytes
 from collectors.cli.why_words import as_json, as_text
 from collectors.service.storage import DECISIONS, LOGS
+from slo.cli.state import CANNOT_TELL, CannotTell, Fault
 
 _DIGITS: Final = 32
 _LEAST_DIGITS: Final = 8
-_UNKNOWN_EXIT: Final = 4
 _UNREAD: Final = (
-    "collector: the snapshot cannot be read (damaged, or of another version): "
+    "warning: the snapshot cannot be read (damaged, or of another version): "
     "what waits and what samplers remember is not in the answer"
 )
 
@@ -43,9 +43,9 @@ def why(trace_id: str, data: Path, form: str, spans: bool) -> None:
     """
     if not (data / DECISIONS).is_dir():
         is_data = any((data / name).is_dir() for name in LOGS)
-        _stop(f"{data} has no decision log: no tail_sampling has run here") if is_data else _stop(
-            f"{data} is not a data directory"
-        )
+        wrong = "has no decision log: no tail_sampling has run here"
+        msg = f"{data} {wrong if is_data else 'is not a data directory'}"
+        raise Fault(msg)
     wanted = _resolved(_digits(trace_id), data)
     progress = Progress("looking", work_bytes(data, inbox=spans))
     found = find(data, wanted, inbox=spans, passed=progress.passed)
@@ -54,7 +54,7 @@ def why(trace_id: str, data: Path, form: str, spans: bool) -> None:
         click.echo(_UNREAD, err=True)
     click.echo(as_json(found) if form == "json" else as_text(found))
     if not found.is_known:
-        sys.exit(_UNKNOWN_EXIT)
+        sys.exit(CANNOT_TELL)
 
 
 def _digits(text: str) -> str:
@@ -62,12 +62,15 @@ def _digits(text: str) -> str:
     plain = text.strip().lower().replace("-", "").removeprefix("0x")
     wrong = re.search("[^0-9a-f]", plain)
     if wrong:
-        _misused(f"{text}: {wrong[0]} is no hexadecimal digit; a trace id has {_DIGITS} of them")
+        msg = f"{text}: {wrong[0]} is no hexadecimal digit; a trace id has {_DIGITS} of them"
+        raise click.UsageError(msg)
     if not _LEAST_DIGITS <= len(plain) <= _DIGITS:
         few = f", at least the first {_LEAST_DIGITS}" if len(plain) < _DIGITS else ""
-        _misused(f"{text} has {len(plain)} digits; a trace id has {_DIGITS}{few}")
+        msg = f"{text} has {len(plain)} digits; a trace id has {_DIGITS}{few}"
+        raise click.UsageError(msg)
     if not plain.strip("0") and len(plain) == _DIGITS:
-        _misused("an id of zeros is none: spans without a trace id are kept, and not decided on")
+        msg = "an id of zeros is none: spans without a trace id are kept, and not decided on"
+        raise click.UsageError(msg)
     return plain
 
 
@@ -80,15 +83,8 @@ def _resolved(digits: str, data: Path) -> bytes:
     if not found:
         if is_snapshot_unread(data):
             click.echo(_UNREAD, err=True)
-        _stop(f"no trace that is known here begins with {digits}", _UNKNOWN_EXIT)
+        msg = f"no trace that is known here begins with {digits}"
+        raise CannotTell(msg)
     some = "".join(f"\n  {one.hex()}" for one in found)
-    return _misused(f"several traces begin with {digits}:{some}")
-
-
-def _stop(line: str, code: int = 1) -> NoReturn:
-    click.echo(f"collector: {line}", err=True)
-    sys.exit(code)
-
-
-def _misused(line: str) -> NoReturn:
-    _stop(line, 2)
+    msg = f"several traces begin with {digits}:{some}"
+    raise click.UsageError(msg)

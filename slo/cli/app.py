@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import io
 import os
 import re
 import sys
@@ -12,6 +11,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Final
 
 import click
 
-from slo.cli.state import BUG, PROBLEMS, State
+from slo.cli.state import BUG, State
+from slo.cli.telling import told
 
 # name: (module, what it does). Modules are imported when the command is called, so that
 # help and completion stay fast.
@@ -42,8 +43,6 @@ _BUILT_IN: Final = {
 _GROUP: Final = "sloctl.commands"
 _OWN_NAME: Final = re.compile(r"`sloctl [^:]*: ")
 """How a command's module opens; in the list of commands the name stands beside it already."""
-_CLICK_ERROR: Final = re.compile(r"^Error: ", re.MULTILINE)
-_INTERRUPTED: Final = 130
 _HOW_MUCH: Final = (
     ("q", "quiet", "Say nothing but problems."),
     ("v", "verbose", "Say more: notices, and each file written."),
@@ -153,28 +152,11 @@ def cli(ctx: click.Context, quiet: bool, verbose: bool) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run `sloctl` with `arguments`; the exit code."""
+    call = partial(cli.main, args=list(arguments), prog_name="sloctl", standalone_mode=False)
     try:
-        result: object = cli.main(args=list(arguments), prog_name="sloctl", standalone_mode=False)
-    except click.ClickException as error:
-        _show(error)
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return _INTERRUPTED
-    except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        click.echo(f"error: {error.filename or 'input or output'}: {words}", err=True)
-        return PROBLEMS
+        return told(call)
     except Exception as error:  # noqa: BLE001 - the last line of defence: told, and kept
         return _bug(error)
-    return result if isinstance(result, int) else 0
-
-
-def _show(error: click.ClickException) -> None:
-    """Tell a problem on stderr, click's own as ours are told: `error: `, in lower case."""
-    told = io.StringIO()
-    error.show(told)  # ours print by themselves
-    click.echo(_CLICK_ERROR.sub("error: ", told.getvalue(), count=1), nl=False, err=True)
 
 
 def _bug(error: Exception) -> int:

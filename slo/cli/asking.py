@@ -11,23 +11,12 @@ from typing import Final, TypeVar
 import click
 
 from slo.ask import Prometheus, RefusedError, UnreachableError
-from slo.cli.state import CANNOT_TELL
+from slo.cli.state import CannotTell
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _TIMEOUT: Final = 30.0
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """What a header may be called. Source: RFC 9110, 5.6.2."""
-
-
-class CannotTell(click.ClickException):
-    """There is no answer, so no verdict: exit 4."""
-
-    exit_code = CANNOT_TELL
-
-    def show(self, file: object = None) -> None:
-        """Print the line."""
-        del file
-        click.echo(f"cannot tell: {self.format_message()}", err=True)
 
 
 def _server(ctx: click.Context, _param: click.Parameter, value: str | None) -> Prometheus | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from slo.ask import Prometheus
-from slo.cli.asking import CannotTell, prometheus_option
+from slo.cli.asking import prometheus_option
 from slo.cli.reading import read_paths
 from slo.cli.report import report
-from slo.cli.state import FINE, PROBLEMS, Fault, State
+from slo.cli.state import FINE, PROBLEMS, CannotTell, Fault, State
 from slo.exact import Ratio
 from slo.model import Slo
 from slo.policy import PolicyName

@@ -9,8 +9,8 @@ import click
 
 from slo import names
 from slo.ask import Prometheus, RefusedError, UnreachableError
-from slo.cli.asking import CannotTell, clean, prometheus_option
-from slo.cli.state import CANNOT_TELL, FINE, PROBLEMS, State
+from slo.cli.asking import clean, prometheus_option
+from slo.cli.state import CANNOT_TELL, FINE, PROBLEMS, CannotTell, State
 from slo.exact import Ratio
 from slo.percent import percent
 from slo.spec.problems import nearest

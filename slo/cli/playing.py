@@ -12,8 +12,8 @@ from typing import Final
 import click
 
 from slo.ask import Prometheus
-from slo.cli.asking import CannotTell, answers
-from slo.cli.state import Fault
+from slo.cli.asking import answers
+from slo.cli.state import CannotTell, Fault
 from slo.exact import Duration
 from slo.replay import ReplayError, TooMuchError
 from slo.servers import MissingToolError, ServerError

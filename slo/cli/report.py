@@ -45,17 +45,20 @@ def report(
             click.echo(as_github(problem))
         return
     kept = [p for p in problems if p.level is Level.NOTICE and not state.verbose]
-    shown = [p for p in problems if p.level is not Level.NOTICE or state.verbose]
-    colour = coloured(sys.stderr)
-    for problem in shown:
-        click.echo(draw(problem, sources, colour=colour) + "\n", err=True, color=colour or None)
-    words = summary(problems)
-    if words:
-        hint = f", sloctl explain {shown[0].code} tells more" if shown else ""
-        click.echo(f"{words}{hint}", err=True)
+    tell([p for p in problems if p.level is not Level.NOTICE or state.verbose], sources)
     hidden = sum(p.place is not None for p in kept)
     if hidden and not state.quiet:
         click.echo(f"{plural(hidden, 'notice')}, shown by sloctl -v", err=True)
+
+
+def tell(problems: Sequence[Diagnostic], sources: Mapping[str, str]) -> None:
+    """Draw `problems` on stderr, and how many they are."""
+    colour = coloured(sys.stderr)
+    for problem in problems:
+        click.echo(draw(problem, sources, colour=colour) + "\n", err=True, color=colour or None)
+    words = summary(problems)
+    if words:
+        click.echo(f"{words}, sloctl explain {problems[0].code} tells more", err=True)
 
 
 def as_json(problems: Sequence[Diagnostic]) -> str:

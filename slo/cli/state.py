@@ -45,6 +45,17 @@ class Fault(click.ClickException):
         click.echo(f"error: {self.format_message()}", err=True)
 
 
+class CannotTell(click.ClickException):
+    """There is no answer, so no verdict: exit 4."""
+
+    exit_code = CANNOT_TELL
+
+    def show(self, file: object = None) -> None:
+        """Print the line."""
+        del file
+        click.echo(f"cannot tell: {self.format_message()}", err=True)
+
+
 def coloured(stream: object = None) -> bool:
     """Whether `stream`, stderr by default, takes colours and `NO_COLOR` is not set.
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import click
 
 from slo.ask import Prometheus
-from slo.cli.asking import CannotTell, answers, clean, prometheus_option
+from slo.cli.asking import answers, clean, prometheus_option
 from slo.cli.standing import Standing, standings
-from slo.cli.state import FINE, State
+from slo.cli.state import FINE, CannotTell, State
 from slo.cli.table import show
 from slo.percent import percent
 from slo.spec.problems import nearest

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from collectors.cli.main import main
+from collectors.cli import cli
 from collectors.config.load import Text, load
 from collectors.config.plan import plan
 from collectors.config.printing import printed
@@ -55,7 +55,7 @@ def test_an_example_keeps_its_data_where_its_user_may_write(
     monkeypatch.delenv("FLEETSLO_STATE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
-    result = CliRunner().invoke(main, ["print-config", "--config", str(path)])
+    result = CliRunner().invoke(cli, ["print-config", "--config", str(path)])
 
     assert result.exit_code == 0, result.output
     if "file_storage" in path.read_text():

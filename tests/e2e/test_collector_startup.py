@@ -56,7 +56,7 @@ def test_a_wrong_configuration_is_told_with_places_and_nothing_starts(tmp_path: 
     assert failed.returncode == 1
     assert f"--> {path}:1:13" in failed.stderr
     assert "did you mean otlp?" in failed.stderr
-    assert failed.stderr.splitlines()[-1] == "collector: the configuration has 3 errors"
+    assert failed.stderr.splitlines()[-1] == "3 errors, sloctl explain COL006 tells more"
 
 
 def test_logs_can_be_looked_into_while_the_daemon_runs_and_damage_is_found(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from collectors.cli import main
+from collectors.cli import cli
 from tests.collector_daemon import WAIT_SECONDS, Daemon, running
 from tests.otlp_sink import otlp_sink
 from tests.sampled_traces import request, span, trace_id
@@ -57,7 +57,7 @@ def spans_of(trace: int) -> list[Any]:
 
 def ask(daemon: Daemon, *arguments: str) -> Any:
     data = str(daemon.state / "data")
-    result = CliRunner().invoke(main, [*arguments, "--data", data, "--format", "json"])
+    result = CliRunner().invoke(cli, [*arguments, "--data", data, "--format", "json"])
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from collectors.cli import main
+from collectors.cli import cli, main
 
 HEAVY = """
 import sys
@@ -29,7 +29,7 @@ def test_the_built_in_configuration_is_taken(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
-    result = CliRunner().invoke(main, [command])
+    result = CliRunner().invoke(cli, [command])
 
     assert result.exit_code == 0, result.output
 
@@ -56,7 +56,7 @@ def test_data_is_where_the_state_directory_is_said_to_be(
     monkeypatch.setenv(variable, str(tmp_path))
 
     command = ["print-config", *([] if is_built_in else ["--config", str(path)])]
-    result = CliRunner().invoke(main, command)
+    result = CliRunner().invoke(cli, command)
 
     assert f"directory: {tmp_path}{below}/data" in result.output
 
@@ -65,14 +65,14 @@ def test_the_starter_configuration_is_taken_without_a_word(tmp_path: Path) -> No
     path = tmp_path / "collector.yaml"
     path.write_text(files("collectors.starter").joinpath("collector.yaml").read_text("utf-8"))
 
-    result = CliRunner().invoke(main, ["validate", "--config", str(path)])
+    result = CliRunner().invoke(cli, ["validate", "--config", str(path)])
 
     assert (result.exit_code, result.stdout) == (0, "fine: traces, metrics, logs\n")
     assert result.stderr == ""
 
 
 def test_components_are_listed_with_what_they_carry() -> None:
-    result = CliRunner().invoke(main, ["components"])
+    result = CliRunner().invoke(cli, ["components"])
 
     assert result.exit_code == 0
     line = next(line for line in result.output.splitlines() if line.startswith("  prometheus "))
@@ -80,24 +80,24 @@ def test_components_are_listed_with_what_they_carry() -> None:
 
 
 def test_where_a_component_comes_from_stands_in_one_column() -> None:
-    lines = CliRunner().invoke(main, ["components"]).output.split("connectors:\n")[1].splitlines()
+    lines = CliRunner().invoke(cli, ["components"]).output.split("connectors:\n")[1].splitlines()
     connectors = lines[: lines.index("exporters:")]
 
     assert len({line.index("fleetslo") for line in connectors}) == 1
 
 
 def test_a_file_that_is_not_there_is_told() -> None:
-    result = CliRunner().invoke(main, ["validate", "--config", "/not/there.yaml"])
+    result = CliRunner().invoke(cli, ["validate", "--config", "/not/there.yaml"])
 
     assert result.exit_code == 1
     assert result.stderr.startswith("error[COL001]: cannot read /not/there.yaml: No such file")
 
 
 def test_a_directory_without_logs_is_told(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["buffer", "ls", str(tmp_path)])
+    result = CliRunner().invoke(cli, ["buffer", "ls", str(tmp_path)])
 
     assert result.exit_code == 1
-    assert result.stderr == f"collector: {tmp_path} holds no log\n"
+    assert result.stderr == f"error: {tmp_path} holds no log\n"
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -106,3 +106,37 @@ def test_help_imports_nothing_heavy() -> None:
     )
 
     assert result.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["frobnicate"], 2, "error: No such command 'frobnicate'."),
+        (
+            ["validate", "--confg", "x"],
+            2,
+            "error: No such option '--confg'. Did you mean '--config'?",
+        ),
+        (["why", "zz", "--data", "."], 1, "error: . is not a data directory"),
+        (["buffer", "ls", "/not/there"], 2, "error: Invalid value for 'DIRECTORY': "),
+        (["buffer", "repair", "."], 1, "error: . is not a data directory"),
+        (["validate", "--config", "/not/there.yaml"], 1, "error[COL001]: cannot read "),
+    ],
+)
+def test_whatever_is_wrong_is_told_as_sloctl_tells_it(
+    arguments: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    told = capsys.readouterr().err
+    assert ended.value.code == code
+    assert any(line.startswith(said) for line in told.splitlines()), told
+    assert "Error: " not in told

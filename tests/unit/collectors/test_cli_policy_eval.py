@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from collectors.cli import main
+from collectors.cli import cli
 from collectors.cli.given import read
 from collectors.cli.tally import TRACE, only_in
 from collectors.config.plan import plan
@@ -66,7 +66,7 @@ def data(folder: Path, policies: str = ERRORS) -> Path:
 
 def evaluate(inbox: Path, candidate: Path, *more: str) -> Result:
     arguments = ["policy", "eval", "--config", str(candidate), "--data", str(inbox), *more]
-    return CliRunner().invoke(main, arguments)
+    return CliRunner().invoke(cli, arguments)
 
 
 def words(inbox: Path, candidate: Path, *more: str) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def test_only_the_last_minutes_can_be_asked_about(tmp_path: Path) -> None:
 
     assert 10 <= found["inbox"]["spans"] <= 22
     wrong = evaluate(tmp_path / "data", tmp_path / "new.yaml", "--last", "soon")
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "--last soon: a number with s, m or h is wanted" in wrong.stderr
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from collectors.cli import main
+from collectors.cli import cli
 from collectors.sampling.notes import Cause, Shadowed
 from tests.sampled_traces import (
     ALL,
@@ -160,7 +160,7 @@ processors:
 exporters: {debug: {}}
 service: {pipelines: {traces: {receivers: [otlp], processors: [tail_sampling], exporters: [debug]}}}
 """)
-    result = CliRunner().invoke(main, ["validate", "--config", str(path)])
+    result = CliRunner().invoke(cli, ["validate", "--config", str(path)])
 
     assert result.exit_code == 1
     assert "shadow.policies.0.probabilistic can never match: sampling_percentage is 0" in (

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from collectors.cli.main import main
+from collectors.cli import cli
 from collectors.log import Incomplete, Log, OsFileSystem, Store, StoreSettings
 from collectors.sampling.notes import Cause, Header, encode
 from collectors.sampling.plan import Decisions, Facts
@@ -135,7 +135,7 @@ def test_the_logs_of_what_waits_are_shown_checked_and_repaired(tmp_path: Path) -
     asyncio.run(scenario())
 
     def said(*arguments: str) -> str:
-        result = CliRunner().invoke(main, ["buffer", *arguments])
+        result = CliRunner().invoke(cli, ["buffer", *arguments])
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -158,7 +158,7 @@ def test_a_segment_is_listed_with_what_it_holds_and_with_what_it_takes(tmp_path:
     made.press()
     log.sync_now()
 
-    listed = CliRunner().invoke(main, ["buffer", "ls", str(tmp_path)]).output
+    listed = CliRunner().invoke(cli, ["buffer", "ls", str(tmp_path)]).output
     log.close()
 
     found = re.search(r"(\d+) of (\d+) bytes", listed)
@@ -188,7 +188,7 @@ def test_decisions_of_tail_sampling_are_printed_one_a_line(tmp_path: Path) -> No
     made.press()
     log.close()
 
-    result = CliRunner().invoke(main, ["buffer", "cat", str(tmp_path / "decisions")])
+    result = CliRunner().invoke(cli, ["buffer", "cat", str(tmp_path / "decisions")])
 
     assert result.stderr == (
         "offset 1 cannot be shown: a note of version 1, and this collector reads version 2\n"
