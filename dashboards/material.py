@@ -14,14 +14,13 @@ from dashboards.panel import Link, Override
 from dashboards.query import any_of
 from dashboards.stores import Logs, Traces, logs_of, traces_of
 from slo.exact import decimal
-from slo.model import AlertRule, Calendar, Compiled, Maintenance, Rolling, Settings, Slo, Urls
+from slo.model import AlertRule, Compiled, Maintenance, Rolling, Settings, Slo, Urls
 from slo.names import DASHBOARD_UIDS
+from slo.policy import period_seconds
 
 _DAY_SECONDS: Final = 86_400
 _UID_CHARACTERS: Final = 40
 """Longest uid that Grafana takes."""
-_CALENDAR_DAYS: Final = {"week": 7, "month": 30, "quarter": 91, "year": 365}
-"""Whole days of a calendar window, for the estimate of days that are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,12 @@ class Material:
         return next((slo for slo in self.slos if slo.catalog_id == catalog_id), None)
 
     def only(self) -> str:
-        """Label matchers that select the SLOs of this dashboard; empty where it shows all."""
+        """A label matcher that selects the SLOs of this dashboard.
+
+        Never empty: sloth records some of the same names, and its series have no such label.
+        """
         if not self.team:
-            return ""
+            return 'slo_id!=""'
         return f"slo_id=~{any_of([slo.slo_id for slo in self.slos])}"
 
     def only_team(self) -> str:
@@ -134,9 +136,7 @@ def _part(whole: Material, team: str, slos: tuple[Slo, ...], number: int) -> Mat
 
 def window_days(slo: Slo) -> Fraction:
     """Length of the SLO's window in days; a calendar's is rounded to whole days."""
-    if isinstance(slo.window, Calendar):
-        return Fraction(_CALENDAR_DAYS.get(slo.window.period, 30))
-    return slo.window.length.total_seconds / _DAY_SECONDS
+    return period_seconds(slo.window) / _DAY_SECONDS
 
 
 def window_words(slo: Slo) -> str:

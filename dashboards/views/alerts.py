@@ -90,7 +90,7 @@ def _signal_lost() -> Viz:
 
 
 def _table(material: Material) -> Viz:
-    firing = f'ALERTS{{alertstate="firing",alertname!="{WATCHDOG}"{material.only_team()}}}'
+    firing = _selector(material)
     return Table(
         key="alerts",
         title="Alerts that fire, the longest first",
@@ -102,8 +102,9 @@ def _table(material: Material) -> Viz:
         none="No alert fires.",
         queries=(
             Prom(
-                expr=f"time() - max by ({_BY_ALERT}) (ALERTS_FOR_STATE)"
-                f" and on (alertname, root_cause, severity) {firing}",
+                # The longest of those that fire; one that is only pending has a start as well.
+                expr=f"time() - min by ({_BY_ALERT})"
+                f" (ALERTS_FOR_STATE and ignoring (alertstate) {firing})",
                 table=True,
             ),
         ),

@@ -38,7 +38,7 @@ def slo_variable(material: Material) -> LabelVariable:
     return LabelVariable(
         name="slo",
         label="SLO",
-        series=f"slo_info{{{material.only()}}}" if material.only() else "slo_info",
+        series=f"slo_info{{{material.only()}}}",
         of="slo_id",
         description="SLOs shown in the panels about burn rates",
         first=material.slos[0].slo_id if crowd else "",

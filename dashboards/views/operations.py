@@ -259,7 +259,7 @@ def _contention() -> Viz:
         none="No pool reports.",
         queries=(
             Prom(
-                expr="topk(5, max by (mas_resource_pool) "
+                expr="topk(5, sum by (mas_resource_pool) "
                 "(rate(mas_resource_contention_events_total[$__rate_interval]))) * 60",
                 legend="{{mas_resource_pool}}",
             ),

@@ -10,9 +10,10 @@ from typing import Final
 from slo import names
 from slo.ask import Prometheus, Series
 from slo.exact import Duration
+from slo.model import Calendar, Rolling
+from slo.policy import period_seconds
+from slo.spec.shapes import CALENDAR_PERIODS
 
-_USUAL: Final = {"week": 7, "month": 30, "quarter": 91, "year": 365}
-_DAY_SECONDS: Final = 86_400
 _OWN: Final = frozenset({"__name__", "slo_id"})
 Group = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -26,6 +27,7 @@ class Standing:
         left: Share of the budget that is left, below 0 when overspent; None: not known.
         burn: Budgets per period at the pace of the last hour; None: not known.
         ends_in: Seconds until it is spent at that pace; None: not at this pace, or unknown.
+            A rolling window gives back what it forgets: at burn 1 or less it is never spent.
         firing: Tiers and names of what fires, most severe first.
     """
 
@@ -69,9 +71,11 @@ def _standing(
 ) -> Standing:
     slo_id, by = group
     ends = None
-    period = _seconds(told.get("window", ""))
-    if left is not None and burn is not None and period is not None and burn > 0:
-        ends = max(left, 0.0) * period / burn
+    window = _window(told.get("window", ""))
+    if left is not None and burn is not None and window is not None:
+        lasts = isinstance(window, Rolling) and burn <= 1 and left > 0
+        if burn > 0 and not lasts:
+            ends = max(left, 0.0) * float(period_seconds(window)) / burn
     return Standing(
         slo_id=slo_id,
         by=dict(by),
@@ -112,11 +116,12 @@ def _by(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((key, text) for key, text in labels.items() if key not in _OWN))
 
 
-def _seconds(window: str) -> float | None:
-    if window in _USUAL:
-        return float(_USUAL[window] * _DAY_SECONDS)
+def _window(text: str) -> Rolling | Calendar | None:
+    """What `slo_info` says of the window; its zone does not matter here."""
+    if text in CALENDAR_PERIODS:
+        return Calendar(text, "UTC")
     try:
-        return float(Duration.parse(window).total_seconds)
+        return Rolling(Duration.parse(text))
     except ValueError:
         return None
 

@@ -120,7 +120,7 @@ def _ends(one: Standing) -> str:
     if one.left is not None and one.left <= 0:
         return "spent"
     if one.ends_in is None:
-        return "never" if one.burn == 0 else "unknown"
+        return "unknown" if one.burn is None or one.left is None else "never"
     if one.ends_in > _YEAR_SECONDS:
         return "in more than a year"
     return _moment(one.ends_in) or "never"

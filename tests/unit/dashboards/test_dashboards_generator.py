@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +25,7 @@ from slo.model import Compiled, LogStore, Settings, Slo, TraceStore
 from slo.names import DASHBOARD_UIDS
 from slo.rules.compile import compile_project
 from tests.dashboard_projects import fleet, health, project, slo
+from tests.rule_projects import promtool
 
 Node = dict[str, Any]
 VIEWS = ("executive", "on-call", "debug")
@@ -376,3 +380,51 @@ def test_the_topology_names_its_fields_so_that_grafana_finds_them() -> None:
     assert '"title"' in nodes
     assert "by (id)" in nodes
     assert all(f'"{field}"' in edges for field in ("id", "source", "target"))
+
+
+def test_what_sloth_records_under_our_names_is_on_no_dashboard() -> None:
+    """Its `slo:objective:ratio` and `slo:sli_error:ratio_rate1d` have no `slo_id`."""
+    asked = [
+        (view, selector)
+        for view, board in ours().items()
+        for panel in panels(board)
+        for target in panel.get("targets", ())
+        for selector in re.findall(r"\bslo:[a-z0-9_:]+(?:\{[^}]*\})?", target.get("expr", ""))
+    ]
+
+    assert len(asked) > 20
+    assert [each for each in asked if not re.search(r"slo_id(=|!=)", each[1])] == []
+
+
+@pytest.mark.servers
+def test_how_long_an_alert_fires_is_not_how_long_its_neighbour_waits(tmp_path: Path) -> None:
+    (table,) = (
+        panel
+        for panel in panels(ours()["on-call"])
+        if panel["title"].startswith("Alerts that fire")
+    )
+    labels = 'alertname="A",severity="page",team="t",service="s",root_cause="r"'
+    one, two = f'{labels},agent="one"', f'{labels},agent="two"'
+    series = {
+        f'ALERTS{{alertstate="firing",{one}}}': "1x60",
+        f"ALERTS_FOR_STATE{{{one}}}": "0x60",
+        f'ALERTS{{alertstate="pending",{two}}}': "_x58 1x10",
+        f"ALERTS_FOR_STATE{{{two}}}": "_x58 1740x10",
+    }
+    check = {
+        "expr": table["targets"][0]["expr"],
+        "eval_time": "30m",
+        "exp_samples": [{"labels": f"{{{labels}}}", "value": 1800}],
+    }
+    test = {
+        "interval": "30s",
+        "input_series": [{"series": name, "values": text} for name, text in series.items()],
+        "promql_expr_test": [check],
+    }
+    file = tmp_path / "test.json"
+    file.write_text(json.dumps({"evaluation_interval": "30s", "tests": [test]}))
+    command = [str(promtool()), "test", "rules", str(file)]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from slo.ask import Prometheus, RefusedError, UnreachableError
 from slo.cli.app import cli, run
+from slo.cli.standing import standings
 from slo.servers import free_port
 
 
@@ -209,3 +210,26 @@ def test_status_is_shown_again_and_again_until_somebody_stops_it(
     assert (code, naps) == (130, [5.0, 5.0, 5.0])
     assert shown.out.count("shop-checkout") == 3
     assert "interrupted" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("window", "pace", "ends"),
+    [
+        ("30d", "0.5", None),  # what is left settles at a half
+        ("30d", "1", None),
+        ("30d", "2", 30 * 86_400.0),
+        ("month", "0.5", 30 * 86_400.0),  # nothing is given back before the month ends
+        ("fortnight", "2", None),
+    ],
+)
+def test_a_rolling_budget_ends_only_at_a_pace_above_one(
+    window: str, pace: str, ends: float | None
+) -> None:
+    # Every query gets this answer: `pace` is what is left, too.
+    series = {"metric": {"slo_id": "shop-a", "window": window}, "value": [0, pace]}
+    body = {"status": "success", "data": {"resultType": "vector", "result": [series]}}
+
+    with answering(200, json.dumps(body).encode()) as url:
+        (one,) = standings(Prometheus(url))
+
+    assert one.ends_in == ends
