@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from slo.exact import Duration, Ratio, decimal
+from slo.promql import pretty
 
 SECTIONS: Final = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation")
 """What every page of an alert has, in this order."""
@@ -84,8 +85,12 @@ def steps(items: Iterable[str]) -> str:
 
 
 def query(expr: str) -> str:
-    """A PromQL block."""
-    return f"```promql\n{expr.strip()}\n```"
+    """A PromQL block, laid out to be read.
+
+    Raises:
+        PromqlError: `expr` does not parse: nobody could ask it.
+    """
+    return f"```promql\n{pretty(expr)}\n```"
 
 
 def command(line: str) -> str:

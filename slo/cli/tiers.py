@@ -14,6 +14,7 @@ from slo.exact import decimal
 from slo.model import Rolling, Severity, Slo, Tier, TierForm
 from slo.percent import percent
 from slo.policy import TierEstimate, estimate, period_seconds
+from slo.promql import pretty
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _SELDOM = 0.01
@@ -89,8 +90,17 @@ def described(slo: Slo) -> list[str]:
         lines.append(f"one budget for each {', '.join(slo.by)}")
     if slo.alerting.depends_on:
         lines.append(f"silent while a page stands on {', '.join(slo.alerting.depends_on)}")
-    lines += [f"bad:   {slo.sli.errors}", f"total: {slo.sli.total}"]
-    return lines
+    return [*lines, *expression("bad", slo.sli.errors), *expression("total", slo.sli.total)]
+
+
+def expression(name: str, expr: str) -> Iterator[str]:
+    """PromQL under its name: beside it where it is short, laid out below it otherwise."""
+    lines = pretty(expr).splitlines()
+    if len(lines) == 1:
+        yield f"{name + ':':<7}{lines[0]}"
+        return
+    yield f"{name}:"
+    yield from (f"  {line}" for line in lines)
 
 
 def spoken(seconds: Fraction) -> str:

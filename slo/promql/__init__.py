@@ -15,6 +15,7 @@ from slo.promql.syntax import (
     is_vector,
     operand,
     parse,
+    pretty,
     uses_window,
     written,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "operand",
     "parse",
     "per_second",
+    "pretty",
     "quotient",
     "read_labels",
     "result_labels",

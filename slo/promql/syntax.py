@@ -116,6 +116,15 @@ def compact(expr: pp.Expr) -> str:
     return line.replace(_STAND_IN, WINDOW)
 
 
+def pretty(text: str) -> str:
+    """`text` for people: on one line where it is short, otherwise a step in on every line.
+
+    Raises:
+        PromqlError: It does not parse.
+    """
+    return parse(text).prettify().rstrip().replace(_STAND_IN, WINDOW)
+
+
 def canonical(text: str) -> str:
     """The one-line form of `text`.
 

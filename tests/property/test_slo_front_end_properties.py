@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from slo.cli.draw import draw
 from slo.diagnostic import Diagnostic
 from slo.exact import Ratio
-from slo.promql import PromqlError, canonical, grouped, parse, per_second, result_labels
+from slo.promql import (
+    PromqlError,
+    canonical,
+    grouped,
+    parse,
+    per_second,
+    pretty,
+    result_labels,
+)
 from slo.source import Mapping, Node, Scalar, Sequence, inside, load
 from slo.spec import SourceFile, read
 from tests.front_end import EVENTS, TEAM, slo_of, slo_text
@@ -114,6 +122,7 @@ def test_printing_keeps_the_expression_and_is_stable(text: str) -> None:
     assert str(parse(line)) == str(parse(text))
     assert canonical(line) == line
     assert "\n" not in line
+    assert canonical(pretty(text)) == line
 
 
 @given(expressions(), st.lists(LABELS, max_size=2, unique=True))

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from slo.cli import run
+from slo.cli.tiers import expression
+from slo.promql import canonical
 from tests.front_end import TEAM, slo_text
 
 
@@ -61,6 +63,18 @@ def test_explain_says_that_a_page_is_late(
     assert run(["explain", str(file)]) == 0
     late = [line for line in capsys.readouterr().out.splitlines() if "late:" in line]
     assert late == ([f"  {told}"] if told else [])
+
+
+def test_a_long_expression_is_laid_out_and_a_short_one_stays_on_its_line() -> None:
+    short = "sum(rate(a_total[$window]))"
+    other = 'sum(rate(a_total_with_a_long_name{c="d"}[$window]))'
+    long = f"{other} - ({other} or 0 * {short})"
+
+    assert list(expression("total", short)) == [f"total: {short}"]
+    head, *lines = expression("bad", long)
+    assert head == "bad:"
+    assert canonical("\n".join(lines)) == canonical(long)
+    assert len(lines) == 3
 
 
 def test_explain_tells_what_a_code_means(capsys: pytest.CaptureFixture[str]) -> None:
