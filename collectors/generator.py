@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Final
 
-from collectors.insert import AT_ADMISSION, clashes, inserted, limits
+from collectors.insert import AT_ADMISSION, Needed, clashes, doubts, inserted
 from collectors.net.duration import show
 from collectors.protected import protected
 from slo import source
 from slo.diagnostic import Diagnostic, Level
 from slo.emit.yaml import Value, dump
-from slo.model import Compiled, OutputFile, SpansMatch
+from slo.model import Compiled, OutputFile, Slo, SpansMatch
 from slo.plugin import Generator, Output
 
 PATH: Final = "collector/collector.yaml"
@@ -32,7 +32,8 @@ class CollectorGenerator:
 
     The `spans` indicators of the project are counted in every traces pipeline, before
     anything that samples; a project without any gets the file that `sloctl init` writes.
-    Of a configuration of the user's own each `cardinality` protects what the SLOs need.
+    Of a configuration of the user's own each `cardinality` protects what the SLOs need, and
+    each policy `slo` of a sampler watches the SLOs as their files define them.
     """
 
     output = Output.COLLECTOR
@@ -42,20 +43,20 @@ class CollectorGenerator:
         base = compiled.project.settings.base.collector
         if base is None:
             return ()
-        wrong, level = clashes(base, frozenset(_counted(compiled))), Level.ERROR
+        needed = _needed(compiled)
+        wrong, level = clashes(base, needed), Level.ERROR
         if not wrong:
-            wrong, level = limits(base, protected(compiled.project.slos)), Level.WARNING
+            wrong, level = doubts(base, needed), Level.WARNING
         return tuple(
             Diagnostic("SLO041", level, f"{base.path}: {text}", base.place) for text in wrong
         )
 
     def generate(self, compiled: Compiled) -> Iterable[OutputFile]:
         """One file."""
-        slos, base = _counted(compiled), compiled.project.settings.base.collector
+        base = compiled.project.settings.base.collector
         if base is not None:
-            indicators = {slo_id: _indicator(spans) for slo_id, spans in slos.items()}
-            needed = protected(compiled.project.slos)
-            return (OutputFile(PATH, inserted(base, indicators, needed)),)
+            return (OutputFile(PATH, inserted(base, _needed(compiled))),)
+        slos = {slo.slo_id: spans for slo, spans in _counted(compiled)}
         text = files("collectors.starter").joinpath(_STARTER).read_text(encoding="utf-8")
         return (OutputFile(PATH, _HEAD + (counting(text, slos) if slos else text)),)
 
@@ -63,12 +64,19 @@ class CollectorGenerator:
 GENERATOR: Final[Generator] = CollectorGenerator()
 
 
-def _counted(compiled: Compiled) -> dict[str, SpansMatch]:
-    return {
-        slo.slo_id: slo.sli.spans
-        for slo in sorted(compiled.project.slos, key=lambda slo: slo.slo_id)
-        if slo.sli.spans is not None
-    }
+def _counted(compiled: Compiled) -> Iterator[tuple[Slo, SpansMatch]]:
+    for slo in sorted(compiled.project.slos, key=lambda slo: slo.slo_id):
+        if slo.sli.spans is not None:
+            yield slo, slo.sli.spans
+
+
+def _needed(compiled: Compiled) -> Needed:
+    counted = tuple(_counted(compiled))
+    return Needed(
+        {slo.slo_id: _indicator(spans) for slo, spans in counted},
+        protected(compiled.project.slos),
+        {slo.slo_id: _objective(slo, spans) for slo, spans in counted},
+    )
 
 
 def counting(text: str, slos: Mapping[str, SpansMatch]) -> str:
@@ -128,6 +136,15 @@ def _entry(node: source.Node, key: str) -> source.Entry:
 
 def _indicator(match: SpansMatch) -> Value:
     """One entry of the processor's `slos`; what is the processor's default is left out."""
+    return {"spans": _spans(match)} | ({"by": _labels(match)} if match.labels else {})
+
+
+def _objective(slo: Slo, match: SpansMatch) -> str:
+    """One entry of a policy's `slos`, as YAML; it watches all label sets of `by` together."""
+    return f"objective: {slo.objective.percent()}\n{dump({'spans': _spans(match)})}"
+
+
+def _spans(match: SpansMatch) -> Value:
     spans: dict[str, Value] = {"service": match.service}
     if match.span_name is not None:
         spans["span_name"] = match.span_name
@@ -142,7 +159,7 @@ def _indicator(match: SpansMatch) -> Value:
         bad["above"] = show(match.bad_above.ms * _NS_PER_MS)
     if bad:
         spans["bad"] = bad
-    return {"spans": spans} | ({"by": _labels(match)} if match.labels else {})
+    return spans
 
 
 def _labels(match: SpansMatch) -> dict[str, Value]:

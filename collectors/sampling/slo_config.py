@@ -61,6 +61,17 @@ class SloPolicyConfig(Config):
     bytes_per_second: Annotated[int, Field(ge=1, le=2**63 - 1)]
     burst_capacity: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _watches_something(cls, given: object) -> object:
+        if isinstance(given, dict) and not given.get("slos"):
+            msg = (
+                "needs slos, at least 1; where the configuration is the base of SLO files, "
+                "sloctl generate writes them"
+            )
+            raise ValueError(msg)
+        return given
+
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if not SECOND <= self.window <= _LONGEST_WINDOW_NS:

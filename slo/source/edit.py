@@ -113,6 +113,15 @@ def put(node: yaml.MappingNode, key: str, values: list[yaml.Node]) -> None:
     node.flow_style = False
 
 
+def assign(node: yaml.MappingNode, key: str, value: yaml.Node) -> None:
+    """Let `value` stand under `key`, in the place of what stood there."""
+    for place, (name, _) in enumerate(node.value):
+        if name.value == key:
+            node.value[place] = (name, value)
+            return
+    node.value.append((yaml.ScalarNode(_STR, key), value))
+
+
 def same(one: yaml.Node, other: yaml.Node) -> bool:
     """Whether both say the same, however they are written; mappings in any order."""
     if isinstance(one, yaml.MappingNode) and isinstance(other, yaml.MappingNode):

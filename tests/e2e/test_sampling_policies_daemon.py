@@ -1,4 +1,4 @@
-"""The example of policies in a real daemon: what matters arrives, and weights give all back."""
+"""The examples of policies in a real daemon: what matters arrives, and weights give all back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import threading
 import time
 from pathlib import Path
 
+from slo.cli import run as sloctl
 from tests.collector_daemon import ROOT, WAIT_SECONDS, Daemon, running
-from tests.otlp_sink import otlp_sink
+from tests.otlp_sink import Sink, otlp_sink
 from tests.sampling_plans import Step, request
 
+GENERATED = ROOT / "examples" / "sampling"
 EXAMPLE = ROOT / "examples" / "collector" / "keep-what-matters.yaml"
 ROUNDS, TRACES = 8, 400
 WHOLE = 1 << 56
@@ -23,8 +25,7 @@ OWN = """\
 """
 
 
-def config(sink: str) -> str:
-    text = EXAMPLE.read_text()
+def config(text: str, sink: str) -> str:
     text = re.sub(r"\$\{env:DECISION_WAIT:-[^}]*\}", "1s", text)
     text = re.sub(r"\$\{env:BACKEND:-[^}]*\}", sink, text)
     return text.replace("health_check:\n", 'health_check: {endpoint: "127.0.0.1:13133"}\n') + OWN
@@ -52,9 +53,44 @@ def settled(daemon: Daemon) -> dict[str, float]:
         time.sleep(0.05)
 
 
+def arrived(sink: Sink) -> dict[bytes, str]:
+    """The trace state of each trace that came out."""
+    with sink.lock:
+        return {
+            span.trace_id: span.trace_state
+            for one in sink.traces
+            for resource in one.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        }
+
+
+def test_what_slo_files_call_bad_is_kept_by_a_policy_that_only_names_its_bytes(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "generated"
+    assert sloctl(["generate", str(GENERATED), "--out", str(out)]) == 0
+    text = (out / "collector" / "collector.yaml").read_text("utf-8")
+    ids = {os.urandom(16): number for number in range(TRACES)}
+
+    with otlp_sink() as sink, running(tmp_path, config(text, sink.http)) as daemon:
+        every = [(of, step(number)) for of, number in ids.items()]
+        assert daemon.send(request(every), threading.Event())
+        page = settled(daemon)
+        kept = arrived(sink)
+
+    bad = {of for of, number in ids.items() if number % 50 == 0}
+    assert bad <= kept.keys()
+    assert len(kept) < len(bad) + TRACES / 10
+    counted = 'slo_id="shop-checkout"'
+    assert _total(page, "fleetslo_sli_events_total", 'outcome="bad"') == len(bad)
+    assert _total(page, "fleetslo_sampling_budget_burns", counted) == 1
+    assert _total(page, "fleetslo_sampling_budget_burns") == 1
+
+
 def test_what_matters_is_kept_and_weights_give_back_the_rest(tmp_path: Path) -> None:
     stopping, sent = threading.Event(), dict[bytes, int]()
-    with otlp_sink() as sink, running(tmp_path, config(sink.http)) as daemon:
+    with otlp_sink() as sink, running(tmp_path, config(EXAMPLE.read_text(), sink.http)) as daemon:
         for first in range(0, ROUNDS * TRACES, TRACES):
             ids = {os.urandom(16): number for number in range(first, first + TRACES)}
             assert daemon.send(request([(of, step(at)) for of, at in ids.items()]), stopping)
@@ -63,14 +99,7 @@ def test_what_matters_is_kept_and_weights_give_back_the_rest(tmp_path: Path) -> 
                 daemon.end(signal.SIGKILL)
                 daemon.start()
         page = settled(daemon)
-        with sink.lock:
-            kept = {
-                span.trace_id: span.trace_state
-                for one in sink.traces
-                for resource in one.resource_spans
-                for scope in resource.scope_spans
-                for span in scope.spans
-            }
+        kept = arrived(sink)
 
     numbers = {sent[of]: state for of, state in kept.items()}
     every = range(ROUNDS * TRACES)
