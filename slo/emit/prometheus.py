@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ import yaml
 from slo.diagnostic import Diagnostic, Level, Span
 from slo.emit.rules import HEADER, rule_file_text
 from slo.emit.yaml import Value, dump
+from slo.exact import Duration
 from slo.model import AlertRule, Compiled, OutputFile, Settings, UserFile
 from slo.plugin import Output
 from slo.source import edit
@@ -26,6 +27,9 @@ SELF_METRICS: Final = "127.0.0.1:8888"
 """Where a collector tells about itself, by default."""
 AGENT_METRICS: Final = "127.0.0.1:8889"
 """Where a collector serves the metrics of the agents, by default."""
+_COLLECTOR: Final = (("fleetslo-collector", SELF_METRICS), ("fleetslo-agents", AGENT_METRICS))
+_TIMEOUT: Final = Duration.parse("10s")
+"""Of a scrape. Source: Prometheus, "Configuration", default of `scrape_timeout`."""
 
 
 class PrometheusGenerator:
@@ -65,7 +69,7 @@ def config_text(settings: Settings) -> str:
         head = "".join(f"# {line}\n" for line in (HEADER, *_OWN_JOBS))
         return head + dump(_config(settings, _itself(settings.urls.prometheus)))
     document = edit.Edit.parse(base.path, base.text)
-    ours = edit.Edit.parse("ours", dump(_config(settings))).root
+    ours = _ours(settings)
     for key, is_there in (("rule_files", _says), ("scrape_configs", _is_job)):
         kept = edit.items(document.root, key)
         new = [n for n in edit.items(ours, key) if not any(is_there(n, own) for own in kept)]
@@ -95,7 +99,7 @@ def _differences(base: UserFile, settings: Settings) -> Iterator[str]:
     root = edit.Edit.parse(base.path, base.text).root
     edit.items(root, "rule_files")
     kept = edit.items(root, "scrape_configs")
-    for job in edit.items(edit.Edit.parse("ours", dump(_config(settings))).root, "scrape_configs"):
+    for job in edit.items(_ours(settings), "scrape_configs"):
         if any(_is_job(job, own) and not edit.same(job, own) for own in kept):
             name = edit.word(job, "job_name")
             yield f"job {name} is there already and says something else, rename yours"
@@ -120,21 +124,33 @@ def _is_job(ours: yaml.Node, own: yaml.Node) -> bool:
     return edit.word(ours, "job_name") == edit.word(own, "job_name")
 
 
+def _ours(settings: Settings) -> yaml.MappingNode:
+    """Our parts of a configuration whose `global` is not ours."""
+    config = _config(settings)
+    config["scrape_configs"] = [_job(*job, _pace(settings)) for job in _COLLECTOR]
+    return edit.Edit.parse("ours", dump(config)).root
+
+
+def _pace(settings: Settings) -> dict[str, Value]:
+    """How often to scrape: the windows of the alerts were chosen for it.
+
+    Prometheus refuses a timeout above the interval, and inherits both from `global`.
+    """
+    interval = settings.intervals.scrape
+    timeout = min(interval, _TIMEOUT)
+    return {"scrape_interval": interval.promql(), "scrape_timeout": timeout.promql()}
+
+
 def _config(settings: Settings, *more: Value) -> dict[str, Value]:
-    interval = settings.intervals.scrape.promql()
-    collector = {
-        "fleetslo-collector": SELF_METRICS,
-        "fleetslo-agents": AGENT_METRICS,
-    }
     config: dict[str, Value] = {
         "global": {
-            "scrape_interval": interval,
+            "scrape_interval": settings.intervals.scrape.promql(),
             "evaluation_interval": settings.intervals.fast.promql(),
             **_external(settings),
         },
         "rule_files": ["rules/*.yaml"],
         "alerting": {"alertmanagers": [_alertmanager(settings.urls.alertmanager)]},
-        "scrape_configs": [*(_job(name, target) for name, target in collector.items()), *more],
+        "scrape_configs": [*(_job(*job, {}) for job in _COLLECTOR), *more],
     }
     return config
 
@@ -154,9 +170,9 @@ def _external(settings: Settings) -> dict[str, Value]:
     return {"external_labels": {key: labels[key] for key in sorted(labels)}} if labels else {}
 
 
-def _job(name: str, target: str) -> dict[str, Value]:
+def _job(name: str, target: str, pace: Mapping[str, Value]) -> dict[str, Value]:
     """A scrape job; the agents' own labels stand, since the collector speaks for them."""
-    job: dict[str, Value] = {"job_name": name}
+    job: dict[str, Value] = {"job_name": name, **pace}
     if target == AGENT_METRICS:
         job["honor_labels"] = True
     job["static_configs"] = [{"targets": [target]}]

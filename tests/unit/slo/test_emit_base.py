@@ -50,6 +50,21 @@ def test_rules_and_jobs_are_added_and_everything_else_is_kept() -> None:
     assert after["alerting"] == before["alerting"]
 
 
+def test_our_jobs_are_scraped_as_often_as_their_alerts_were_made_for() -> None:
+    slow = OWN.replace("  evaluation_interval: 7s", "  scrape_interval: 2m\n  scrape_timeout: 1m")
+
+    jobs = {
+        job["job_name"]: (job.get("scrape_interval"), job.get("scrape_timeout"))
+        for job in yaml.safe_load(config_text(settings(slow)))["scrape_configs"]
+    }
+
+    assert jobs == {
+        "shop": (None, None),
+        "fleetslo-collector": ("15s", "10s"),
+        "fleetslo-agents": ("15s", "10s"),
+    }
+
+
 def test_labels_that_look_like_numbers_keep_their_spelling() -> None:
     text = config_text(settings(OWN))
 
