@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: alertmanagers demo grafana-data prometheuses preview test check bench mutants gameday nightly pages servers soak lock clean help
+.PHONY: alertmanagers demo grafana-data prometheuses preview test check format lint contracts mypy pyright \
+	bench mutants gameday nightly pages servers soak lock clean help
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -18,13 +19,24 @@ preview: $(STAMP) servers  ## the dashboards as pages and pictures, light and da
 	@$(BIN)/python -m dashboards.preview.pictures artefacts/preview/generated artefacts/preview
 
 test: $(STAMP) servers  ## every test
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-check: $(STAMP)  ## format, lint, types, import contracts
+check: $(STAMP)  ## format, lint, import contracts, types: all at once
+	@$(MAKE) --no-print-directory --keep-going --jobs --output-sync=target format lint contracts mypy pyright
+
+format: $(STAMP)
 	@$(BIN)/ruff format --check .
+
+lint: $(STAMP)
 	@$(BIN)/ruff check .
+
+contracts: $(STAMP)
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+mypy: $(STAMP)
 	@$(BIN)/mypy
+
+pyright: $(STAMP)
 	@$(BIN)/pyright
 
 bench: $(STAMP)  ## the benchmarks, one after the other
