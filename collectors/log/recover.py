@@ -100,7 +100,7 @@ def recover(files: FileSystem, directory: Path, mark: Mark) -> Recovered:
         if name not in kept:
             files.remove(directory / str(name))
     if last is None:
-        return _without_tail(files, directory, tuple(segments), found, mark)
+        return Recovered((), mark.end, mark.totals, mark.steady_ns, 0, 0)
     segment, tail, torn_bytes = last
     files.sync_directory(directory)
     return Recovered(
@@ -121,19 +121,6 @@ def _authoritative(found: list[SegmentName]) -> list[SegmentName]:
             kept.pop()
         kept.append(name)
     return kept
-
-
-def _without_tail(
-    files: FileSystem,
-    directory: Path,
-    segments: tuple[Segment, ...],
-    found: list[SegmentName],
-    mark: Mark,
-) -> Recovered:
-    files.sync_directory(directory)
-    sequence = found[-1].sequence if found else 0
-    end = max(segments[-1].end if segments else 0, mark.end)
-    return Recovered(segments, end, mark.totals, mark.steady_ns, sequence, 0)
 
 
 @dataclass(frozen=True, slots=True)

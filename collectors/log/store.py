@@ -158,6 +158,10 @@ class Store:
             kind = LogFull if error.errno in _FULL else LogFailed
             msg = f"{self.directory.name}: {error.strerror or error}"
             raise kind(msg) from error
+        except Exception as error:  # no memory, no number that fits: the writer must live on
+            self._give_up_tail()
+            msg = f"{self.directory.name}: {error!r}"
+            raise LogFailed(msg) from error
         tail.position += len(data)
         last = records[-1]
         self.next_offset = last.offset + 1
@@ -300,8 +304,10 @@ class Store:
         try:
             tail.file.truncate(tail.position)
             tail.file.sync()
-        finally:
-            self._retire(tail, tail.position)
+        except OSError:
+            self._give_up_tail()
+            raise
+        self._retire(tail, tail.position)
 
     def _give_up_tail(self) -> None:
         """Write no more to a segment of which the disk no longer tells the truth."""

@@ -86,14 +86,19 @@ class Burial:
         self._count(batch.signal, batch.items, output.pipeline, destination)
 
     def _write(self, letter: Entry) -> None:
+        """Wait for room and for the disk; one line when it begins and when the reason changes."""
+        told = ""
         while True:
+            reason = "their share of the disk is full: requeue some, or let old ones go"
             try:
                 if self.has_room(letter.size_bytes):
                     self.dead.append_now([letter])
                     return
-                _log.warning("the dead letters' share of the disk is full: the graph waits")
             except (Incomplete, LogFailed) as error:
-                _log.warning("a dead letter could not be written: %s", error.__cause__ or error)
+                reason = str(error.__cause__ or error)
+            if reason != told:
+                _log.warning("the graph waits, a dead letter cannot be written: %s", reason)
+                told = reason
             if self.abandon.wait(_RETRY_SECONDS):
                 raise Abandoned
 

@@ -196,7 +196,6 @@ class Courier:
             pause = min(2 * pause, SAVE_SECONDS)
             await self._save()
             self._book_stranded()
-            await asyncio.to_thread(self._expire)
 
     async def _save(self) -> None:
         """Save the cursors if one has moved, then let go of what all have passed."""
@@ -211,9 +210,17 @@ class Courier:
             self._versions = versions
             self._low = min((c.low for c in cursors.values()), default=self._parts.outbox.end)
         self._parts.shares.passed(self._low)
-        if self._is_counted:
-            before = min(self._low, self._parts.keeper.trimmable_outbox)
-            await asyncio.to_thread(self._parts.outbox.trim, before, self._parts.clock.wall_ns())
+        await asyncio.to_thread(self._trim)
+
+    def _trim(self) -> None:
+        """Let go of what nobody needs; a disk that deletes nothing is no reason to stop."""
+        try:
+            if self._is_counted:
+                before = min(self._low, self._parts.keeper.trimmable_outbox)
+                self._parts.outbox.trim(before, self._parts.clock.wall_ns())
+            self._expire()
+        except OSError as error:
+            _log.warning("segments that nobody needs were not deleted: %s", error)
 
     def _saved(self, destination: Destination) -> SavedCursor:
         low, done = destination.cursor.saved()

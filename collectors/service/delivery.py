@@ -312,7 +312,7 @@ class Destination:
                     return
                 self._tell_failing("the dead letters' share of the disk is full")
             except LogFailed as error:
-                _log.warning("%s: a dead letter could not be written: %s", self.name, error)
+                self._tell_failing(f"a dead letter cannot be written: {error}")
             await parts.pause(_RETRY_SECONDS)
 
     def _count(self, piece: _Piece, outcome: str, items: int) -> None:

@@ -23,6 +23,7 @@ from collectors.graph import (
     control_entry,
 )
 from collectors.log import Entry, Incomplete, Kind, Log, LogFailed, Reader, Record
+from collectors.net.loglines import RateLimited
 from collectors.service.budget import Budget
 from collectors.service.clock import Clock
 from collectors.service.keeper import Keeper
@@ -103,6 +104,8 @@ class Engine:
         self._early_until: int | None = None
         self._early_told_at = -_EARLY_TOLD_SECONDS
         self._ticks_from = time.monotonic() + parts.tick_pause_seconds
+        self._controls_from = 0.0
+        self._told = RateLimited(_log)
         self._thread = threading.Thread(target=self._run, name="graph", daemon=True)
 
     def start(self) -> None:
@@ -256,7 +259,8 @@ class Engine:
         if deadline is None or self._tick_wanted:
             return _IDLE_SECONDS
         left = (deadline - self._parts.clock.steady_ns()) / 1e9
-        return min(max(left, 0.001), _IDLE_SECONDS)
+        pause = self._controls_from - time.monotonic()
+        return min(max(left, pause, 0.001), _IDLE_SECONDS)
 
     def _tick_if_due(self) -> None:
         if self._tick_wanted or not self._is_ready or self._draining.is_set():
@@ -296,12 +300,18 @@ class Engine:
             self._early_until = self._parts.inbox.end
 
     def _append_control(self, control: Control) -> bool:
+        """Append it; where the disk takes nothing, not again for a while."""
+        if time.monotonic() < self._controls_from:
+            return False
         clock = self._parts.clock
         entry = control_entry(control, clock.steady_ns(), clock.wall_ns())
         try:
             self._parts.inbox.append_now([entry])
         except (Incomplete, LogFailed) as error:
-            _log.warning("a control record was not appended: %s", error)
+            now = time.monotonic()
+            self._controls_from = now + _RETRY_SECONDS
+            reason = error.__cause__ or error
+            self._told.warn("", f"a control record was not appended: {reason}", now)
             return False
         return True
 

@@ -23,9 +23,10 @@ from collectors.service.shares import Shares, holder
 from collectors.service.wakeup import Mailbox
 
 _HINT_SECONDS = (1.0, 2.0)
+"""The official exporters give up after 6 tries or 10 s: a longer hint would lose data."""
+
 _AHEAD_NS = 1_000_000_000
 """A clock that is this much ahead of ours is skewed; less is what NTP leaves."""
-"""The official exporters give up after 6 tries or 10 s: a longer hint would lose data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ class Door:
         if not self._admission.is_open():
             msg = "the disk does not take the configuration yet"
             raise Refused(msg, _hint_seconds())
-        if not self._admission.budget.admits(signal, size_bytes):
+        if not self._has_room(signal, size_bytes):
             limit = self._admission.budget.limit_bytes
             msg = f"the disk budget of {limit} bytes is used up, or the disk is full"
             raise Refused(msg, _hint_seconds())
@@ -100,6 +101,13 @@ class Door:
         if not self._admission.shares.allows(tenant, size_bytes, used, limit):
             msg = f"{tenant or 'this sender'} holds its fair share of the disk already"
             raise Refused(msg, _hint_seconds())
+
+    def _has_room(self, signal: Signal, size_bytes: int) -> bool:
+        try:
+            return self._admission.budget.admits(signal, size_bytes)
+        except OSError as error:  # of a disk from which nothing can be deleted
+            msg = f"the disk fails: {error.strerror or error}"
+            raise Refused(msg, _hint_seconds()) from error
 
     def _append(self, mark: str, entry: Entry) -> asyncio.Future[None]:
         """Send the entry on its way; the future tells all who wait for the same bytes."""

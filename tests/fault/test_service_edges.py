@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import itertools
+import os
 import shutil
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from collectors.component import Refused, Signal
+from collectors.log import Entry, Kind, Log, LogFailed, OsFileSystem, Store, StoreSettings
+from collectors.log.disk import OsFile
+from collectors.service import Service, ServicePlan
+from tests.collector_disk import SimDisk, disk_error
 from tests.collector_parts import ScriptedExporter
 from tests.collector_setup import Setup, imbalance, until
 from tests.fault.test_dead_letters import bury, command, never
@@ -44,3 +55,106 @@ def test_letters_that_are_put_back_after_a_kill_bring_nothing_back_but_themselve
     asyncio.run(until_killed())
     assert "1 dead letters with 2 items" in command("requeue", str(killed)).output
     asyncio.run(after())
+
+
+class Stubborn(OsFileSystem):
+    """A disk that, while it is told so, makes no segment of the inbox, or takes none away."""
+
+    is_full = False
+    keeps = False
+
+    def create(self, path: Path) -> OsFile:
+        if self.is_full and path.parent.name == "inbox":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().create(path)
+
+    def remove(self, path: Path) -> None:
+        if self.keeps and path.suffix == ".seg":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        super().remove(path)
+
+
+def on_small_segments(setup: Setup, plan: ServicePlan) -> ServicePlan:
+    return replace(plan, storage=replace(plan.storage, segment_bytes=64 << 10))
+
+
+def test_a_tick_that_finds_no_room_is_tried_again_after_a_while_and_told_so_often(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        disk, setup = Stubborn(), Setup(tmp_path)
+        service = Service(on_small_segments(setup, setup.plan()), files=disk)
+        await service.start()
+        await until(service.is_ready)
+        await setup.send("held" + "x" * 70_000)  # nothing more goes into this segment
+        disk.is_full = True
+        await until(lambda: "control record" in caplog.text)
+        caplog.clear()
+        await asyncio.sleep(1.0)
+        assert caplog.text.count("a control record was not appended") <= 2
+        disk.is_full = False
+        await settled(service)
+        await service.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_full_budget_on_a_disk_that_deletes_nothing_refuses_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        disk, setup = Stubborn(), Setup(tmp_path, max_size_bytes=1 << 20)
+        service = Service(on_small_segments(setup, plan_of(setup)), files=disk)
+        await service.start()
+        disk.keeps = True
+        for number in itertools.count():
+            with suppress(Refused):
+                await setup.send(f"{number}" + "x" * 20_000)
+                await settled(service)
+                continue
+            if "segments that nobody needs were not deleted" in caplog.text:
+                break
+            await asyncio.sleep(0.05)
+        with pytest.raises(Refused, match="Read-only file system"):
+            await setup.send("one too many")
+        disk.keeps = False
+        await setup.send("again")
+        await settled(service)
+        assert setup.left.names.count("again") == 1
+        assert imbalance(service) == 0
+        assert "ended unexpectedly" not in caplog.text
+        await service.stop()
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_be_written_down_is_refused_and_the_writer_goes_on(tmp_path: Path) -> None:
+    before_1970 = Entry(Kind.DATA, Signal.TRACES, 1, 1, -1, b"", b"one")
+
+    async def scenario() -> None:
+        log = Log(Store(OsFileSystem(), tmp_path / "log", StoreSettings()))
+        with pytest.raises(LogFailed, match=r"log: .*error"):
+            async with asyncio.timeout(5):
+                await log.append(before_1970)
+        await log.append(replace(before_1970, wall_ns=1))
+        assert [record.offset for record in log.reader(0).read()] == [0]
+        log.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_segment_that_could_not_be_synced_at_its_end_is_told_when_the_log_is_closed() -> None:
+    def fail(operation: str, _name: str) -> None:
+        if operation == "sync":
+            raise disk_error(errno.EIO)
+
+    disk = SimDisk()
+    store = Store(disk, Path("/log"), StoreSettings(segment_bytes=4096, sync=False))
+    entry = Entry(Kind.DATA, Signal.TRACES, 1, 1, 1, b"", bytes(3000))
+    store.append([entry])  # taken, and on the disk whenever that likes
+    disk.fault = fail
+    with pytest.raises(LogFailed):
+        store.append([entry])
+    disk.fault = lambda _operation, _name: None
+
+    assert store.close() is False
