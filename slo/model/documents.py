@@ -314,7 +314,6 @@ class Settings:
     logs: LogStore = LogStore.ELASTICSEARCH
     traces: TraceStore = TraceStore.JAEGER
     alertmanager_version: tuple[int, int] = (0, 25)
-    prometheus_version: tuple[int, int] = (2, 42)
     default_owner: str = ""
     default_policy: str = "sre-multiwindow"
     default_window: Duration = field(default_factory=lambda: Duration.parse("30d"))

@@ -18,6 +18,8 @@ from slo.spec.windows import rolling_length
 _SLOWEST: Final = Duration.parse("4m")
 # A rate over 5 minutes needs two scrapes, and one of them may fail.
 _SELDOM: Final = Duration.parse("2m")
+_PROMETHEUS: Final = (2, 42)
+"""The first with `keep_firing_for`, without which no rule file of ours is read."""
 _VERSION: Final = re.compile(r"v?([0-9]+)\.([0-9]+)(?:\.[0-9]+)?")
 
 
@@ -26,6 +28,8 @@ def read_settings(document: Document, context: Context) -> Settings:
     spec = document.spec
     default = Settings()
     targets, defaults = spec.child("targets"), spec.child("defaults")
+    # What is written is the same for every Prometheus that can read it.
+    _version(targets, "prometheus", _PROMETHEUS, context)
     return Settings(
         urls=_urls(spec.child("urls"), context),
         intervals=_intervals(spec.child("intervals"), context),
@@ -35,7 +39,6 @@ def read_settings(document: Document, context: Context) -> Settings:
         alertmanager_version=_version(
             targets, "alertmanager", default.alertmanager_version, context
         ),
-        prometheus_version=_version(targets, "prometheus", default.prometheus_version, context),
         default_owner=defaults.text("owner"),
         default_policy=defaults.text("policy", default.default_policy),
         default_window=rolling_length(defaults, context.problems) or default.default_window,
@@ -149,15 +152,20 @@ def _intervals(fields: Fields, context: Context) -> Intervals:
     return Intervals(scrape, fast, slow)
 
 
-def _version(
-    fields: Fields, key: str, default: tuple[int, int], context: Context
-) -> tuple[int, int]:
+def _version(fields: Fields, key: str, least: tuple[int, int], context: Context) -> tuple[int, int]:
+    """The version under `key`: the oldest that is supported where the file names none."""
     text = fields.text(key)
     if not text:
-        return default
+        return least
     match = _VERSION.fullmatch(text)
     if match is None:
         got = f"{key} must be a version, got {text!r}"
         context.problems.error("SLO016", got, fields.place(key), 'write "2.42", in quotes')
-        return default
-    return int(match.group(1)), int(match.group(2))
+        return least
+    stated = int(match.group(1)), int(match.group(2))
+    if stated < least:
+        words = f"{key} must be {least[0]}.{least[1]} or later, got {text}"
+        hint = "an older one refuses what is written"
+        context.problems.error("SLO016", words, fields.place(key), hint)
+        return least
+    return stated
