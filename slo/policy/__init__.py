@@ -1,6 +1,6 @@
 """Policies: when to wake whom, as data, and the tiers that follow for one objective."""
 
-from slo.policy.codes import CODES
+from slo.policy.codes import CODES, FEW_SCRAPES
 from slo.policy.estimate import (
     Impact,
     TierEstimate,
@@ -10,7 +10,7 @@ from slo.policy.estimate import (
     expected_fire_seconds,
     period_seconds,
 )
-from slo.policy.floor import Ground, trusted
+from slo.policy.floor import LEAST_SCRAPES, Ground, trusted
 from slo.policy.lower import tiers
 from slo.policy.model import (
     AUTO_MIN_EVENTS,
@@ -28,6 +28,8 @@ from slo.policy.read import builtin, read
 __all__ = [
     "AUTO_MIN_EVENTS",
     "CODES",
+    "FEW_SCRAPES",
+    "LEAST_SCRAPES",
     "Ground",
     "Impact",
     "Note",

@@ -42,11 +42,11 @@ CODES: Final = {
         "Ten bad events are taken. Say `traffic: {events_per_second: ...}` in the SLO."
     ),
     FEW_SCRAPES: (
-        "A tier looks over a window that holds too few scrapes, and got a longer one.\n\n"
-        "A rate needs two samples, and four to survive one scrape that fails. The window becomes "
-        "the next longer usual one that holds four; where that is no shorter than the tier's long "
-        "window, the tier is left out. Scrape more often, and say so in `intervals.scrape` of "
-        "Settings, or choose a policy with longer windows."
+        "A tier, or an expression of yours, looks over a window that holds too few scrapes.\n\n"
+        "A rate needs two samples, and four to survive one scrape that fails. The window of a tier "
+        "becomes the next longer usual one that holds four; where that is no shorter than its long "
+        "window, the tier is left out. What you wrote yourself stays as it is. Scrape more often, "
+        "and say so in `intervals.scrape` of Settings, or look over longer windows."
     ),
     OUT_OF_REACH: (
         "A tier asks for more bad events than there are events.\n\n"

@@ -15,6 +15,7 @@ from typing import Final
 from slo.diagnostic import Level
 from slo.exact import Duration, Ratio, decimal
 from slo.model import Tier
+from slo.plural import plural
 from slo.policy.codes import FEW_SCRAPES, NOISY, OUT_OF_REACH
 from slo.policy.lower import REPAIRED_THRESHOLD, never_alerts
 from slo.policy.model import Note, Plan
@@ -88,7 +89,7 @@ def _scraped(tier: Tier, ground: Ground) -> tuple[Tier | None, Note | None]:
         return tier, None
     why = (
         f"tier {tier.name} looks over {shortest.promql()}, which holds "
-        f"{shortest.ms // ground.scrape.ms} scrapes at one every {ground.scrape.promql()}"
+        f"{plural(shortest.ms // ground.scrape.ms, 'scrape')} at one every {ground.scrape.promql()}"
     )
     grown = next((window for window in _WINDOWS if window.ms >= needed), None)
     if grown is None or (short is not None and grown >= long):

@@ -10,7 +10,7 @@ from slo.promql import compact
 from slo.spec.context import Context, Document
 from slo.spec.expressions import carried_labels, instant_vector
 from slo.spec.fields import Fields
-from slo.spec.lint import inverted_alert
+from slo.spec.lint import inverted_alert, scarce
 
 _NONE = Duration(0)
 # Between a small letter and a capital, and before the last capital of a run: LLMAPIError.
@@ -28,6 +28,7 @@ def read_alert(document: Document, context: Context) -> Alert | None:
     by: tuple[str, ...] = ()
     if expr is not None and scalar is not None:
         problems.lint(inverted_alert(expr), scalar.span)
+        problems.lint(scarce(expr, context.settings.intervals.scrape), scalar.span)
         by = carried_labels(expr, scalar, sorted(set(spec.texts("by"))), problems)
     runbook = _runbook(spec.child("runbook"), context)
     owner = context.team(spec, "owner", document)
@@ -74,6 +75,9 @@ def _escalation(fields: Fields, context: Context) -> Escalation:
         context.check_team(team, fields.place("team"))
     scalar = fields.scalar("expr")
     expr = None if scalar is None else instant_vector(scalar, context.problems)
+    if expr is not None and scalar is not None:
+        scrape = context.settings.intervals.scrape
+        context.problems.lint(scarce(expr, scrape), scalar.span)
     if fields.has("for") and scalar is None:
         text = "for has no meaning without expr: nothing would be measured"
         hint = "give expr, or say in words under when how long to wait"

@@ -17,7 +17,7 @@ from slo.spec.composite import composite
 from slo.spec.expressions import covers, instant_vector, rate_template
 from slo.spec.fields import Fields
 from slo.spec.latency import latency
-from slo.spec.lint import born_later, falls_back, inverted, inverted_gauge, sides
+from slo.spec.lint import born_later, falls_back, inverted, inverted_gauge, scarce, sides
 from slo.spec.problems import Problems
 from slo.spec.ratio import ratio
 from slo.spec.slices import bad_when, slices
@@ -36,12 +36,14 @@ class Case:
 
     Attributes:
         step: Length of a time slice: the interval of the fast rules.
+        scrape: How often its series are scraped.
         member: The SLO that a name means; None after the problem was reported.
     """
 
     slo_id: str
     by: tuple[str, ...]
     step: Duration
+    scrape: Duration
     member: Callable[[Scalar], Slo | None]
     problems: Problems
 
@@ -125,6 +127,7 @@ def _gauge(fields: Fields, _entry: Entry, case: Case) -> Sli | None:
         return None
     if comparison is None:
         return None
+    case.problems.lint(scarce(expr, case.scrape), scalar.span)
     case.problems.lint(inverted_gauge(expr, comparison), fields.place("bad_when"))
     errors, total = slices(compact(expr), comparison, case.by, case.step)
     return Sli(SliKind.GAUGE, errors, total)

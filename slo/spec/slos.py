@@ -53,6 +53,7 @@ def read_slo(document: Document, context: Context) -> Slo | None:
         slo_id=own,
         by=by,
         step=context.settings.intervals.fast,
+        scrape=context.settings.intervals.scrape,
         member=lambda scalar: context.slos.get(context.slo(scalar, service)),
         problems=problems,
     )

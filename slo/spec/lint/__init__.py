@@ -5,6 +5,7 @@ from slo.spec.lint.conflicts import conflicts
 from slo.spec.lint.inverted import inverted, inverted_alert, inverted_gauge
 from slo.spec.lint.known import known
 from slo.spec.lint.runbooks import runbooks
+from slo.spec.lint.scrapes import scarce
 from slo.spec.lint.sides import sides
 from slo.spec.lint.types import types
 
@@ -17,6 +18,7 @@ __all__ = [
     "inverted_gauge",
     "known",
     "runbooks",
+    "scarce",
     "sides",
     "types",
 ]

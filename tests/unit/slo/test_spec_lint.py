@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.front_end import alert_text, problems_of, project_of, slo_text
+from tests.front_end import (
+    alert_text,
+    document,
+    problems_of,
+    project_of,
+    read_texts,
+    slo_text,
+)
 
 STEPS = "  runbook: {triage: [Look.]}\n"
 
@@ -152,3 +159,22 @@ def test_the_series_of_one_histogram_are_born_together() -> None:
     good = 'sum(rate(d_bucket{le="1"}[$window]))'
 
     assert told(events(good, "sum(rate(d_count[$window]))", "good")) == []
+
+
+@pytest.mark.parametrize(
+    ("scrape", "expr", "starts"),
+    [
+        ("15s", "sum(rate(calls_total[1m])) > 1", []),
+        ("30s", "sum(rate(calls_total[1m])) > 1", ["calls_total is read over 1m, which holds 2"]),
+        ("2m", "increase(a_total[1m]) > increase(b_total[5m])", ["a_total is", "b_total is"]),
+        ("2m", "avg_over_time(slo:burn_rate:ratio[5m]) > 1", []),
+    ],
+)
+def test_a_range_of_too_few_scrapes_is_told_of(scrape: str, expr: str, starts: list[str]) -> None:
+    paced = document("Settings", "settings", f"{{intervals: {{scrape: {scrape}}}}}")
+
+    _, problems = read_texts(paced, alert_text(expr=f'"{expr}"'))
+
+    found = [problem.text for problem in problems if problem.code == "SLO035"]
+    assert len(found) == len(starts)
+    assert all(text.startswith(words) for text, words in zip(found, starts, strict=True))
