@@ -66,8 +66,8 @@ class FileStorageConfig(Config):
     Attributes:
         directory: Of this daemon alone; made if it is not there. By default ``data`` in the
             user's directory for state, as in the built-in configuration.
-        max_size: Budget of all logs together in bytes, or with a unit (``10GiB``); absent
-            is the lesser of 10 GiB and half of what is free at start.
+        max_size: Budget of all logs and of the saved state together in bytes, or with a unit
+            (``10GiB``); absent is the lesser of 10 GiB and half of what is free at start.
         durability: ``fsync``: an acknowledged request is on the disk. ``os``: it is with
             the operating system, and lost if the machine, not the daemon, goes down.
         retain: How long finished segments stay after they were processed.

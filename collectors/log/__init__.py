@@ -1,6 +1,7 @@
 """An append-only, segmented, checksummed log: the one place where telemetry waits."""
 
 from collectors.log.disk import (
+    DRAFT,
     File,
     FileSystem,
     Locked,
@@ -18,6 +19,7 @@ from collectors.log.skim import Note, skim
 from collectors.log.store import LogFailed, LogFull, Store, StoreSettings
 
 __all__ = [
+    "DRAFT",
     "SIGNALS",
     "Damaged",
     "Entry",

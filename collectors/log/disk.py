@@ -12,6 +12,9 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+DRAFT = ".new"
+"""How the name of a file ends that is to replace another, and is not whole yet."""
+
 _NO_PREALLOCATION = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
@@ -217,7 +220,7 @@ def write_atomically(files: FileSystem, path: Path, data: bytes) -> None:
     Raises:
         OSError: The old content stands.
     """
-    draft = path.with_name(path.name + ".new")
+    draft = path.with_name(path.name + DRAFT)
     files.remove(draft)
     file = files.create(draft)
     try:

@@ -212,6 +212,7 @@ class Assembly:
             lambda: self._keeper.trim_inbox(keep=False),
             storage.dead,
             storage.spare_bytes,
+            storage.state,
         )
 
     def _make_shelving(self) -> Shelving | None:
@@ -377,6 +378,7 @@ class Assembly:
             clock=around.clock,
             graph=lambda: engine.graph,
             logs=storage.logs,
+            state=storage.state,
             destinations=courier.destinations,
             pins=self._shelving.saved_pins if self._shelving is not None else Pins,
         )

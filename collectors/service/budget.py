@@ -6,12 +6,15 @@ that the graph never waits for disk.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from collectors.component import Signal
 from collectors.service.plan import GIBI, KIBI, MEBI
+
+_log = logging.getLogger(__name__)
 
 LAST_SHARE = 0.9
 """Above this share of the budget only metrics are taken: alerts must not go blind."""
@@ -21,6 +24,10 @@ PRESSED_SHARE = 0.5
 
 DEAD_SHARE = 0.1
 """Share of the budget that dead letters may take."""
+
+STATE_SHARE = 0.5
+"""Share of the budget that the state may take of the telemetry's: it cannot be trimmed, and
+a state beyond it is told instead of refusing everything for good."""
 
 DELIVERY_SHARE = 0.8
 """Share of that which destinations may fill: the rest is kept for what the graph gives up,
@@ -53,7 +60,7 @@ class Dead(Sized, Protocol):
 
 
 class Budget:
-    """The room of all logs together."""
+    """The room of all logs, and of the state, together."""
 
     def __init__(
         self,
@@ -63,14 +70,16 @@ class Budget:
         reclaim: Callable[[], int],
         dead: Dead | None = None,
         free: Callable[[], int] | None = None,
+        state: Sized | None = None,
     ) -> None:
         """Keep within `limit_bytes`.
 
         Args:
-            limit_bytes: Of all `logs` together.
+            limit_bytes: Of all that follows together.
             logs: Who takes the room.
             dead: Has a share of its own, which is taken whether it is used or not.
             free: Bytes free on the disk beyond what is to be kept free: others may fill it.
+            state: What is saved of the graph; at most half of the room is counted for it.
             copies: Most outbox records that one request can become.
             reclaim: Frees what is kept for convenience only; returns the bytes freed.
         """
@@ -80,6 +89,8 @@ class Budget:
         self._reclaim = reclaim
         self._dead = dead
         self._free = free
+        self._state = state
+        self._is_large_told = False
         self._lock = threading.Lock()
         self._waiting_bytes = 0
         self._reserved_bytes = 0
@@ -89,7 +100,20 @@ class Budget:
         """Bytes taken or promised."""
         promised = self._promised_bytes()
         kept = max(self._dead.size_bytes, self._dead_limit) if self._dead is not None else 0
-        return promised + kept + sum(log.size_bytes for log in self._logs)
+        return promised + kept + self._state_bytes() + sum(log.size_bytes for log in self._logs)
+
+    def _state_bytes(self) -> int:
+        most = int(self.limit_bytes * STATE_SHARE)
+        size = self._state.size_bytes if self._state is not None else 0
+        if size > most and not self._is_large_told:
+            self._is_large_told = True
+            _log.warning(
+                "the state of the graph takes %d bytes, more than half of the %d that there are "
+                "for telemetry, and grows beyond them: max_size of file_storage is too small",
+                size,
+                self.limit_bytes,
+            )
+        return min(size, most)
 
     def has_dead_room(self, size_bytes: int, share: float = 1.0) -> bool:
         """Whether a dead letter of `size_bytes` fits into `share` of what they may take."""

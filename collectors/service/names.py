@@ -122,7 +122,7 @@ _OURS = [
     _gauge(IMBALANCE, "Items that the books cannot account for; 0 by contract.", "signal"),
     _counter(CONNECTED, "Items by what a connector did with them.", "connector", "outcome"),
     _gauge(MISSING, "Items that a log holds and can no longer be read.", "log", "signal"),
-    _gauge(LOG_BYTES, "Bytes that a log takes on disk, reserved room included.", "log"),
+    _gauge(LOG_BYTES, "Bytes that a log, or the state beside them, takes on disk, reserved room included.", "log"),
     _gauge(LOG_AGE, "Age of the oldest record of a log that somebody still needs.", "log"),
     MetricSpec(
         LOG_SYNC,

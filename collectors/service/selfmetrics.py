@@ -20,7 +20,8 @@ from collectors.service.clock import Clock
 from collectors.service.delivery import Destination
 from collectors.service.meter import CONTENT_TYPE, SelfMeter, exposition
 from collectors.service.plan import ServicePlan
-from collectors.service.storage import HELD, INBOX, LOGS, OUTBOX, WAITING_LOGS
+from collectors.service.state import StateFiles
+from collectors.service.storage import HELD, INBOX, LOGS, OUTBOX, STATE, WAITING_LOGS
 from collectors.waiting import Pins
 
 INTAKE_OUTCOMES = ("accepted", "duplicate", "refused", "rejected", "lost")
@@ -34,6 +35,7 @@ class Watched:
 
     Attributes:
         logs: Inbox, outbox, dead letters, and what else there is.
+        state: The files beside them.
         pins: The oldest of what waits on disk.
     """
 
@@ -42,6 +44,7 @@ class Watched:
     clock: Clock
     graph: Callable[[], Graph]
     logs: Sequence[Log]
+    state: StateFiles
     destinations: Sequence[Destination]
     pins: Callable[[], Pins] = Pins
 
@@ -74,6 +77,7 @@ class SelfMetrics:
     def _logs(self) -> None:
         watched = self._watched
         self._meter.set(names.DISK_BUDGET, watched.budget.limit_bytes)
+        self._meter.set(names.LOG_BYTES, watched.state.size_bytes, log=STATE)
         needed = self._needed()
         for log in watched.logs:
             self._meter.set(names.LOG_BYTES, log.size_bytes, log=log.name)

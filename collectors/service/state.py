@@ -21,7 +21,7 @@ from google_crc32c import extend
 
 from collectors.component import Signal
 from collectors.graph import Unreadable, pack, unpack
-from collectors.log import SIGNALS, FileSystem, Mark, Totals, read_whole, write_atomically
+from collectors.log import DRAFT, SIGNALS, FileSystem, Mark, Totals, read_whole, write_atomically
 from collectors.service.books import Counts
 
 _log = logging.getLogger(__name__)
@@ -134,11 +134,19 @@ class StateFiles:
         self._directory = directory
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         files.make_directory(directory)
+        whole = (name for name in files.names(directory) if not name.endswith(DRAFT))
+        self._sizes = {name: self._size(name) for name in whole}
 
     @property
     def directory(self) -> Path:
         """Where the files are."""
         return self._directory
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files, and once more of the largest: replaced, it is there twice."""
+        sizes = self._sizes.copy()  # threads that save change it
+        return sum(sizes.values()) + max(sizes.values(), default=0)
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Save it; raises OSError, and the one before stands."""
@@ -222,7 +230,7 @@ class StateFiles:
     def load_configurations(self) -> Iterator[bytes]:
         """All that are kept and can be read, in no order."""
         for name in self._files.names(self._directory):
-            is_whole = name.startswith(_CONFIGURATION) and not name.endswith(".new")
+            is_whole = name.startswith(_CONFIGURATION) and not name.endswith(DRAFT)
             if is_whole and (data := self._read(name)) is not None:
                 yield data
 
@@ -232,6 +240,7 @@ class StateFiles:
         for name in self._files.names(self._directory):
             if name.startswith(_CONFIGURATION) and name not in keep:
                 self._files.remove(self._directory / name)
+                self._sizes.pop(name, None)
 
     def save_boot(self, boot: Boot) -> None:
         """Save under which boot the logs are written; raises OSError."""
@@ -250,6 +259,17 @@ class StateFiles:
         # A save whose task was cancelled goes on in its thread, and must not meet the next one.
         with self._turns[name]:
             write_atomically(self._files, self._directory / name, _MAGIC + checksum + data)
+            self._sizes[name] = len(_MAGIC) + len(checksum) + len(data)
+
+    def _size(self, name: str) -> int:
+        try:
+            file = self._files.open(self._directory / name)
+        except FileNotFoundError:  # of a daemon that goes on while it is looked at
+            return 0
+        try:
+            return file.size()
+        finally:
+            file.close()
 
     def _read(self, name: str) -> bytes | None:
         data = read_whole(self._files, self._directory / name)

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from collectors.component import StartError
@@ -283,9 +284,6 @@ def _free_bytes(directory: Path) -> int:
 
 
 def _held(directory: Path) -> int:
-    """Bytes that the logs take already."""
-    return sum(
-        path.stat().st_size
-        for name in (*LOGS, *WAITING_LOGS)
-        for path in (directory / name).glob("*.seg")
-    )
+    """Bytes that the logs and the state take already."""
+    segments = [(directory / name).glob("*.seg") for name in (*LOGS, *WAITING_LOGS)]
+    return sum(path.stat().st_size for path in chain((directory / STATE).iterdir(), *segments))
