@@ -97,8 +97,9 @@ async def _replace(
         await service.stop(drain=False)
         try:
             started = await _start(new, version)
-        except StartError as error:
-            _log.error("reload: %s; the old configuration goes on", error)
+        except Exception as error:  # noqa: BLE001 - whatever a component says as it is made
+            unforeseen = None if isinstance(error, StartError) else error
+            _log.error("reload: %s; the old configuration goes on", error, exc_info=unforeseen)
             return await _start(old, version), old
     _log.info("reload: the new configuration took over in %.1f s", time.monotonic() - began)
     return started, new

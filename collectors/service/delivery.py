@@ -209,6 +209,13 @@ class Destination:
             delivery = await self._parts.exporter.deliver(batch)
         except NeverTaken:
             raise
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            # Nobody ends us: a library that closes a connection cancels what waits for it.
+            turns.refused(begun)
+            msg = "what it was being sent with was closed"
+            raise TryLater(msg) from error
         except Exception:
             turns.refused(begun)
             raise

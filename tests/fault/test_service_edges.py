@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from collectors.component import Refused, Signal
+from collectors.component import Batch, Delivery, Exporter, Refused, Settings, Signal
 from collectors.log import Entry, Kind, Log, LogFailed, OsFileSystem, Store, StoreSettings
 from collectors.log.disk import OsFile
-from collectors.service import Service, ServicePlan
+from collectors.service import ExporterPlan, Reload, Service, ServicePlan, run
 from tests.collector_disk import SimDisk, disk_error
 from tests.collector_parts import ScriptedExporter
 from tests.collector_setup import Setup, imbalance, until
@@ -158,3 +158,52 @@ def test_a_segment_that_could_not_be_synced_at_its_end_is_told_when_the_log_is_c
     disk.fault = lambda _operation, _name: None
 
     assert store.close() is False
+
+
+def test_a_reload_to_what_raises_as_it_is_made_leaves_the_old_configuration_running(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        setup = Setup(tmp_path)
+        good = plan_of(setup)
+
+        def broken(_: Settings) -> Exporter:
+            msg = "a plugin's own words"
+            raise LookupError(msg)
+
+        bad = replace(
+            good, exporters={**good.exporters, "left": ExporterPlan(create=broken)}, fingerprint="b"
+        )
+        asked, stop = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(run(good, stop=stop, reload=Reload(asked, lambda: bad)))
+        await until(lambda: bool(setup.receivers))
+        await setup.send("before")
+        asked.set()
+        await until(lambda: "the old configuration goes on" in caplog.text)
+        await until(lambda: len(setup.receivers) == 2)
+        await setup.send("after")
+        await until(lambda: sorted(set(setup.left.names)) == ["after", "before"])
+        stop.set()
+        await running
+
+    asyncio.run(scenario())
+    assert "a plugin's own words" in caplog.text
+
+
+def test_a_delivery_that_a_library_cancelled_is_tried_again(tmp_path: Path) -> None:
+    answers = iter([asyncio.CancelledError()])
+
+    def answer(_: Batch) -> Delivery:
+        for error in answers:
+            raise error
+        return Delivery()
+
+    async def scenario() -> None:
+        setup = Setup(tmp_path, left=ScriptedExporter(answer))
+        async with started(plan_of(setup)) as service:
+            await setup.send("a")
+            await settled(service)
+            assert setup.left.names == ["a"]
+            assert imbalance(service) == 0
+
+    asyncio.run(scenario())
