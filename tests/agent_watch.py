@@ -27,7 +27,7 @@ TICK = 15
 WALL_NS = 1_700_000_000 * SECOND
 Said = Mapping[str, str | int | bool]
 Seen = dict[tuple[str, tuple[tuple[str, str], ...]], int]
-"""Points by name and labels."""
+"""Points by name and labels; of a histogram its count, and its sum in seconds under `NAME.sum`."""
 
 
 def watcher(
@@ -51,6 +51,10 @@ def pairs(said: Said) -> list[KeyValue]:
     return found
 
 
+def trace_id(trace: str) -> bytes:
+    return trace.encode().rjust(16, b"-")
+
+
 def process(name: str, instance: str, **more: str) -> Resource:
     said = {"service.namespace": "fleet", "service.name": name, "service.instance.id": instance}
     said |= {key.replace("__", "."): value for key, value in more.items()}
@@ -64,6 +68,7 @@ CONFLICTS, REVERSALS, LOOPS = (
     "mas.action.reversals",
     "mas.agent.loops",
 )
+PROPAGATION = "mas.policy.propagation.duration"
 STALE, ROLLBACKS, LEADERS = (
     "mas.policy.stale_agent.count",
     "mas.deployment.rollbacks",
@@ -124,29 +129,65 @@ class Fleet:
         self.seconds = round(self.seconds + seconds, 6)
         self._tick()
 
-    def record(self, who: Resource, *said: Said, skew: float = 0.0) -> None:
-        """Log records of one process."""
+    def record(
+        self,
+        who: Resource,
+        *said: Said,
+        skew: float = 0.0,
+        scope: str = "app",
+        inside: int = 0,
+        trace: str = "t",
+    ) -> None:
+        """Log records of one process, in a span where there is a number of one."""
         request = ExportLogsServiceRequest()
-        scope = request.resource_logs.add(resource=who).scope_logs.add()
+        records = request.resource_logs.add(resource=who).scope_logs.add()
+        records.scope.name = scope
         for of in said:
             self.spans += 1
             when_ns = WALL_NS + self.steady_ns + self.spans + round(skew * SECOND)
-            scope.log_records.add(time_unix_nano=when_ns, attributes=pairs(of))
+            records.log_records.add(
+                time_unix_nano=when_ns,
+                attributes=pairs(of),
+                trace_id=trace_id(trace) if inside else b"",
+                span_id=inside.to_bytes(8, "big") if inside else b"",
+            )
         self.send(Signal.LOGS, request.SerializeToString(), len(said))
 
     def span(
-        self, who: Resource, *said: Said, trace: str = "t", scope: str = "app", skew: float = 0.0
+        self,
+        who: Resource,
+        *said: Said,
+        trace: str = "t",
+        scope: str = "app",
+        skew: float = 0.0,
+        above: int = 0,
+    ) -> int:
+        """Spans of one process; the number of the last."""
+        first = self.spans + 1
+        self.spans += len(said)
+        self.ended(who, first, *said, trace=trace, scope=scope, skew=skew, above=above)
+        return self.spans
+
+    def ended(
+        self,
+        who: Resource,
+        first: int,
+        *said: Said,
+        trace: str = "t",
+        scope: str = "app",
+        skew: float = 0.0,
+        above: int = 0,
     ) -> None:
-        """Spans of one process."""
+        """Spans with numbers of one's own, which begin with `first`."""
         request = ExportTraceServiceRequest()
         spans = request.resource_spans.add(resource=who).scope_spans.add()
         spans.scope.name = scope
-        for of in said:
-            self.spans += 1
-            end_ns = WALL_NS + self.steady_ns + self.spans + round(skew * SECOND)
+        for number, of in enumerate(said, first):
+            end_ns = WALL_NS + self.steady_ns + number + round(skew * SECOND)
             spans.spans.add(
-                trace_id=trace.encode().rjust(16, b"-"),
-                span_id=self.spans.to_bytes(8, "big"),
+                trace_id=trace_id(trace),
+                span_id=number.to_bytes(8, "big"),
+                parent_span_id=above.to_bytes(8, "big") if above else b"",
                 name="x",
                 start_time_unix_nano=end_ns - 1,
                 end_time_unix_nano=end_ns,
@@ -200,13 +241,16 @@ def seen(out: Iterable[Batch]) -> Seen:
         for of in ExportMetricsServiceRequest.FromString(batch.payload).resource_metrics:
             for metric in of.scope_metrics[0].metrics:
                 for point in metric.sum.data_points:
-                    labels = tuple(
-                        sorted(
-                            (x.key, as_text(x.value.SerializeToString())) for x in point.attributes
-                        )
-                    )
-                    found[metric.name, labels] += point.as_int
+                    found[metric.name, _labels(point.attributes)] += point.as_int
+                for spread in metric.histogram.data_points:
+                    labels = _labels(spread.attributes)
+                    found[metric.name, labels] += spread.count
+                    found[f"{metric.name}.sum", labels] += round(spread.sum)
     return dict(found)
+
+
+def _labels(attributes: Iterable[KeyValue]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((x.key, as_text(x.value.SerializeToString())) for x in attributes))
 
 
 def settle(fleet: Fleet) -> None:

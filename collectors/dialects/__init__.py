@@ -3,7 +3,7 @@
 from collectors.dialects.bounds import Bounds
 from collectors.dialects.columns import Builder, Column
 from collectors.dialects.model import TOKENS, Dialect, Dialects, Kind, dialects, load
-from collectors.dialects.named import DialectName, unknown
+from collectors.dialects.named import DialectName, counted_scopes, unknown
 from collectors.dialects.read import FIELDS, KINDS, Reader, Reading, Small, number_of
 from collectors.dialects.told import AGENT_SPANS
 
@@ -22,6 +22,7 @@ __all__ = [
     "Reader",
     "Reading",
     "Small",
+    "counted_scopes",
     "dialects",
     "load",
     "number_of",

@@ -45,7 +45,7 @@ class Observer:
         self._instruments.set("mas.policy.stale_agent.count", count, {"mas.policy.name": policy})
 
     def propagated(self, policy: str, seconds: float) -> None:
-        """A revision of `policy` has reached its last agent."""
+        """A revision of `policy` has reached an agent that enforced an older one."""
         labels = {"mas.policy.name": policy}
         self._instruments.record("mas.policy.propagation.duration", seconds, labels)
 
@@ -64,7 +64,7 @@ class Observer:
         self._instruments.add("mas.remediation.verdicts", 1, labels)
 
     def audit_gap(self, agent: str, records: int) -> None:
-        """Count audit records of `agent` missing by their sequence numbers."""
+        """Count audit records of `agent` that are missing."""
         self._instruments.add("mas.audit.gaps", records, {"gen_ai.agent.name": agent})
 
 

@@ -2,6 +2,7 @@
 
 from collectors.judging.ledger import (
     DUPLICATE_SECONDS,
+    LEASE_GRACE_SECONDS,
     REMEMBERED,
     REVERSAL_SECONDS,
     Deed,
@@ -9,6 +10,7 @@ from collectors.judging.ledger import (
     Finding,
     Id,
     Ledger,
+    Reign,
     Seen,
     conflict,
     reverses,
@@ -20,6 +22,7 @@ from collectors.judging.words import AgentState, CheckResult, ConflictType, Loop
 
 __all__ = [
     "DUPLICATE_SECONDS",
+    "LEASE_GRACE_SECONDS",
     "MISSES",
     "REMEMBERED",
     "REVERSAL_SECONDS",
@@ -33,6 +36,7 @@ __all__ = [
     "Id",
     "Ledger",
     "LoopKind",
+    "Reign",
     "Seen",
     "Sign",
     "Standing",

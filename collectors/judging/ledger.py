@@ -21,8 +21,12 @@ REVERSAL_SECONDS: Final = 15 * 60.0
 """A target that comes back to its value within it went back and forth."""
 
 REMEMBERED: Final = 64
-"""Actions that are remembered of one target, and epochs that are remembered of all."""
+"""Actions that are remembered of one target."""
 
+LEASE_GRACE_SECONDS: Final = 10.0
+"""Who led before may act for so long after another was first seen: what is under way ends."""
+
+_EPOCHS: Final = 4_096
 _TARGETS: Final = 100_000
 
 Id: TypeAlias = int | str
@@ -37,6 +41,9 @@ class Deed:
         value: What the target was set to; says nothing where the action sets nothing.
         key: Idempotency key: two records with the same one are one action told twice.
         epoch: Of the leader that ordered it; 0 where none did.
+        lease: Which lease the epoch counts; says nothing where a fleet has but one.
+        base: Version of the target that the change builds upon; says nothing where the
+            target has no versions, or where nothing was written.
     """
 
     agent: Id
@@ -45,6 +52,8 @@ class Deed:
     value: Id
     key: Id
     epoch: int = 0
+    lease: Id = 0
+    base: Id = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +72,75 @@ class Seen:
     deed: Deed
 
 
+@dataclass(frozen=True, slots=True)
+class Reign:
+    """Who was seen first to act under an epoch of a lease, and when."""
+
+    lease: Id
+    epoch: int
+    agent: Id
+    since: float
+
+
 class Epochs:
-    """Who led under which epoch; the last `REMEMBERED` are known."""
+    """Who held which lease under which epoch; the last ones are known."""
 
-    def __init__(self, known: Sequence[tuple[int, Id]] = ()) -> None:
+    def __init__(self, known: Sequence[Reign] = ()) -> None:
         """Begin with what is `known`, oldest first."""
-        self._leaders: OrderedDict[int, Id] = OrderedDict(known)
+        self._reigns: OrderedDict[tuple[Id, int], Reign] = OrderedDict()
+        self._newest: dict[Id, Reign] = {}
+        for reign in known:
+            self._begin(reign)
 
-    def is_double(self, deed: Deed) -> bool:
-        """Whether another agent led under its epoch before."""
+    def clash(
+        self, deed: Deed, now: float, grace: float = LEASE_GRACE_SECONDS
+    ) -> ConflictType | None:
+        """How the holder of a lease clashes with another; call in the order of the actions.
+
+        Two agents under one epoch are two holders at once: of a lease that has a name
+        `LEASE`, else `DOUBLE_LEADER`. An epoch that is over for `grace` seconds is `LEASE` as
+        well; without a name nobody knows which of two epochs is the older.
+        """
         if not deed.epoch:
-            return False
-        first = self._leaders.setdefault(deed.epoch, deed.agent)
-        while len(self._leaders) > REMEMBERED:
-            self._leaders.popitem(last=False)
-        return first != deed.agent
+            return None
+        key = deed.lease, deed.epoch
+        if key not in self._reigns:
+            self._begin(Reign(deed.lease, deed.epoch, deed.agent, now))
+        if self._reigns[key].agent != deed.agent:
+            return ConflictType.LEASE if deed.lease else ConflictType.DOUBLE_LEADER
+        newest = self._newest.get(deed.lease)
+        is_over = newest is not None and newest.agent != deed.agent and newest.epoch > deed.epoch
+        if deed.lease and newest is not None and is_over and now - newest.since > grace:
+            return ConflictType.LEASE
+        return None
 
-    def all(self) -> list[tuple[int, Id]]:
+    def all(self) -> list[Reign]:
         """What is known, oldest first."""
-        return list(self._leaders.items())
+        return list(self._reigns.values())
+
+    def _begin(self, reign: Reign) -> None:
+        self._reigns[reign.lease, reign.epoch] = reign
+        newest = self._newest.get(reign.lease)
+        if newest is None or reign.epoch > newest.epoch:
+            self._newest[reign.lease] = reign
+        while len(self._reigns) > _EPOCHS:
+            _, gone = self._reigns.popitem(last=False)
+            if self._newest[gone.lease] == gone:
+                del self._newest[gone.lease]
 
 
 def conflict(
     deed: Deed, earlier: Sequence[Seen], now: float, within: float = DUPLICATE_SECONDS
 ) -> ConflictType | None:
-    """How `deed` clashes with what others did to its target within `within` seconds."""
+    """How `deed` clashes with what others did to its target.
+
+    A change that says which version it builds upon has seen all that was done before: it
+    clashes with another agent's change of that same version, whenever that was, as one of
+    the two is lost; and with nothing else. Others clash within `within` seconds.
+    """
+    if deed.base:
+        others = (seen.deed for seen in earlier if seen.deed.agent != deed.agent)
+        return ConflictType.LOST_UPDATE if any(of.base == deed.base for of in others) else None
     recent = [
         seen.deed for seen in earlier if now - seen.at < within and seen.deed.agent != deed.agent
     ]
@@ -131,9 +184,7 @@ class Ledger:
         earlier = self._history(deed)
         if told_before(deed, earlier):
             return Finding()
-        found = conflict(deed, earlier, now)
-        if self._epochs.is_double(deed):
-            found = ConflictType.DOUBLE_LEADER
+        found = self._epochs.clash(deed, now) or conflict(deed, earlier, now)
         finding = Finding(found, reverses(deed, earlier, now))
         earlier.append(Seen(now, deed))
         return finding

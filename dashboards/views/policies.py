@@ -108,7 +108,7 @@ def _propagation() -> Viz:
         key="propagation",
         title="Time until a revision is everywhere",
         words=Words(
-            "From publication until the last agent enforces it, 95 % of revisions, "
+            "From publication until an agent enforces it, 95 % of agents, "
             "over the last six hours.",
             "Minutes are good; ten or more leave agents with old rules.",
             "Look at the agent that lags in the bands above.",

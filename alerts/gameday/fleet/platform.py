@@ -118,7 +118,10 @@ class Platform:
     def _hear_heartbeat(self, said: Body) -> None:
         place = frames.text(said, "place")
         self._roster.hear(place, Heartbeat.from_json(frames.text(said, "beat")))
-        self._revisions[place] = int(frames.number(said, "policy"))
+        revision = int(frames.number(said, "policy"))
+        before, self._revisions[place] = self._revisions.get(place, revision), revision
+        if self._published is not None and before != revision == self._revision:
+            self._observer.propagated(POLICY_SET, time.monotonic() - self._published)
         if frames.flag(said, "leader"):
             self._led[place] = time.monotonic()
 
@@ -167,9 +170,6 @@ class Platform:
         self._observer.leaders(ELECTION_GROUP, leaders)
         stale = sum(revision != self._revision for revision in self._revisions.values())
         self._observer.stale_agents(POLICY_SET, stale)
-        if self._published is not None and not stale:
-            self._observer.propagated(POLICY_SET, now - self._published)
-            self._published = None
         await asyncio.sleep(GAUGE_SECONDS)
 
     async def _incidents(self) -> None:

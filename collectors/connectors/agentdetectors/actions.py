@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -16,6 +17,7 @@ from collectors.judging import (
     ConflictType,
     Deed,
     Epochs,
+    Reign,
     Seen,
     conflict,
     reverses,
@@ -33,6 +35,8 @@ ROW: Final = np.dtype(
         ("agent", "<i8"),
         ("key", "<i8"),
         ("epoch", "<i8"),
+        ("lease", "<i8"),
+        ("base", "<i8"),
         ("type", "<i4"),  # a word
         ("judged", "i1"),
     ]
@@ -78,17 +82,17 @@ class Actions:
         )
         found: list[Clash] = []
         keep = np.ones(len(rows), np.bool_)
-        double = self._doubles(rows, due)
+        held = self._holders(rows, due)
         _, first, counts = np.unique(rows["on"], return_index=True, return_counts=True)
         contested = np.maximum.reduceat(due, first) & (counts > 1) if len(rows) else counts > 1
         for start, count in zip(first[contested].tolist(), counts[contested].tolist(), strict=True):
-            self._judge(rows[start : start + count], due, start, keep, double, found)
-        alone = np.flatnonzero(double & due)
+            self._judge(rows[start : start + count], due, start, keep, held, found)
+        alone = np.array(sorted(held), np.int64)
         seen = set(first[contested].tolist())
         starts = np.searchsorted(first, alone, side="right") - 1
         for place, group in zip(alone.tolist(), starts.tolist(), strict=True):
             if int(first[group]) not in seen:
-                found.append(Clash(int(rows["type"][place]), ConflictType.DOUBLE_LEADER))
+                found.append(Clash(int(rows["type"][place]), held[place]))
         rows["judged"][due] = 1
         rows = rows[keep]
         surplus = max(0, len(rows) - self._config.max_actions)
@@ -110,7 +114,8 @@ class Actions:
     def snapshot(self) -> bytes:
         """All rows, and the epochs."""
         rows = np.concatenate([self._rows, *self._new])
-        epochs = json.dumps(self._epochs.all()).encode()
+        reigns = [[of.lease, of.epoch, of.agent, of.since] for of in self._epochs.all()]
+        epochs = json.dumps(reigns).encode()
         return pack({"rows": rows.tobytes(), "epochs": epochs})
 
     def restore(self, state: bytes) -> None:
@@ -118,7 +123,7 @@ class Actions:
         parts = unpack(state)
         self._rows = np.frombuffer(parts["rows"], ROW).copy()
         self._new = []
-        self._epochs = Epochs([(epoch, who) for epoch, who in json.loads(parts["epochs"])])
+        self._epochs = Epochs([Reign(*of) for of in json.loads(parts["epochs"])])
 
     def _gathered(self, steady_ns: int) -> Rows:
         rows: Rows = np.concatenate([self._rows, *self._new])
@@ -132,12 +137,15 @@ class Actions:
         steps: Longs = rows["at"] // self._config.order_tolerance
         return steps
 
-    def _doubles(self, rows: Rows, due: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The rows whose epoch another agent led under."""
-        found = np.zeros(len(rows), np.bool_)
+    def _holders(self, rows: Rows, due: NDArray[np.bool_]) -> dict[int, ConflictType]:
+        """The rows of holders of a lease that another holds."""
+        found: dict[int, ConflictType] = {}
+        grace = self._config.lease_grace / SECOND
         led = np.flatnonzero(due & (rows["epoch"] != 0))
         for place in led[np.lexsort((rows["said"][led], self._steps(rows[led])))].tolist():
-            found[place] = self._epochs.is_double(_deed(rows[place]))
+            clash = self._epochs.clash(_deed(rows[place]), int(rows["at"][place]) / SECOND, grace)
+            if clash is not None:
+                found[place] = clash
         return found
 
     def _judge(
@@ -146,7 +154,7 @@ class Actions:
         due: NDArray[np.bool_],
         start: int,
         keep: NDArray[np.bool_],
-        double: NDArray[np.bool_],
+        held: Mapping[int, ConflictType],
         found: list[Clash],
     ) -> None:
         earlier: list[Seen] = []
@@ -157,9 +165,9 @@ class Actions:
                 if told_before(deed, earlier):
                     keep[place] = False
                     continue
-                clash = conflict(deed, earlier, at, self._config.conflict_window / SECOND)
-                if double[place]:
-                    clash = ConflictType.DOUBLE_LEADER
+                clash = held.get(place) or conflict(
+                    deed, earlier, at, self._config.conflict_window / SECOND
+                )
                 back = reverses(deed, earlier, at, self._config.reversal_window / SECOND)
                 if clash is not None or back:
                     found.append(Clash(int(row["type"]), clash, reversal=back))
@@ -177,4 +185,6 @@ def _deed(row: Rows | np.void) -> Deed:
         value=int(row["value"]),
         key=int(row["key"]),
         epoch=int(row["epoch"]),
+        lease=int(row["lease"]),
+        base=int(row["base"]),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from collectors.component import Config
-from collectors.dialects import unknown
-from collectors.judging import MISSES
+from collectors.dialects import DialectName, unknown
+from collectors.judging import LEASE_GRACE_SECONDS, MISSES
 from collectors.net.fields import SECOND, Count, Nanoseconds, Positive
 from slo.catalog import Metric, metrics
 
@@ -19,12 +19,19 @@ MADE: Final = (
     "mas.agent.health_checks",
     "mas.agent.loops",
     "mas.agent.restarts",
+    "mas.audit.gaps",
+    "mas.compliance.violations",
     "mas.deployment.rollbacks",
     "mas.deployments",
     "mas.leader.count",
+    "mas.policy.propagation.duration",
     "mas.policy.stale_agent.count",
 )
 """The metrics of the catalogue that are derived."""
+
+Decision = Literal["action", "remediation"]
+DECISIONS: Final[tuple[Decision, ...]] = ("action", "remediation")
+"""What may need an audit record."""
 
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
@@ -47,10 +54,21 @@ class KeysConfig(Config):
         state: ``draining`` is a goodbye, ``degraded`` a failed health check of its own.
         heartbeat: Its presence makes a span or log record a heartbeat.
         key: Idempotency key of an action.
+        base: Version of the target that the action builds upon.
         epoch: Of the lease under which a leader acted.
+        lease: Which lease; none where a fleet has but one.
         group: Among whom a leader is elected.
         leads: ``true`` where the agent calls itself leader of `group`.
+        published: ``true`` where a policy's revision was published, and not used.
         rollback: Who rolled back: ``auto``, ``manual`` or ``agent``.
+        remediation: Its presence makes a span a remediation.
+        incident: What a remediation is about.
+        audit: ``true`` makes a log record an audit record.
+        sequence: Number of an audit record, one more for each of the process.
+        rule: The compliance rule that was broken.
+        severity: How grave that is; without one it is ``high``.
+        reaction: What was done at once; without one the agent still acts.
+        decision: Of a policy or a guardrail; ``deny`` with a severity is a violation.
         arguments: Of the call of a tool.
     """
 
@@ -63,12 +81,23 @@ class KeysConfig(Config):
     value: Keys = _said("mas.action.value")
     key: Keys = _said("mas.action.key")
     outcome: Keys = _said("mas.action.outcome")
+    base: Keys = _said("mas.action.base_version")
     epoch: Keys = _said("mas.lease.epoch")
+    lease: Keys = _said("mas.lease.name")
     group: Keys = _said("mas.election.group")
     leads: Keys = _said("mas.leader")
     policy: Keys = _said("mas.policy.name")
     revision: Keys = _said("mas.policy.revision", "mas.policy.version")
+    published: Keys = _said("mas.policy.published")
     rollback: Keys = _said("mas.rollback.trigger")
+    remediation: Keys = _said("mas.remediation.class")
+    incident: Keys = _said("mas.incident.id")
+    audit: Keys = _said("mas.audit")
+    sequence: Keys = _said("mas.audit.sequence")
+    rule: Keys = _said("mas.compliance.rule")
+    severity: Keys = _said("mas.compliance.severity")
+    reaction: Keys = _said("mas.compliance.action")
+    decision: Keys = _said("mas.policy.decision", "gen_ai.guardrail.decision")
     arguments: Keys = _said(
         "gen_ai.tool.call.arguments",
         "tool_arguments",
@@ -128,6 +157,7 @@ class ActionsConfig(Config):
         reversal_window: Within it a target must not go from A to B and back.
         order_tolerance: Of what arrives within so long the senders' clocks give the order,
             of all else the arrival; it is also for how long an action waits.
+        lease_grace: For how long the holder of a lease may act on after another took it over.
         ignore_types: Types of actions that never clash, such as reading.
         tools: Tools whose calls are actions, for agents that tell nothing but their tools.
         max_actions: Most that are remembered.
@@ -136,6 +166,7 @@ class ActionsConfig(Config):
     conflict_window: Nanoseconds = MINUTE
     reversal_window: Nanoseconds = 15 * MINUTE
     order_tolerance: Interval = 2 * SECOND
+    lease_grace: Nanoseconds = round(LEASE_GRACE_SECONDS) * SECOND
     ignore_types: list[str] = Field(default_factory=list[str])
     tools: list[ToolConfig] = Field(default_factory=list[ToolConfig])
     max_actions: Positive = 100_000
@@ -177,6 +208,36 @@ class RevisionsConfig(Config):
     leader_seen: Interval = 30 * SECOND
 
 
+class AuditsConfig(Config):
+    """Audit records that are missing.
+
+    Attributes:
+        decisions: What needs a record: ``action``, ``remediation``.
+        exempt_types: Types of actions that need none.
+        patience: How late a record may come after what it is about, and after later records.
+        recall: For how long records are known, for what ends after they were written.
+        max_records: Most decisions, and most records, that are remembered.
+    """
+
+    decisions: list[Decision] = Field(default_factory=lambda: [*DECISIONS])
+    exempt_types: list[str] = Field(default_factory=list[str])
+    patience: Interval = MINUTE
+    recall: Interval = HOUR
+    max_records: Positive = 100_000
+
+
+class ViolationsConfig(Config):
+    """Breaches of compliance rules.
+
+    Attributes:
+        pairing: For how long a span and a record inside it that tell the same are one.
+        max_violations: Most that are remembered.
+    """
+
+    pairing: Interval = HOUR
+    max_violations: Positive = 20_000
+
+
 class AgentDetectorsConfig(Config):
     """Configuration of `agentdetectors`.
 
@@ -184,6 +245,8 @@ class AgentDetectorsConfig(Config):
         resource_attributes: On everything that is put out; with several collectors each
             needs a ``service.instance.id`` of its own.
         exclude_metrics: Metrics that are not made, since somebody else counts them.
+        without_metrics: Dialects whose agents count loops and violations themselves, but do not
+            send their metrics here.
         aggregation_cardinality_limit: Most series of a metric, 0 for no limit.
     """
 
@@ -191,11 +254,14 @@ class AgentDetectorsConfig(Config):
     actions: ActionsConfig = ActionsConfig()
     loops: LoopsConfig = LoopsConfig()
     revisions: RevisionsConfig = RevisionsConfig()
+    audits: AuditsConfig = AuditsConfig()
+    violations: ViolationsConfig = ViolationsConfig()
     keys: KeysConfig = KeysConfig()
     resource_attributes: dict[str, str] = Field(
         default_factory=lambda: {"service.name": "agentdetectors"}
     )
     exclude_metrics: list[str] = Field(default_factory=list[str])
+    without_metrics: list[DialectName] = Field(default_factory=list[str])
     aggregation_cardinality_limit: Count = 2000
 
     def counted(self) -> tuple[str, ...]:
@@ -219,6 +285,9 @@ class AgentDetectorsConfig(Config):
         beat = self.heartbeat
         if beat.expiry < beat.interval * beat.misses:
             msg = "heartbeat.expiry must not be shorter than heartbeat.misses intervals"
+            raise ValueError(msg)
+        if self.audits.recall < self.audits.patience:
+            msg = "audits.recall must not be shorter than patience"
             raise ValueError(msg)
         if self.actions.reversal_window < self.actions.order_tolerance:
             msg = "actions.reversal_window must not be shorter than order_tolerance"

@@ -13,7 +13,10 @@ from collectors.component import Batch, ConnectorFactory, Emit, Settings, Signal
 from collectors.connectors.agentdetectors.actions import ROW as ACTION_ROW
 from collectors.connectors.agentdetectors.actions import Actions
 from collectors.connectors.agentdetectors.actions import Rows as ActionRows
+from collectors.connectors.agentdetectors.audits import DECISION, RECORD, Audits
+from collectors.connectors.agentdetectors.audits import Rows as AuditRows
 from collectors.connectors.agentdetectors.config import AgentDetectorsConfig
+from collectors.connectors.agentdetectors.duties import NAMED, Duties
 from collectors.connectors.agentdetectors.facts import Facts, Who, hashed, people
 from collectors.connectors.agentdetectors.reading import Rows, Told
 from collectors.connectors.agentdetectors.revisions import Leaders, Policies, Versions
@@ -22,25 +25,22 @@ from collectors.connectors.agentdetectors.roster import Roster
 from collectors.connectors.agentdetectors.runs import ROW as RUN_ROW
 from collectors.connectors.agentdetectors.runs import STEP, Runs
 from collectors.connectors.agentdetectors.runs import Rows as StepRows
-from collectors.connectors.agentdetectors.series import Series
 from collectors.connectors.agentdetectors.signs import Signs, read_signs
+from collectors.connectors.agentdetectors.verdicts import Verdicts
+from collectors.connectors.agentdetectors.violations import TELLING, Violations
+from collectors.connectors.agentdetectors.violations import Rows as TellingRows
+from collectors.connectors.agentdetectors.words import Words
 from collectors.counting import Flushing
-from collectors.dialects import Bounds
 from collectors.graph import pack, unpack
-from collectors.judging import AgentState, CheckResult, ConflictType
 from collectors.judging.told import LEFT_OUT
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import Scan, locate
 
-_NAME, _ROLE, _TYPE = "gen_ai.agent.name", "mas.agent.role", "mas.action.type"
-_CONFLICTS: Final = tuple(
-    of.value
-    for of in (ConflictType.DUPLICATE, ConflictType.CONTRADICTORY, ConflictType.DOUBLE_LEADER)
-)
-_ROLES_OF_CLASS: Final = ("mas.agent.health_checks", "mas.agent.restarts")
 _WORDS: Final = "words"
-_MOST_WORDS: Final = 10_000
-_SHAPE: Final = [[list(of) for of in row.descr] for row in (AGENT_ROW, ACTION_ROW, RUN_ROW, STEP)]
+_SHAPE: Final = [
+    [list(of) for of in row.descr]
+    for row in (AGENT_ROW, ACTION_ROW, RUN_ROW, STEP, DECISION, RECORD, TELLING)
+]
 """What the rows of a snapshot mean, in words of JSON."""
 
 
@@ -51,6 +51,9 @@ class _Said:
     signs: Signs
     actions: ActionRows
     steps: StepRows
+    decisions: AuditRows
+    records: AuditRows
+    violations: TellingRows
     speakers: frozenset[int]
 
 
@@ -61,21 +64,18 @@ class AgentDetectors:
         """Begin with nobody known."""
         self._config = config
         self._meter = settings.meter
-        self._keys = [key for _, keys in config.keys for key in keys]
+        self._keys = [*NAMED, *(key for _, keys in config.keys for key in keys)]
         self._roster = Roster(config.heartbeat)
         self._actions = Actions(config.actions)
         self._runs = Runs(config.loops)
         self._policies = Policies(config.revisions)
         self._versions = Versions(config.revisions)
         self._leaders = Leaders(config.revisions)
-        self._series = Series(
-            config.made(), config.resource_attributes, config.aggregation_cardinality_limit
-        )
-        self._bounds = Bounds()
-        self._words: dict[str, int] = {}
-        self._rows = Rows(config, self._words)
-        self._classes: dict[tuple[str, str], None] = {}
-        self._types: dict[str, None] = {}
+        self._audits = Audits(config.audits)
+        self._violations = Violations(config.violations)
+        self._verdicts = Verdicts(config)
+        self._words = Words()
+        self._rows, self._duties = Rows(config, self._words), Duties(config, self._words)
         self._rollbacks: Counter[tuple[str, str]] = Counter()
         self._left_out: Counter[str] = Counter()
         self._flushing = Flushing(config.heartbeat.interval, settings.meter)
@@ -95,20 +95,15 @@ class AgentDetectors:
             self._take_signs(said.signs, found, batch.steady_ns)
             self._take_rows(said, heard)
         if self._flushing.took(batch):
-            self._series.since_ns = batch.wall_ns
+            self._verdicts.series.since_ns = batch.wall_ns
 
     def tick(self, steady_ns: int, out: Emit) -> None:
         """Judge everything, and put all series out, whether they moved or not."""
-        self._series.pay(steady_ns)
-        self._judge_agents(steady_ns)
-        self._judge_actions(steady_ns)
-        self._judge_runs(steady_ns)
-        self._judge_versions(steady_ns)
-        self._set_levels(steady_ns)
+        self._judge(steady_ns)
         self._tidy()
         wall_ns = self._flushing.wall_ns(steady_ns)
-        self._flushing.put_out(*self._series.request(wall_ns), steady_ns, out)
-        self._series.since_ns = wall_ns
+        self._flushing.put_out(*self._verdicts.series.request(wall_ns), steady_ns, out)
+        self._verdicts.series.since_ns = wall_ns
         self._flushing.go_on(steady_ns, is_idle=False)
 
     def next_deadline(self) -> int | None:
@@ -123,12 +118,10 @@ class AgentDetectors:
         """Everything that is known of agents, and every series."""
         words = {
             "shape": _SHAPE,
-            "words": list(self._words),
-            "classes": list(self._classes),
-            "types": list(self._types),
+            "words": self._words.texts(),
+            **self._verdicts.state(),
             "rollbacks": [[*key, of] for key, of in self._rollbacks.items()],
             "left_out": dict(self._left_out),
-            "bounds": {key: list(seen) for key, seen in self._bounds.seen.items()},
             **self._flushing.words(),
             "policies": self._policies.state(),
             "versions": self._versions.state(),
@@ -140,7 +133,9 @@ class AgentDetectors:
                 "roster": self._roster.snapshot(),
                 "actions": self._actions.snapshot(),
                 "runs": self._runs.snapshot(),
-                "series": self._series.snapshot(),
+                "audits": self._audits.snapshot(),
+                "violations": self._violations.snapshot(),
+                "series": self._verdicts.series.snapshot(),
             }
         )
 
@@ -148,15 +143,12 @@ class AgentDetectors:
         """Continue from `state`."""
         parts = unpack(state)
         words = json.loads(parts[_WORDS])
-        self._words.clear()
-        self._words.update({text: number for number, text in enumerate(words["words"])})
-        self._classes = dict.fromkeys((str(name), str(role)) for name, role in words["classes"])
-        self._types = dict.fromkeys(words["types"])
+        self._words.take(words["words"])
+        self._verdicts.restore(words["classes"], words["types"], words["bounds"])
+        self._verdicts.series.restore(parts["series"])
         self._rollbacks = Counter({(tier, why): of for tier, why, of in words["rollbacks"]})
         self._left_out = Counter(words["left_out"])
-        self._bounds.seen = {key: dict.fromkeys(of) for key, of in words["bounds"].items()}
         self._flushing.take(words)
-        self._series.restore(parts["series"])
         self._show()
         if words["shape"] != _SHAPE:  # of another version: agents make themselves known again
             return
@@ -166,10 +158,12 @@ class AgentDetectors:
         self._roster.restore(parts["roster"])
         self._actions.restore(parts["actions"])
         self._runs.restore(parts["runs"])
+        self._audits.restore(parts["audits"])
+        self._violations.restore(parts["violations"])
 
     def begin_again(self) -> None:
         """Every counter begins anew: what was counted before cannot be proven any more."""
-        self._series.clear()
+        self._verdicts.series.clear()
         self._left_out.clear()
 
     def _read(
@@ -191,7 +185,15 @@ class AgentDetectors:
             actions = np.concatenate([actions, calls])
             speakers |= frameworks
         speakers |= set(np.unique(actions["agent"]).tolist())
-        return _Said(signs, actions, steps, frozenset(speakers))
+        return _Said(
+            signs,
+            actions,
+            steps,
+            self._duties.decisions(told, people_of, found),
+            self._duties.records(told, people_of, found),
+            self._duties.violations(told),
+            frozenset(speakers),
+        )
 
     def _hear(self, found: list[Who], speakers: frozenset[int], steady_ns: int) -> list[int]:
         """Whoever sent something is alive; who spoke as an agent is put on the roster."""
@@ -213,14 +215,9 @@ class AgentDetectors:
             self._leave_out("agents", int(bool(beat.agent_id) and not number))
         for person, role in signs.roles:
             self._roster.place(hashed(found[person].identity), role)
-        for person, policy, revision in signs.revisions:
-            name = self._bounds.one("mas.policy.name", policy)
-            number = hashed(found[person].identity)
-            is_known = number in self._roster.agents
-            if is_known and not self._policies.hear(name, number, revision, steady_ns):
-                self._leave_out("unordered", 1)
+        self._take_revisions(signs, found, steady_ns)
         for person, group in signs.leaders:
-            name = self._bounds.one("mas.election.group", group)
+            name = self._verdicts.bounds.one("mas.election.group", group)
             number = hashed(found[person].identity)
             if number in self._roster.agents:
                 self._leaders.hear(name, number, steady_ns)
@@ -228,119 +225,56 @@ class AgentDetectors:
             self._rollbacks[found[person].tier, trigger] += times
             self._versions.announce(steady_ns)
 
+    def _take_revisions(self, signs: Signs, found: list[Who], steady_ns: int) -> None:
+        for person, policy, revision in signs.revisions:
+            name = self._verdicts.bounds.one("mas.policy.name", policy)
+            number = hashed(found[person].identity)
+            is_known = number in self._roster.agents
+            if is_known and not self._policies.hear(name, number, revision, steady_ns):
+                self._leave_out("unordered", 1)
+        for _, policy, revision in signs.publications:
+            name = self._verdicts.bounds.one("mas.policy.name", policy)
+            self._leave_out("unordered", not self._policies.publish(name, revision, steady_ns))
+
     def _take_rows(self, said: _Said, heard: list[int]) -> None:
         self._leave_out("runs", self._runs.add(said.steps))
+        self._leave_out("decisions", self._audits.add(said.decisions, said.records))
+        self._leave_out("violations", self._violations.add(said.violations))
         rows = said.actions[np.isin(said.actions["agent"], heard)]
         if len(rows):
-            texts = list(self._words)
+            texts = self._words.texts()
             self._leave_out("actions", self._actions.add(rows))
-            self._types |= {texts[word]: None for word in np.unique(rows["type"]).tolist()}
+            self._verdicts.expect(texts[word] for word in np.unique(rows["type"]).tolist())
 
-    def _judge_agents(self, steady_ns: int) -> None:
-        results: Counter[tuple[str, str, CheckResult]] = Counter()
-        restarts: Counter[tuple[str, str]] = Counter()
-        for judged in self._roster.tick(steady_ns):
-            of = self._class(judged.who)
-            restarts[of] += judged.has_restarted
-            for result in judged.results:
-                results[*of, result] += 1
-        for name, role in self._classes:
-            for metric in _ROLES_OF_CLASS:
-                self._series.begin(metric, {_NAME: (name,), _ROLE: (role,)}, steady_ns)
-            self._series.begin("mas.agent.loops", {_NAME: (name,)}, steady_ns)
-        for (name, role, result), times in results.items():
-            labels = {_NAME: name, _ROLE: role, "mas.check.result": result.value}
-            self._series.count("mas.agent.health_checks", labels, times, steady_ns)
-        for (name, role), times in restarts.items():
-            labels = {_NAME: name, _ROLE: role}
-            self._series.count("mas.agent.restarts", labels, times, steady_ns)
-
-    def _judge_actions(self, steady_ns: int) -> None:
-        known = dict.fromkeys(self._bounds.one(_TYPE, text) for text in self._types)
-        for kind in known:
-            types = {_TYPE: (kind,), "mas.conflict.type": _CONFLICTS}
-            self._series.begin("mas.agent.action.conflicts", types, steady_ns)
-            self._series.begin("mas.action.reversals", types, steady_ns)
-        self._types = {}
-        texts = list(self._words)
-        clashes, early = self._actions.settle(steady_ns)
-        self._leave_out("actions", early)
-        for clash in clashes:
-            labels = {_TYPE: self._bounds.one(_TYPE, texts[clash.type])}
-            if clash.reversal:
-                self._series.count("mas.action.reversals", labels, 1, steady_ns)
-            if clash.conflict is not None:
-                labels["mas.conflict.type"] = clash.conflict.value
-                self._series.count("mas.agent.action.conflicts", labels, 1, steady_ns)
-
-    def _judge_runs(self, steady_ns: int) -> None:
-        texts = list(self._words)
-        loops, early = self._runs.settle(steady_ns)
-        self._leave_out("runs", early)
-        for loop in loops:
-            name = self._bounds.one(_NAME, texts[loop.agent])
-            labels = {_NAME: name, "mas.loop.kind": loop.kind.value}
-            self._series.begin("mas.agent.loops", {_NAME: (name,)}, steady_ns)
-            self._series.count("mas.agent.loops", labels, 1, steady_ns)
-
-    def _judge_versions(self, steady_ns: int) -> None:
-        for metric in ("mas.deployments", "mas.deployment.rollbacks"):
-            self._series.begin(metric, {}, steady_ns)
-        tiers, rollbacks = "mas.service.tier", self._rollbacks
-        for moved in self._versions.tick(self._roster.agents.values(), steady_ns):
-            tier = self._bounds.one(tiers, moved.tier) or "standard"
-            if moved.is_back:
-                rollbacks[tier, "inferred"] += 1
-            else:
-                self._series.count("mas.deployments", {tiers: tier}, 1, steady_ns)
-        for (tier, trigger), times in rollbacks.items():
-            of = self._bounds.one(tiers, tier) or "standard"
-            labels = {tiers: of, "mas.rollback.trigger": trigger}
-            self._series.count("mas.deployment.rollbacks", labels, times, steady_ns)
+    def _judge(self, steady_ns: int) -> None:
+        """Let every detector say what it found."""
+        verdicts, agents = self._verdicts.at(steady_ns), self._roster.agents
+        verdicts.agents(self._roster.tick(steady_ns))
+        texts = self._words.texts()
+        clashes, forgotten = self._actions.settle(steady_ns)
+        self._leave_out("actions", forgotten)
+        verdicts.clashes(clashes, texts)
+        loops, forgotten = self._runs.settle(steady_ns)
+        self._leave_out("runs", forgotten)
+        verdicts.loops(loops, texts)
+        gaps, forgotten = self._audits.settle(steady_ns)
+        self._leave_out("decisions", forgotten)
+        verdicts.gaps(gaps, texts)
+        verdicts.violations(self._violations.settle(steady_ns), texts)
+        verdicts.versions(self._versions.tick(agents.values(), steady_ns), self._rollbacks)
         self._rollbacks = Counter()
-
-    def _set_levels(self, steady_ns: int) -> None:
-        agents = self._roster.agents
-        found = Counter(
-            (*self._class(agent.who), agent.standing.state) for agent in agents.values()
-        )
-        self._series.level(
-            "mas.agent.count",
-            [
-                (
-                    {_NAME: name, _ROLE: role, "mas.agent.state": state.value},
-                    found[name, role, state],
-                )
-                for name, role in self._classes
-                for state in AgentState
-            ],
-        )
-        stale = self._policies.tick(agents).items()
-        self._series.level(
-            "mas.policy.stale_agent.count", [({"mas.policy.name": of}, n) for of, n in stale]
-        )
-        leaders = self._leaders.tick(agents, steady_ns).items()
-        self._series.level(
-            "mas.leader.count", [({"mas.election.group": of}, n) for of, n in leaders]
-        )
-
-    def _class(self, who: Who) -> tuple[str, str]:
-        """Name and role of an agent's class, which is known from now on."""
-        of = self._bounds.one(_NAME, who.name), self._bounds.one(_ROLE, who.role or "other")
-        self._classes[of] = None
-        return of
+        policies = self._policies
+        verdicts.policies(policies.known(), policies.arrived(), policies.tick(agents))
+        verdicts.leaders(self._leaders.tick(agents, steady_ns))
+        verdicts.states(agents.values())
 
     def _tidy(self) -> None:
         """Forget words that nothing uses any more, once they are many."""
-        if len(self._words) > _MOST_WORDS:
-            used = sorted({*self._actions.words(), *self._runs.words()})
-            moved = np.full(len(self._words), -1, np.int64)
-            moved[used] = np.arange(len(used))
-            texts = list(self._words)
-            self._words.clear()
-            self._words.update({texts[word]: number for number, word in enumerate(used)})
-            self._actions.renumber(moved)
-            self._runs.renumber(moved)
+        if self._words.are_many:
+            users = (self._actions, self._runs, self._audits, self._violations)
+            moved = self._words.keep(word for of in users for word in of.words())
+            for of in users:
+                of.renumber(moved)
 
     def _leave_out(self, reason: str, times: int) -> None:
         if times:

@@ -8,19 +8,32 @@ from hashlib import blake2b
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from collectors.component import Signal
 from collectors.dialects import Builder, Column
+from collectors.dialects.atoms import fits
 from collectors.dialects.words import LONGEST_NAME, OTHER
-from collectors.wire.kernel import Longs
-from collectors.wire.scan import Coded, Scan, attributes, numbers, slices, texts
-from collectors.wire.spans import ends_ns, keys_of, resource_rows, span_ids, trace_ids
+from collectors.wire.kernel import Longs, Words
+from collectors.wire.scan import Coded, Scan, attributes, identifiers, numbers, slices, texts
+from collectors.wire.spans import (
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    ends_ns,
+    keys_of,
+    parent_ids,
+    resource_rows,
+    scope_texts,
+    span_ids,
+    trace_ids,
+)
 from collectors.wire.values import as_text
 
 _RESOURCE: Final = 1  # ResourceSpans.resource, likewise in the others
 _ATTRIBUTES: Final = {Signal.TRACES: 9, Signal.LOGS: 6}  # of Span and LogRecord
 _TIME, _OBSERVED = 1, 11  # LogRecord.time_unix_nano and observed_time_unix_nano
+_TRACE_ID, _SPAN_ID = 9, 10  # likewise trace_id and span_id
 _PLACE: Final = (
     "service.instance.id",
     "k8s.pod.uid",
@@ -133,18 +146,72 @@ class Facts:
             found = np.where(stated > 0, stated, observed)
         return np.minimum(found, np.uint64(_MOST)).astype(np.int64)
 
+    @property
+    def are_spans(self) -> bool:
+        """Whether these are spans, not log records."""
+        return self._signal is Signal.TRACES
+
     def identities(self) -> Longs:
         """A number for each span, 0 for a log record."""
-        if self._signal is not Signal.TRACES:
+        return self.spans() if self.are_spans else np.zeros(len(self), np.int64)
+
+    def spans(self) -> Longs:
+        """The number of each span, and of the span that a log record was written in."""
+        if self.are_spans:
+            return _halves(keys_of(trace_ids(self.scanned), span_ids(self.scanned)))
+        spots = slices(self.scanned, self.scanned.entries, (_TRACE_ID, _SPAN_ID))
+        traces = identifiers(self.scanned, spots[0], TRACE_ID_BYTES)
+        return _halves(keys_of(traces, identifiers(self.scanned, spots[1], SPAN_ID_BYTES)))
+
+    def parents(self) -> Longs:
+        """The number of the span above each span, 0 for none and for log records."""
+        if not self.are_spans:
             return np.zeros(len(self), np.int64)
-        found = keys_of(trace_ids(self.scanned), span_ids(self.scanned))
-        return (found >> np.uint64(1)).astype(np.int64)
+        return _halves(keys_of(trace_ids(self.scanned), parent_ids(self.scanned)))
+
+    def of_scopes(self, patterns: Sequence[str]) -> NDArray[np.bool_]:
+        """Which were made by an instrumentation whose scope fits one of `patterns`."""
+        scopes = scope_texts(self.scanned)[0]
+        hits = [fits(value.decode("utf-8", "replace"), patterns) for value in scopes.values]
+        of_scope = np.array([*hits, False], np.bool_)[scopes.codes]
+        found: NDArray[np.bool_] = of_scope[self.scanned.entries[:, 3]]
+        return found
 
 
 def hashes(column: Column) -> Longs:
     """A number for each row's value, 0 where there is none."""
     found = [hashed(value) if value else 0 for value in column.values]
     return np.array([*found, 0], np.int64)[column.codes]
+
+
+def at(column: Column, rows: Longs) -> Column:
+    """A column of some rows, with the values that these have alone."""
+    used, codes = np.unique(column.codes[rows], return_inverse=True)
+    absent = int(len(used) > 0 and used[0] < 0)
+    values = tuple(column.values[code] for code in used[absent:].tolist())
+    return Column(codes.astype(np.int64) - absent, values)
+
+
+def pairs(left: Longs, right: Longs) -> Longs:
+    """One number for two, 1 or more, 63 bits; the mixing is that of splitmix64."""
+    words = left.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + right.astype(np.uint64)
+    words = (words ^ (words >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    words ^= words >> np.uint64(31)
+    return np.maximum((words >> np.uint64(1)).astype(np.int64), 1)
+
+
+def whole(column: Column) -> Longs:
+    """What a column says as whole numbers; what is none is 0."""
+    found = [
+        int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
+        for text in column.values
+    ]
+    return np.array([*found, 0], np.int64)[column.codes]
+
+
+def _halves(keys: Words) -> Longs:
+    return (keys >> np.uint64(1)).astype(np.int64)
 
 
 def _column(coded: Coded) -> Column:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collectors.connectors.agentdetectors import actions, runs
 from collectors.connectors.agentdetectors.config import AgentDetectorsConfig, ToolConfig
-from collectors.connectors.agentdetectors.facts import Facts, hashed, hashes
-from collectors.dialects import Column, Kind, Reader, Reading, number_of
+from collectors.connectors.agentdetectors.facts import Facts, at, hashed, hashes, pairs, whole
+from collectors.connectors.agentdetectors.words import Words
+from collectors.dialects import Column, Kind, Reader, Reading, counted_scopes, number_of
 from collectors.dialects.atoms import fits
-from collectors.dialects.words import OTHER
 from collectors.wire.kernel import Longs
 from collectors.wire.spans import kinds, trace_ids
 
@@ -26,8 +27,8 @@ _NAME, _TOOL, _SOURCE, _TARGET = (
 _READ: Final = (_NAME, _TOOL, _SOURCE, _TARGET)
 _CALL, _MODEL, _HANDOFF = (number_of(kind) for kind in (Kind.TOOL, Kind.LLM, Kind.HANDOFF))
 _NOT_DONE: Final = frozenset({"rejected", "cancelled", "deferred"})
-_LONGEST_WORD: Final = 256
-_MOST_WORDS: Final = 20_000
+_FAILED: Final = frozenset({"failure", "timeout"})
+_VERSIONED: Final = "versioned"
 _LONGEST_ARGUMENTS: Final = 64 * 1024
 
 
@@ -49,15 +50,22 @@ class Told:
         self.names = names
         self.steady_ns = steady_ns
 
+    def classes(self, rows: Longs, words: Words) -> Longs:
+        """The word of the class that the process of each of `rows` is of."""
+        own, of_row = np.unique(self.agents[rows], return_inverse=True)
+        found = np.array([words.number(self.names[of]) for of in own.tolist()], np.int64)
+        return found[of_row]
+
 
 class Rows:
     """Makes the rows; `words` gives a text its number."""
 
-    def __init__(self, config: AgentDetectorsConfig, words: dict[str, int]) -> None:
+    def __init__(self, config: AgentDetectorsConfig, words: Words) -> None:
         """Know what is asked, and the words."""
         self._config = config
         self._reader = Reader(_READ)
         self._words = words
+        self._counted = counted_scopes(config.without_metrics)
 
     def deeds(self, told: Told) -> actions.Rows:
         """The actions that are told as such."""
@@ -68,18 +76,26 @@ class Rows:
         undone = [place for place, text in enumerate(outcomes.values) if text in _NOT_DONE]
         is_action = (types.codes >= 0) & (targets.codes >= 0)
         is_action &= ~np.isin(types.codes, ignored) & ~np.isin(outcomes.codes, undone)
+        bases = facts.column(keys.base)
+        # Whoever fails because the version has moved on has overwritten nothing.
+        failed = [place for place, text in enumerate(outcomes.values) if text in _FAILED]
+        is_action &= (bases.codes < 0) | ~np.isin(outcomes.codes, failed)
         rows = np.flatnonzero(is_action)
         if not len(rows):
             return np.zeros(0, actions.ROW)
         found = self._empty(told, rows)
-        found["type"] = self._numbered(_at(types, rows))
-        kinds_of = hashes(_at(types, rows))
-        found["on"] = _pairs(kinds_of, hashes(_at(targets, rows)))
-        found["value"] = hashes(_at(facts.column(keys.value), rows))
-        said = hashes(_at(facts.column(keys.key), rows))
+        found["type"] = self._words.numbered(at(types, rows))
+        kinds_of = hashes(at(types, rows))
+        found["base"] = hashes(at(bases, rows))
+        # What has versions is one thing, whatever is done to it.
+        alike = np.where(found["base"] != 0, hashed(_VERSIONED), kinds_of)
+        found["on"] = pairs(alike, hashes(at(targets, rows)))
+        found["value"] = hashes(at(facts.column(keys.value), rows))
+        said = hashes(at(facts.column(keys.key), rows))
         found["key"] = np.where(said != 0, said, self._own_keys(told, rows, found))
-        found["epoch"] = _epochs(_at(facts.column(keys.epoch), rows))
-        kept: actions.Rows = found[(hashes(_at(targets, rows)) != 0) & (kinds_of != 0)]
+        found["epoch"] = whole(at(facts.column(keys.epoch), rows))
+        found["lease"] = hashes(at(facts.column(keys.lease), rows))
+        kept: actions.Rows = found[(hashes(at(targets, rows)) != 0) & (kinds_of != 0)]
         return kept
 
     def spans(self, told: Told) -> tuple[actions.Rows, runs.Rows, frozenset[int]]:
@@ -92,7 +108,7 @@ class Rows:
         reading = reading.only(np.isin(reading.kinds, (_CALL, _MODEL, _HANDOFF)))
         if not len(reading.rows):
             return *nothing, speakers
-        arguments = _at(told.facts.column(self._config.keys.arguments), reading.rows)
+        arguments = at(told.facts.column(self._config.keys.arguments), reading.rows)
         calls, steps = self._calls(told, reading, arguments), self._steps(told, reading, arguments)
         return calls, steps, speakers
 
@@ -108,7 +124,7 @@ class Rows:
             codes = arguments.codes[mine]
             on, value = _meant(tool, arguments, np.unique(codes))
             found = self._empty(told, rows)
-            found["type"] = self._word(tool.type)
+            found["type"] = self._words.number(tool.type)
             found["on"], found["value"] = on[codes], value[codes]
             found["key"] = self._own_keys(told, rows, found)
             made.append(found[found["on"] != 0])
@@ -118,7 +134,9 @@ class Rows:
         tools, names = reading.fields[_TOOL], reading.fields[_NAME]
         sources, targets = reading.fields[_SOURCE], reading.fields[_TARGET]
         config = self._config.loops
-        ignored = [at for at, name in enumerate(tools.values) if fits(name, config.ignore_tools)]
+        ignored = [
+            code for code, name in enumerate(tools.values) if fits(name, config.ignore_tools)
+        ]
         is_call = (reading.kinds == _CALL) & (tools.codes >= 0) & (arguments.codes >= 0)
         is_call &= ~np.isin(tools.codes, ignored)
         is_model = reading.kinds == _MODEL
@@ -128,34 +146,39 @@ class Rows:
         traces = np.ascontiguousarray(trace_ids(told.facts.scanned)[reading.rows]).view("<i8")
         has_trace = traces.any(axis=1)
         steps = np.zeros(len(reading.rows), runs.STEP)
-        steps["run"] = _pairs(traces[:, 0], traces[:, 1])
+        steps["run"] = pairs(traces[:, 0], traces[:, 1])
         steps["seen"] = told.steady_ns
         steps["span"] = told.facts.identities()[reading.rows]
         steps["agent"] = self._agents(told, reading, names)
-        who = _pairs(steps["agent"].astype(np.int64), reading.dialects.astype(np.int64))
+        who = pairs(steps["agent"].astype(np.int64), reading.dialects.astype(np.int64))
         ways = kinds(told.facts.scanned)[reading.rows].astype(np.int64)
-        call = _pairs(hashes(tools), _pairs(hashes(arguments), ways))
-        pair = _pairs(np.minimum(here, there), np.maximum(here, there))
+        call = pairs(hashes(tools), pairs(hashes(arguments), ways))
+        pair = pairs(np.minimum(here, there), np.maximum(here, there))
         steps["back"] = is_handoff & (here > there)
         for mask, kind, what in (
-            (is_call, runs.REPETITION, _pairs(who, call)),
+            (is_call, runs.REPETITION, pairs(who, call)),
             (is_model, runs.ENDLESS, who),
             (is_handoff, runs.PING_PONG, pair),
         ):
             steps["kind"][mask] = kind
-            step = _pairs(_pairs(steps["run"], what), np.full(len(steps), kind, np.int64))
+            step = pairs(pairs(steps["run"], what), np.full(len(steps), kind, np.int64))
             steps["step"][mask] = step[mask]
+        has_trace &= ~self._counts_itself(told, reading)
         kept: runs.Rows = steps[has_trace & (is_call | is_model | (is_handoff & (here != there)))]
         return kept
 
     def _agents(self, told: Told, reading: Reading, names: Column) -> Longs:
         """The word of each row's agent: its own name, else that of its process."""
-        said = self._numbered(names)
+        said = self._words.numbered(names)
         if np.all(said >= 0):
             return said
-        own, of_row = np.unique(told.agents[reading.rows], return_inverse=True)
-        words = np.array([self._word(told.names[of]) for of in own.tolist()], np.int64)
-        return np.where(said >= 0, said, words[of_row])
+        return np.where(said >= 0, said, told.classes(reading.rows, self._words))
+
+    def _counts_itself(self, told: Told, reading: Reading) -> NDArray[np.bool_]:
+        """The spans of those who count their loops themselves."""
+        if not self._counted:
+            return np.zeros(len(reading.rows), np.bool_)
+        return told.facts.of_scopes(self._counted)[reading.rows]
 
     def _empty(self, told: Told, rows: Longs) -> actions.Rows:
         found = np.zeros(len(rows), actions.ROW)
@@ -168,48 +191,11 @@ class Rows:
     def _own_keys(told: Told, rows: Longs, found: actions.Rows) -> Longs:
         """A key for each action that says none: its span, or all that its record says."""
         spans = told.facts.identities()[rows]
-        record = _pairs(_pairs(found["agent"], found["on"]), _pairs(found["value"], found["said"]))
+        record = pairs(pairs(found["agent"], found["on"]), pairs(found["value"], found["said"]))
         return np.where(spans != 0, spans, record)
 
     def _ignores(self, text: str) -> bool:
         return not text or fits(text, self._config.actions.ignore_types)
-
-    def _numbered(self, column: Column) -> Longs:
-        used = np.unique(column.codes)
-        numbers = np.full(len(column.values) + 1, -1, np.int64)
-        for code in used[used >= 0].tolist():
-            numbers[code] = self._word(column.values[code])
-        return numbers[column.codes]
-
-    def _word(self, text: str) -> int:
-        text = text[:_LONGEST_WORD] if len(self._words) < _MOST_WORDS else OTHER
-        return self._words.setdefault(text, len(self._words))
-
-
-def _at(column: Column, rows: Longs) -> Column:
-    """A column of some rows, with the values that these have alone."""
-    used, codes = np.unique(column.codes[rows], return_inverse=True)
-    absent = int(len(used) > 0 and used[0] < 0)
-    values = tuple(column.values[code] for code in used[absent:].tolist())
-    return Column(codes.astype(np.int64) - absent, values)
-
-
-def _pairs(left: Longs, right: Longs) -> Longs:
-    """One number for two, 1 or more, 63 bits; the mixing is that of splitmix64."""
-    words = left.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + right.astype(np.uint64)
-    words = (words ^ (words >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    words ^= words >> np.uint64(31)
-    return np.maximum((words >> np.uint64(1)).astype(np.int64), 1)
-
-
-def _epochs(column: Column) -> Longs:
-    """Epochs as numbers; what is none is 0."""
-    found = [
-        int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
-        for text in column.values
-    ]
-    return np.array([*found, 0], np.int64)[column.codes]
 
 
 def _meant(tool: ToolConfig, arguments: Column, used: Longs) -> tuple[Longs, Longs]:
@@ -221,7 +207,7 @@ def _meant(tool: ToolConfig, arguments: Column, used: Longs) -> tuple[Longs, Lon
         said = _members(arguments.values[code])
         target = said.get(tool.target)
         if target is not None:
-            pair = _pairs(np.array([kind]), np.array([hashed(_text(target))]))
+            pair = pairs(np.array([kind]), np.array([hashed(_text(target))]))
             on[code] = pair[0]
             if tool.value and said.get(tool.value) is not None:
                 value[code] = hashed(_text(said[tool.value]))

@@ -26,7 +26,7 @@ class _Held:
 
 
 class Policies:
-    """Which agent uses which revision of which policy."""
+    """Which agent uses which revision of which policy, and how long the newest took to it."""
 
     def __init__(self, config: RevisionsConfig) -> None:
         """Begin empty."""
@@ -34,13 +34,31 @@ class Policies:
         self._held: dict[tuple[str, int], _Held] = {}
         self._heard: dict[tuple[str, int], _Held] = {}
         self._newest: dict[str, tuple[Order, int]] = {}
+        self._published: OrderedDict[str, tuple[Order, int]] = OrderedDict()
+        self._arrived: list[tuple[str, int]] = []
+
+    def publish(self, policy: str, revision: str, steady_ns: int) -> bool:
+        """A revision was published; False where nobody can say how old it is."""
+        order = ordered(revision)
+        if order and order > self._published.get(policy, ((), 0))[0]:
+            self._published[policy] = order, steady_ns
+            while len(self._published) > _MOST_FAMILIES:
+                self._published.popitem(last=False)
+        return bool(order)
 
     def hear(self, policy: str, agent: int, revision: str, steady_ns: int) -> bool:
         """An agent used a revision; False where nobody can say how old it is."""
         order = ordered(revision)
         if not order:
             return False
-        heard = self._heard.setdefault((policy, agent), _Held(order, steady_ns))
+        key = policy, agent
+        before = self._heard.get(key) or self._held.get(key)
+        newest, since_ns = self._published.get(policy, ((), 0))
+        if order > newest:  # nobody told of it: it is out since it was seen first
+            self.publish(policy, revision, steady_ns)
+        elif before is not None and before.order < newest == order:
+            self._arrived.append((policy, steady_ns - since_ns))
+        heard = self._heard.setdefault(key, _Held(order, steady_ns))
         heard.order = max(order, heard.order)
         heard.seen_ns = max(heard.seen_ns, steady_ns)
         return True
@@ -61,21 +79,36 @@ class Policies:
         self._heard = {}
         return dict(stale)
 
+    def arrived(self) -> dict[str, list[int]]:
+        """How long newest revisions took to agents that had an older one, by policy."""
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        for policy, took_ns in self._arrived:
+            found[policy].append(took_ns)
+        self._arrived = []
+        return found
+
+    def known(self) -> list[str]:
+        """The policies that some agent used, or that were published."""
+        return list(self._published)
+
     def state(self) -> dict[str, object]:
         """Everything, in words of JSON."""
         rows = {
             name: [[*key, list(of.order), of.seen_ns, of.is_stale] for key, of in held.items()]
             for name, held in (("held", self._held), ("heard", self._heard))
         }
-        newest = [[policy, list(order), at] for policy, (order, at) in self._newest.items()]
-        return {**rows, "newest": newest}
+        orders = {
+            name: [[policy, list(order), at] for policy, (order, at) in found.items()]
+            for name, found in (("newest", self._newest), ("published", self._published))
+        }
+        return {**rows, **orders, "arrived": [[*of] for of in self._arrived]}
 
     def restore(self, state: Mapping[str, list[list[object]]]) -> None:
         """Continue from `state`."""
         self._held, self._heard = (_read(state[name]) for name in ("held", "heard"))
-        self._newest = {
-            str(policy): (_order(order), _whole(at)) for policy, order, at in state["newest"]
-        }
+        self._newest, published = (_orders(state[name]) for name in ("newest", "published"))
+        self._published = OrderedDict(published)
+        self._arrived = [(str(policy), _whole(took)) for policy, took in state["arrived"]]
 
     def _renew(self, there: Iterable[tuple[str, _Held]]) -> None:
         """Find the newest revision of each policy, and since when it is known."""
@@ -189,6 +222,10 @@ def _read(rows: list[list[object]]) -> dict[tuple[str, int], _Held]:
         (str(policy), _whole(agent)): _Held(_order(order), _whole(at), bool(stale))
         for policy, agent, order, at, stale in rows
     }
+
+
+def _orders(rows: list[list[object]]) -> dict[str, tuple[Order, int]]:
+    return {str(policy): (_order(order), _whole(at)) for policy, order, at in rows}
 
 
 def _order(value: object) -> Order:

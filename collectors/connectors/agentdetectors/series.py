@@ -1,9 +1,9 @@
-"""The metrics that come out: counters that are seen at zero before they move, and levels."""
+"""What comes out: counters and histograms that are seen at zero before they move, and levels."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -11,13 +11,23 @@ import numpy as np
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    HistogramDataPoint,
+    NumberDataPoint,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric as Written
 
 from collectors.counting import Groups, Key, Table, attributes_of, text_value
+from collectors.counting import Series as Counted
 from collectors.graph import pack, unpack
+from collectors.net.fields import SECOND
 from slo.catalog import Instrument, Metric
 
 SCOPE: Final = "fleetslo.collector.agentdetectors"
+MOST_AT_ONCE: Final = 10_000
+"""Most that is counted in a series at one time: what came over the network shall not say more."""
+
 _ONE: Final = np.zeros(1, np.int64)
 _WORDS: Final = "words"
 
@@ -34,15 +44,15 @@ class Series:
             limit: Most series of a metric, 0 for no limit.
         """
         self._of = {metric.name: metric for metric in made}
-        self._counters = {
-            metric.name: Table((), limit, 0)
+        self._tables = {
+            metric.name: Table(tuple(round(edge * SECOND) for edge in metric.buckets), limit, 0)
             for metric in made
-            if metric.instrument is Instrument.COUNTER
+            if metric.instrument in {Instrument.COUNTER, Instrument.HISTOGRAM}
         }
         self._levels: dict[str, dict[Key, int]] = {
-            metric.name: {} for metric in made if metric.name not in self._counters
+            metric.name: {} for metric in made if metric.name not in self._tables
         }
-        self._owed: Counter[tuple[str, Key]] = Counter()
+        self._owed: defaultdict[tuple[str, Key], list[int]] = defaultdict(list)
         self._fresh: set[tuple[str, Key]] = set()
         self._resource = dict(sorted(resource.items()))
         self._limit = limit
@@ -51,7 +61,7 @@ class Series:
 
     def begin(self, name: str, known: Mapping[str, tuple[str, ...]], steady_ns: int) -> None:
         """Let all series of a counter exist that `known` completes, at zero."""
-        table = self._counters.get(name)
+        table = self._tables.get(name)
         if table is None:
             return
         for labels in self._of[name].zero_sets(known):
@@ -59,21 +69,19 @@ class Series:
 
     def count(self, name: str, labels: Mapping[str, str], times: int, steady_ns: int) -> None:
         """Count; in a series that nobody has seen at zero from the next time on."""
-        table = self._counters.get(name)
-        if table is None or not times:
-            return
-        key = self._key(name, labels)
-        self._begin(table, name, key, steady_ns)
-        if (name, key) in self._fresh:
-            self._owed[name, key] += times
-        else:
-            self._add(table, key, times, steady_ns)
+        self._put(name, labels, [0] * min(times, MOST_AT_ONCE), steady_ns)
+
+    def observe(
+        self, name: str, labels: Mapping[str, str], values_ns: Sequence[int], steady_ns: int
+    ) -> None:
+        """Record durations; like `count`."""
+        self._put(name, labels, [max(0, value) for value in values_ns], steady_ns)
 
     def pay(self, steady_ns: int) -> None:
         """Count what was not counted when its series began."""
-        owed, self._owed = self._owed, Counter()
-        for (name, key), times in owed.items():
-            self._add(self._counters[name], key, times, steady_ns)
+        owed, self._owed = self._owed, defaultdict(list)
+        for (name, key), values in owed.items():
+            self._add(self._tables[name], key, values, steady_ns)
 
     def level(self, name: str, values: Iterable[tuple[Mapping[str, str], int]]) -> None:
         """Set all series of a level."""
@@ -84,7 +92,7 @@ class Series:
 
     def clear(self) -> None:
         """Begin every counter anew."""
-        for table in self._counters.values():
+        for table in self._tables.values():
             table.clear()
         self._owed.clear()
 
@@ -104,18 +112,8 @@ class Series:
             if not found:
                 continue
             of = scope.metrics.add(name=name, unit=metric.unit, description=metric.meaning)
-            of.sum.aggregation_temporality = (
-                AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
-            )
-            of.sum.is_monotonic = name in self._counters
-            dimensions = [attribute.key for attribute in metric.attributes]
-            for of_key, began_ns, total in found:
-                of.sum.data_points.add(
-                    attributes=attributes_of(dimensions, of_key),
-                    start_time_unix_nano=began_ns,
-                    time_unix_nano=wall_ns,
-                    as_int=total,
-                )
+            for counted in found:
+                _write(of, metric, counted, wall_ns)
             points += len(found)
         return made, points
 
@@ -124,13 +122,13 @@ class Series:
         words = {
             "since": self.since_ns,
             "began": self._began_ns,
-            "owed": [[name, _words(key), of] for (name, key), of in self._owed.items()],
+            "owed": [[name, _words(key), values] for (name, key), values in self._owed.items()],
             "levels": {
                 name: [[_words(key), value] for key, value in of.items()]
                 for name, of in self._levels.items()
             },
         }
-        tables = {name: table.snapshot() for name, table in self._counters.items()}
+        tables = {name: table.snapshot() for name, table in self._tables.items()}
         return pack({_WORDS: json.dumps(words).encode(), **tables})
 
     def restore(self, state: bytes) -> None:
@@ -139,11 +137,12 @@ class Series:
         words = json.loads(parts.pop(_WORDS))
         self.since_ns, self._began_ns = int(words["since"]), int(words["began"])
         for name, table in parts.items():
-            if name in self._counters:
-                self._counters[name].restore(table)
-        self._owed = Counter(
-            {(name, _key(key)): of for name, key, of in words["owed"] if name in self._counters}
-        )
+            if name in self._tables:
+                self._tables[name].restore(table)
+        self._owed = defaultdict(list)
+        for name, key, values in words["owed"]:
+            if name in self._tables:  # an earlier version told how often
+                self._owed[name, _key(key)] = values if isinstance(values, list) else [0] * values
         for name, rows in words["levels"].items():
             if name in self._levels:
                 self._levels[name] = {_key(key): int(value) for key, value in rows}
@@ -158,16 +157,49 @@ class Series:
         keys = [attribute.key for attribute in self._of[name].attributes]
         return tuple(text_value(labels[key]) if labels.get(key) else None for key in keys)
 
-    def _points(self, name: str) -> list[tuple[Key, int, int]]:
-        table = self._counters.get(name)
-        if table is None:
-            return [(key, self._began_ns, value) for key, value in self._levels[name].items()]
-        return [(of.key, of.began_ns, of.calls) for of in table.series()]
+    def _put(self, name: str, labels: Mapping[str, str], values: list[int], steady_ns: int) -> None:
+        table = self._tables.get(name)
+        if table is None or not values:
+            return
+        key = self._key(name, labels)
+        self._begin(table, name, key, steady_ns)
+        if (name, key) in self._fresh:
+            self._owed[name, key] += values
+        else:
+            self._add(table, key, values, steady_ns)
+
+    def _points(self, name: str) -> list[Counted]:
+        table = self._tables.get(name)
+        if table is not None:
+            return list(table.series())
+        return [
+            Counted(0, key, self._began_ns, value, (), 0, ())
+            for key, value in self._levels[name].items()
+        ]
 
     @staticmethod
-    def _add(table: Table, key: Key, times: int, steady_ns: int) -> None:
-        groups = Groups(np.zeros(times, np.int64), ((0, key),))
-        table.add(groups, _ONE, np.zeros(times, np.uint64), 0, steady_ns)
+    def _add(table: Table, key: Key, values: list[int], steady_ns: int) -> None:
+        groups = Groups(np.zeros(len(values), np.int64), ((0, key),))
+        table.add(groups, _ONE, np.array(values, np.uint64), 0, steady_ns)
+
+
+def _write(of: Written, metric: Metric, counted: Counted, wall_ns: int) -> None:
+    """Put a point to its metric."""
+    cumulative = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+    if metric.instrument is Instrument.HISTOGRAM:
+        of.histogram.aggregation_temporality = cumulative
+        point: HistogramDataPoint | NumberDataPoint = of.histogram.data_points.add(
+            count=counted.calls,
+            sum=counted.total_ns / SECOND,
+            bucket_counts=counted.buckets,
+            explicit_bounds=metric.buckets,
+        )
+    else:
+        of.sum.aggregation_temporality = cumulative
+        of.sum.is_monotonic = metric.instrument is Instrument.COUNTER
+        point = of.sum.data_points.add(as_int=counted.calls)
+    point.attributes.extend(attributes_of([each.key for each in metric.attributes], counted.key))
+    point.start_time_unix_nano, point.time_unix_nano = counted.began_ns, wall_ns
 
 
 def _words(key: Key) -> list[str | None]:

@@ -44,6 +44,7 @@ class Signs:
     Attributes:
         roles: And their roles.
         revisions: Policy and revision that were used.
+        publications: Policy and revision that were published.
         leaders: Group that the process calls itself leader of.
         rollbacks: Who rolled back, and how often.
     """
@@ -51,6 +52,7 @@ class Signs:
     beats: tuple[Beat, ...]
     roles: tuple[tuple[int, str], ...]
     revisions: tuple[tuple[int, str, str], ...]
+    publications: tuple[tuple[int, str, str], ...]
     leaders: tuple[tuple[int, str], ...]
     rollbacks: tuple[tuple[int, str, int], ...]
 
@@ -66,7 +68,8 @@ def read_signs(facts: Facts, keys: KeysConfig, people: Longs) -> Signs:
     return Signs(
         tuple(columns.beats()),
         tuple(columns.roles()),
-        tuple(columns.revisions()),
+        tuple(columns.revisions(published=False)),
+        tuple(columns.revisions(published=True)),
         tuple(columns.leaders()),
         tuple(columns.rollbacks()),
     )
@@ -100,19 +103,20 @@ class _Columns:
         """Process and role."""
         yield from self._said(self._facts.column(self._keys.role))
 
-    def revisions(self) -> Iterator[tuple[int, str, str]]:
-        """Process, policy and revision."""
+    def revisions(self, *, published: bool) -> Iterator[tuple[int, str, str]]:
+        """Process, policy and revision that it used, or published."""
         policies = self._facts.column(self._keys.policy)
         revisions = self._facts.column(self._keys.revision)
         has_both = (policies.codes >= 0) & (revisions.codes >= 0)
+        told = self._facts.column(self._keys.published)
+        has_both &= np.isin(told.codes, _true(told)) == published
         for row in self._distinct(has_both, (policies, revisions)):
             yield int(self._people[row]), policies.at(row), revisions.at(row)
 
     def leaders(self) -> Iterator[tuple[int, str]]:
         """Process and the group that it calls itself leader of."""
         groups, leads = self._facts.column(self._keys.group), self._facts.column(self._keys.leads)
-        yes = [place for place, text in enumerate(leads.values) if text.lower() == "true"]
-        claims = (groups.codes >= 0) & np.isin(leads.codes, yes)
+        claims = (groups.codes >= 0) & np.isin(leads.codes, _true(leads))
         for row in self._distinct(claims, (groups,)):
             yield int(self._people[row]), groups.at(row)
 
@@ -138,3 +142,8 @@ class _Columns:
         codes = combined([self._people[rows], *(column.codes[rows] for column in columns)])
         found: list[int] = rows[np.unique(codes, return_index=True)[1]].tolist()
         return found
+
+
+def _true(column: Column) -> list[int]:
+    """The codes of the values that are true."""
+    return [code for code, text in enumerate(column.values) if text.lower() == "true"]

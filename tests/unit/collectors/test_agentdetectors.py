@@ -43,7 +43,11 @@ def busy(fleet: Fleet) -> None:
         fleet.record(A, act("db", "46"[step % 2]))
         fleet.span(B, act("db", "4"), tool("search", "{}"), trace=f"t{step // 4}")
         use(fleet, A, str(step // 3))
-        use(fleet, B, "0")
+        use(fleet, B, "0" if step < 11 else "3")
+        fleet.record(A, {"mas.audit": True, "mas.audit.sequence": 1 + step // 2 * 2}, inside=1)
+        fleet.record(B, act("plan", mas__action__base_version=str(step // 3)))
+        fleet.span(A, act("plan", mas__lease__name="l", mas__lease__epoch=1 + step % 2))
+        fleet.record(A, {"mas.compliance.rule": "egress"}, inside=fleet.spans)
         fleet.pass_time(TICK / 2)
 
 
@@ -97,7 +101,10 @@ def test_names_units_and_attributes_are_the_catalogues() -> None:
         assert (metric.unit, metric.description) == (entry.unit, entry.meaning)
         assert metric.sum.is_monotonic == (entry.instrument is Instrument.COUNTER)
         known = {attribute.key: attribute for attribute in entry.attributes}
-        for point in metric.sum.data_points:
+        for spread in metric.histogram.data_points:
+            assert tuple(spread.explicit_bounds) == entry.buckets
+            assert len(spread.bucket_counts) == len(entry.buckets) + 1
+        for point in [*metric.sum.data_points, *metric.histogram.data_points]:
             for pair in point.attributes:
                 values = known[pair.key].values
                 assert not values or pair.value.string_value in values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agent_watch import CONFLICTS, REVERSALS, A, B, Fleet, act, settle, tool
+from tests.agent_watch import CONFLICTS, REVERSALS, A, B, C, Fleet, act, settle, tool
 
 
 def test_two_agents_that_do_the_same_are_a_duplicate_and_one_that_repeats_is_not() -> None:
@@ -109,3 +109,118 @@ def test_actions_are_seen_at_zero_before_they_clash() -> None:
     settle(fleet)
 
     assert fleet.over_time(CONFLICTS)[:2] == [0, 1]
+
+
+def write(
+    target: str, base: str, value: str = "", kind: str = "set", **more: str | int
+) -> dict[str, str | int]:
+    return act(target, value, kind, mas__action__base_version=base, **more)
+
+
+def test_two_agents_that_change_the_same_version_lose_an_update_however_late() -> None:
+    fleet = Fleet()
+    fleet.record(A, write("plan", "7", "blue"))
+    fleet.pass_time(10 * 60)
+    fleet.record(B, write("plan", "7", "green", kind="replace"))
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 1
+    assert fleet.value(CONFLICTS, mas__conflict__type="lost_update", mas__action__type="replace")
+
+
+def test_a_change_that_builds_on_the_one_before_clashes_with_nobody() -> None:
+    fleet = Fleet()
+    for version, who in enumerate((A, B, A, C)):
+        fleet.record(who, write("plan", str(version), "same"))
+        fleet.pass_time(5)
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 0
+
+
+def test_one_agent_that_writes_twice_from_one_version_loses_nobodys_update() -> None:
+    fleet = Fleet()
+    for value in ("1", "2"):
+        fleet.record(A, write("plan", "7", value))
+        fleet.pass_time(5)
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 0
+
+
+@pytest.mark.parametrize("outcome", ["failure", "rejected"])
+def test_a_write_that_the_store_refused_has_lost_nothing(outcome: str) -> None:
+    fleet = Fleet()
+    fleet.record(A, write("plan", "7"))
+    fleet.pass_time(5)
+    fleet.record(B, write("plan", "7", mas__action__outcome=outcome))
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 0
+
+
+def test_the_same_version_of_two_targets_is_two_things() -> None:
+    fleet = Fleet()
+    fleet.record(A, write("plan", "7"))
+    fleet.record(B, write("budget", "7"))
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 0
+
+
+def test_a_lost_update_in_a_span_and_in_its_record_is_one() -> None:
+    fleet = Fleet()
+    for who in (A, B):
+        said = write("plan", "7", mas__action__key=f"k{fleet.seconds}")
+        fleet.span(who, said)
+        fleet.record(who, said)
+        fleet.pass_time(30)
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS, mas__conflict__type="lost_update") == 1
+    assert fleet.value(CONFLICTS) == 1
+
+
+def hold(target: str, lease: str, epoch: int) -> dict[str, str | int]:
+    return act(target, mas__lease__name=lease, mas__lease__epoch=epoch)
+
+
+def test_two_holders_of_one_lease_are_found_and_other_leases_count_for_themselves() -> None:
+    fleet = Fleet()
+    fleet.record(A, hold("x", "deploys", 3))
+    fleet.record(C, hold("z", "backups", 3))
+    fleet.pass_time(5)
+    fleet.record(B, hold("y", "deploys", 3))
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 1
+    assert fleet.value(CONFLICTS, mas__conflict__type="lease") == 1
+
+
+def test_who_acts_on_under_a_lease_that_another_took_over_is_found_after_a_grace() -> None:
+    fleet = Fleet()
+    fleet.record(A, hold("x1", "deploys", 3))
+    fleet.pass_time(5)
+    fleet.record(B, hold("x2", "deploys", 4))
+    fleet.pass_time(8)
+    fleet.record(A, hold("x3", "deploys", 3))
+    settle(fleet)
+    within = fleet.value(CONFLICTS)
+    fleet.record(A, hold("x4", "deploys", 3))
+    fleet.record(B, hold("x5", "deploys", 4))
+    settle(fleet)
+
+    assert within == 0
+    assert fleet.value(CONFLICTS, mas__conflict__type="lease") == 1
+    assert fleet.value(CONFLICTS) == 1
+
+
+def test_a_lease_that_comes_back_to_its_holder_is_no_conflict() -> None:
+    fleet = Fleet()
+    for epoch, who in enumerate((A, B, A), 1):
+        fleet.record(who, hold(f"x{epoch}", "deploys", epoch))
+        fleet.pass_time(30)
+    fleet.record(A, hold("x9", "deploys", 1))
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 0

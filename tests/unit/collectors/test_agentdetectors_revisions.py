@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from tests.agent_watch import LEADERS, ROLLBACKS, STALE, TICK, A, B, Fleet, process, use
+from tests.agent_watch import (
+    COUNT,
+    LEADERS,
+    PROPAGATION,
+    ROLLBACKS,
+    STALE,
+    TICK,
+    A,
+    B,
+    C,
+    Fleet,
+    process,
+    settle,
+    use,
+)
 
 
 def test_an_agent_that_goes_on_with_an_old_revision_is_stale() -> None:
@@ -88,3 +102,59 @@ def test_two_leaders_are_counted_and_one_that_stops_is_not() -> None:
     seen = fleet.over_time(LEADERS, mas__election__group="orchestrators")
     assert seen[1] == 2
     assert seen[-1] == 1
+
+
+def publish(fleet: Fleet, revision: str) -> None:
+    said = {"mas.policy.name": "guard", "mas.policy.version": revision}
+    fleet.record(process("store", "s"), {**said, "mas.policy.published": True})
+
+
+def test_the_time_from_publication_to_the_first_use_of_each_agent_is_told() -> None:
+    fleet = Fleet()
+    for who in (A, B):
+        use(fleet, who, "1")
+    fleet.pass_time(20)
+    publish(fleet, "2")
+    for seconds, who in ((4, A), (30, B), (5, A), (5, B)):
+        fleet.pass_time(seconds)
+        use(fleet, who, "2")
+    settle(fleet)
+
+    assert fleet.value(PROPAGATION, mas__policy__name="guard") == 2
+    assert fleet.value(f"{PROPAGATION}.sum") == 4 + 34
+    assert fleet.over_time(PROPAGATION)[0] == 0
+
+
+def test_a_revision_that_nobody_published_is_out_since_it_was_seen_first() -> None:
+    fleet = Fleet()
+    for who in (A, B):
+        use(fleet, who, "1")
+    fleet.pass_time(20)
+    use(fleet, A, "2")
+    fleet.pass_time(12)
+    use(fleet, B, "2")
+    settle(fleet)
+
+    assert fleet.value(PROPAGATION) == 1
+    assert fleet.value(f"{PROPAGATION}.sum") == 12
+
+
+def test_an_agent_that_begins_with_the_newest_revision_waited_for_none() -> None:
+    fleet = Fleet()
+    use(fleet, A, "1")
+    publish(fleet, "2")
+    fleet.pass_time(600)
+    use(fleet, C, "2")
+    settle(fleet)
+
+    assert fleet.value(PROPAGATION) == 0
+
+
+def test_whoever_publishes_uses_nothing_and_is_no_agent() -> None:
+    fleet = Fleet()
+    use(fleet, A, "1")
+    publish(fleet, "2")
+    fleet.live(60, A)
+
+    assert fleet.value(COUNT) == 1
+    assert fleet.value(STALE) == 0
