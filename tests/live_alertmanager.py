@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from alerts.routing.inhibit import alert_labels
@@ -24,9 +25,12 @@ class Live:
     def __init__(self, server: Server, kept: Recorder, built: Routing) -> None:
         self.server, self.kept, self.built = server, kept, built
 
-    def fire(self, *alerts: Labels, bare: bool = False) -> None:
+    def fire(self, *alerts: Labels, bare: bool = False, over: bool = False) -> None:
+        """Post `alerts`; those that are `over` end at this moment."""
+        ends = {"endsAt": datetime.now(UTC).isoformat()} if over else {}
         body = [
             {
+                **ends,
                 "labels": labels,
                 "annotations": {}
                 if bare
@@ -71,6 +75,17 @@ def quick(route: Route) -> Route:
     if "group_wait" in waits:
         waits["group_wait"] = WAITS[waits["group_wait"]]
     return replace(route, waits=waits, routes=tuple(quick(child) for child in route.routes))
+
+
+def hurried(route: Route) -> Route:
+    """`quick`, and what was held back is looked at again every second."""
+    return _again_soon(quick(route))
+
+
+def _again_soon(route: Route) -> Route:
+    soon = {"group_interval": "1s"} if "group_interval" in route.waits else {}
+    children = tuple(_again_soon(child) for child in route.routes)
+    return replace(route, waits={**route.waits, **soon}, routes=children)
 
 
 def firing(compiled: Compiled) -> list[Labels]:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -17,6 +18,7 @@ from alerts.routing.emit import render
 from alerts.routing.generator import GENERATOR
 from alerts.routing.inhibit import alert_labels
 from alerts.routing.simulate import deliveries, inhibitors, receivers
+from alerts.routing.tree import Route
 from slo.model import (
     Compiled,
     Destination,
@@ -31,21 +33,27 @@ from slo.rules import compile_project
 from slo.servers import alertmanager
 from tests.alert_projects import BOTH, alert, place, project, team, webhook
 from tests.catalog_project import catalog_project
-from tests.live_alertmanager import ALWAYS, Live, firing, open_fleet, quick
+from tests.live_alertmanager import ALWAYS, Live, firing, hurried, open_fleet, quick
 from tests.recorder import Recorder
 from tests.releases import Release
 
 pytestmark = pytest.mark.servers
 
-Start = Callable[[Compiled], AbstractContextManager[Live]]
+
+class Start(Protocol):
+    """Runs Alertmanager on the routing of a project, its waits changed."""
+
+    def __call__(
+        self, compiled: Compiled, waits: Callable[[Route], Route] = quick
+    ) -> AbstractContextManager[Live]: ...
 
 
 @pytest.fixture
 def start(tmp_path: Path, kept: Recorder, release: Release) -> Start:
     @contextmanager
-    def run(compiled: Compiled) -> Iterator[Live]:
+    def run(compiled: Compiled, waits: Callable[[Route], Route] = quick) -> Iterator[Live]:
         built = routing(compiled)
-        built = replace(built, root=quick(built.root))
+        built = replace(built, root=waits(built.root))
         for file in GENERATOR.generate(compiled):
             path = tmp_path / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +137,26 @@ def test_a_page_arrives_at_its_team_once_and_its_ticket_does_not(
     assert kept.alerts("platform-page") == ["AgentFleetActionSuccessBurn outage", "Later"]
     assert kept.alerts("platform-ticket") == []
     assert kept.alerts("core") == kept.alerts("legal") == []
+
+
+def test_a_ticket_that_a_page_held_back_is_delivered_when_the_page_is_over(
+    start: Start, kept: Recorder
+) -> None:
+    compiled = open_fleet(kept.url)
+    page, ticket = (
+        labels
+        for tier in ("fast", "trend")
+        for labels in firing(compiled)
+        if labels.get("slo_tier") == tier and labels["slo_id"] == "agent-fleet-action-success"
+    )
+    with start(compiled, hurried) as live:
+        live.fire(page, ticket)
+        live.settle()
+        assert kept.alerts("platform-ticket") == []
+        live.fire(page, over=True)
+        kept.wait(lambda: bool(kept.alerts("platform-ticket")))
+
+    assert kept.alerts("platform-ticket") == ["AgentFleetActionSuccessBurn trend"]
 
 
 def test_a_ticket_alone_is_delivered(start: Start, kept: Recorder) -> None:
