@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -32,6 +33,8 @@ from collectors.net.otlp_json import NotOtlpError, to_json
 _MEBIBYTE: Final = 1024 * 1024
 _TAIL_BYTES: Final = 64 * 1024
 _SECONDS_PER_DAY: Final = 86_400
+_STAMP: Final = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}(-\d{4,})?"
+"""What stands in the name of a file that was set aside; all else is somebody else's."""
 
 
 class RotationConfig(Config):
@@ -105,7 +108,7 @@ class FileExporter:
         """
         async with self._lock:
             try:
-                await asyncio.to_thread(self._append, batch)
+                await _to_its_end(asyncio.to_thread(self._append, batch))
             except NotOtlpError as error:
                 raise NeverTaken(str(error)) from error
             except OSError as error:
@@ -186,7 +189,8 @@ class FileExporter:
 
     def _remove_old(self, rotation: RotationConfig) -> None:
         path = self._config.path
-        backups = sorted(path.parent.glob(f"{_literal(path.stem)}-*{_literal(path.suffix)}"))
+        ours = re.compile(f"{re.escape(path.stem)}-{_STAMP}{re.escape(path.suffix)}")
+        backups = sorted(one for one in path.parent.iterdir() if ours.fullmatch(one.name))
         keep = backups[-rotation.max_backups :] if rotation.max_backups else backups
         oldest = self._wall().timestamp() - rotation.max_days * _SECONDS_PER_DAY
         for backup in backups:
@@ -195,9 +199,15 @@ class FileExporter:
                 backup.unlink(missing_ok=True)
 
 
-def _literal(text: str) -> str:
-    """`text` as a glob that matches only itself."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in text)
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Wait for `work` in a thread, cancelled or not: it must not meet whoever closes the file."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.exception()  # it is told to nobody, and sent again
+        raise
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -161,3 +162,45 @@ def test_nothing_is_delivered_before_it_is_synced(
     use(path, twice)
 
     assert len(path.read_bytes().splitlines()) == 1
+
+
+def test_old_files_of_others_in_the_same_folder_stay(tmp_path: Path) -> None:
+    others = ["out-0.json", "out-eu.json", "out-eu-2026-11-19T00-00-00.000.json", "out-2026.json"]
+    for name in others:
+        (tmp_path / name).write_text("theirs")
+
+    async def many(exporter: FileExporter) -> None:
+        for seed in range(12):
+            await exporter.deliver(batch(Signal.TRACES, items=2000, seed=seed))
+
+    use(tmp_path / "out.json", many, rotation={"max_megabytes": 1, "max_backups": 1})
+
+    assert {path.name for path in tmp_path.iterdir()} >= {"out.json", *others}
+    assert len(list(tmp_path.iterdir())) == len(others) + 2
+
+
+def test_a_delivery_that_is_cancelled_has_ended_before_the_file_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncing, may_end, synced = threading.Event(), threading.Event(), list[int]()
+
+    def slow(file: int) -> None:
+        syncing.set()
+        may_end.wait(10)
+        synced.append(os.fstat(file).st_size)  # raises once it is closed
+
+    async def cancelled(exporter: FileExporter) -> None:
+        task = asyncio.create_task(exporter.deliver(batch(Signal.LOGS)))
+        await asyncio.to_thread(syncing.wait, 10)
+        task.cancel()
+        stopping = asyncio.create_task(exporter.stop())
+        await asyncio.sleep(0.1)
+        may_end.set()
+        await stopping
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    use(tmp_path / "out.json", cancelled)
+
+    assert synced == [(tmp_path / "out.json").stat().st_size]
