@@ -10,10 +10,11 @@ from typing import Final
 import click
 
 from collectors.cli.given import read
+from collectors.cli.parts import Part
 from collectors.cli.policy_words import Compared, as_json, as_text
 from collectors.cli.progress import Progress
 from collectors.cli.quiet import quiet
-from collectors.cli.rehearsal import Failed, NoSampler, Part, Rehearsal, rehearse
+from collectors.cli.rehearsal import Behind, Failed, NoSampler, Rehearsal, rehearse
 from collectors.cli.tally import Marks
 from collectors.component import Signal
 from collectors.graph import Configured, Unreadable, read_control
@@ -93,15 +94,10 @@ def evaluate(
 def _compare(inbox: Path, current: Part, candidate: Part, since_ns: int) -> Compared:
     began = time.monotonic()
     marks = Marks({**current.slos(), **candidate.slos()})
-    try:
-        tried = Rehearsal(candidate, marks)
-    except NoSampler as error:
+    tried, known = _put_together(candidate, marks), _put_together(current, marks)
+    if tried is None:
         msg = "the candidate has no pipeline with tail_sampling: there is nothing to try"
-        raise Fault(msg) from error
-    try:
-        known = Rehearsal(current, marks)
-    except NoSampler:
-        known = None
+        raise Fault(msg)
     progress = Progress("deciding", size_bytes(inbox))
     found = records(inbox, since_wall_ns=since_ns, passed=progress.passed)
     try:
@@ -111,6 +107,20 @@ def _compare(inbox: Path, current: Part, candidate: Part, since_ns: int) -> Comp
     finally:
         progress.close()
     return Compared(seen, known, tried, time.monotonic() - began)
+
+
+def _put_together(part: Part, marks: Marks) -> Rehearsal | None:
+    """None where it has no sampler; raises Fault where one of two cannot be tried."""
+    try:
+        return Rehearsal(part, marks)
+    except NoSampler:
+        return None
+    except Behind as problem:
+        msg = (
+            f"the {part.name} configuration cannot be tried: {problem}, and here nothing that is "
+            "kept is read again; try them apart, with one sampler in each file"
+        )
+        raise Fault(msg) from problem
 
 
 def _running(data: Path) -> Part:

@@ -58,7 +58,6 @@ class Compared:
         self.seen = seen
         self.seconds = seconds
         self.tallies: list[Tally] = [one.tally for one in (current, candidate) if one is not None]
-        self.unheard = candidate.unheard
         self.has_current = current is not None
         self._rows = [tally.traces() for tally in self.tallies]
         self.sums: list[Sums] = [
@@ -246,9 +245,9 @@ def _remarks(compared: Compared) -> list[str]:
             found.append(f"only the first {MOST_SLOS} SLOs were looked at")
     if not compared.has_current:
         found.append("the current configuration has no tail_sampling: it keeps all of this")
-    if compared.unheard:
-        names = ", ".join(compared.unheard)
-        found.append(f"not asked, for they stand behind another sampler: {names}")
+    if compared.seen.passed_over:
+        requests = _count(compared.seen.passed_over, "request")
+        found.append(f"{requests} that ended the daemon, and that it left out then, came here too")
     return ["", *found] if found else []
 
 

@@ -1,27 +1,38 @@
 """Tail sampling run over an inbox as it stands on disk, by several configurations side by side.
 
 Each is put together as the daemon does it, cut down to what leads to a sampler. The records
-are the ones that the daemon has read, in their order, and time is theirs: nothing else has a
-say, so the same inbox gives the same answer. What is kept is counted and read by nobody.
+are the ones that the daemon has read, in their order, with what it was told among them: when
+to tick, and when to decide early. Time is theirs: nothing else has a say, so the same inbox
+gives the same answer. What is kept is counted and read by nobody; so one sampler behind
+another is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from collectors.cli.parts import NOWHERE, Part
 from collectors.cli.tally import Marks, Tally
 from collectors.component import Batch, Processor, Settings, Signal
-from collectors.config.model import Component, Loaded
-from collectors.config.plan import plan
-from collectors.config.recipe import graph_plan, recalled, used
-from collectors.config.registry import Kind
-from collectors.graph import Graph, InboxWords, Output, StepFailed, Unreadable, Unrouted
-from collectors.indicators import HasIndicators, SloConfig
+from collectors.config.recipe import graph_plan
+from collectors.graph import (
+    DecideEarly,
+    Graph,
+    InboxWords,
+    Output,
+    Skip,
+    StepFailed,
+    Tick,
+    Unreadable,
+    Unrouted,
+    read_control,
+)
 from collectors.log import Kind as Of
 from collectors.log import Record
 from collectors.processors.tail_sampling import TailSamplingConfig
@@ -30,9 +41,15 @@ from collectors.service.components import Maker
 from collectors.service.plan import PipelinePlan, ProcessorPlan, ServicePlan, StorageSettings
 from collectors.waiting import Gone, Place
 
-_NOWHERE: Final = "nowhere"
 _LONGEST_WAIT_NS: Final = 25 * 3600 * 1_000_000_000
 _MOST_TICKS: Final = 1_000_000
+_LATEST_TICK_NS: Final = 1_000_000_000
+"""The daemon ticks as soon as it can, and notes when: what is due waits so long for the note.
+Only a configuration that did not run finds none; it decides together once a second anyway."""
+
+
+class Behind(ValueError):  # noqa: N818 - says where a sampler stands
+    """A sampler of a configuration gets only what another one has kept."""
 
 
 class NoSampler(ValueError):  # noqa: N818 - says what a configuration is without
@@ -43,52 +60,13 @@ class Failed(Exception):  # noqa: N818 - says what a configuration did
     """A component of a configuration raised."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A configuration, as far as it decides what becomes of a record.
-
-    Attributes:
-        name: As the reader knows it.
-    """
-
-    name: str
-    components: Sequence[Component]
-    pipelines: Mapping[str, PipelinePlan]
-
-    @classmethod
-    def of_file(cls, name: str, loaded: Loaded) -> Part:
-        """That of a configuration file."""
-        return cls(name, used(loaded), plan(loaded).pipelines)
-
-    @classmethod
-    def of_recipe(cls, name: str, recipe: str) -> Part:
-        """That of a recipe; raises what `recalled` raises."""
-        return cls(name, *recalled(recipe))
-
-    def samplers(self) -> Mapping[str, TailSamplingConfig]:
-        """The samplers that wait, by id."""
-        return {
-            item.component_id: item.config
-            for item in self.components
-            if item.kind is Kind.PROCESSORS and isinstance(item.config, TailSamplingConfig)
-        }
-
-    def slos(self) -> Mapping[str, SloConfig]:
-        """What its components know of SLOs."""
-        return {
-            name: SloConfig(spans=spans)
-            for item in self.components
-            if isinstance(item.config, HasIndicators)
-            for name, spans in item.config.indicators().items()
-        }
-
-
 @dataclass(slots=True)
 class Seen:
     """What of an inbox was read.
 
     Attributes:
         first_ns: Unix time of the first request; 0 for none.
+        passed_over: Requests among them that ended the daemon, and that it left out then.
     """
 
     requests: int = 0
@@ -96,6 +74,7 @@ class Seen:
     size_bytes: int = 0
     first_ns: int = 0
     last_ns: int = 0
+    passed_over: int = 0
 
 
 class Rehearsal:
@@ -103,7 +82,6 @@ class Rehearsal:
 
     Attributes:
         tally: What it has decided.
-        unheard: Samplers that stand behind another one, which were not asked.
     """
 
     def __init__(self, part: Part, marks: Marks) -> None:
@@ -111,22 +89,20 @@ class Rehearsal:
 
         Raises:
             NoSampler: It has none.
+            Behind: One of its samplers gets what another one has kept.
         """
         self.tally = Tally(part.name, marks)
         samplers = part.samplers()
-        pipelines = _cut(part.pipelines, frozenset(samplers))
+        pipelines = part.cut()
         if not pipelines:
             raise NoSampler(part.name)
-        self.unheard = tuple(
-            name
-            for name, of in part.pipelines.items()
-            if name not in pipelines and not samplers.keys().isdisjoint(of.processors)
-        )
+        for behind in part.behind():
+            raise Behind(behind)
         self._graph = self._made(part, samplers, pipelines)
 
     def step(self, receiver: str, batch: Batch) -> None:
-        """Take one request, after all that was due before it came; raises Failed."""
-        self._tick(batch.steady_ns)
+        """Take one request, after all that was long due when it came; raises Failed."""
+        self._tick(batch.steady_ns - _LATEST_TICK_NS)
         try:
             outputs = self._graph.step(receiver, batch)
         except Unrouted:
@@ -136,6 +112,15 @@ class Rehearsal:
             msg = f"{failure} on inbox record {batch.origin}: {failure.__cause__!r}"
             raise Failed(msg) from failure
         self._count(outputs)
+
+    def tick(self, steady_ns: int) -> None:
+        """Do what was due when the daemon looked; raises Failed."""
+        if (due := self._graph.next_deadline()) is not None and due <= steady_ns:
+            self._act(lambda: self._graph.tick(steady_ns))
+
+    def decide_early(self, most_bytes: int, steady_ns: int) -> None:
+        """Decide on the oldest as the daemon had to, for want of disk; raises Failed."""
+        self._act(lambda: self._graph.decide_early(most_bytes, steady_ns))
 
     def end(self, steady_ns: int) -> None:
         """Decide on all that waits still; raises Failed."""
@@ -147,13 +132,16 @@ class Rehearsal:
             due = self._graph.next_deadline()
             if due is None or due > until_ns:
                 return
-            try:
-                self._count(self._graph.tick(due))
-            except StepFailed as failure:
-                msg = f"{failure}: {failure.__cause__!r}"
-                raise Failed(msg) from failure
+            self._act(partial(self._graph.tick, due))
         msg = "a component asks for ticks without end"
         raise Failed(msg)
+
+    def _act(self, act: Callable[[], Iterable[Output]]) -> None:
+        try:
+            self._count(act())
+        except StepFailed as failure:
+            msg = f"{failure}: {failure.__cause__!r}"
+            raise Failed(msg) from failure
 
     def _count(self, outputs: Iterable[Output]) -> None:
         for output in outputs:
@@ -184,7 +172,7 @@ class Rehearsal:
             exporters={},
             extensions={},
             pipelines=own,
-            storage=StorageSettings(directory=Path(_NOWHERE)),
+            storage=StorageSettings(directory=Path(NOWHERE)),
         )
         return Maker(whole, _NoMeter()).graph()[0]
 
@@ -208,80 +196,52 @@ def rehearse(
         Failed: A component raised.
     """
     seen, steady_ns = Seen(), 0
-    for receiver, batch in _batches(records):
-        steady_ns = batch.steady_ns
-        if batch.wall_ns < since_wall_ns:
+    for record in records:
+        if record.wall_ns < since_wall_ns:
             continue
-        seen.requests += 1
-        seen.spans += batch.items
-        seen.size_bytes += len(batch.payload)
-        seen.first_ns, seen.last_ns = seen.first_ns or batch.wall_ns, batch.wall_ns
-        for one in rehearsals:
-            one.step(receiver, batch)
+        steady_ns = record.steady_ns
+        with contextlib.suppress(Unreadable):
+            if record.kind is Of.CONTROL:
+                _obey(record, rehearsals, seen)
+            elif record.signal is Signal.TRACES:
+                _take(record, rehearsals, seen)
     for one in rehearsals:
         one.end(steady_ns)
     return seen
 
 
-def _batches(records: Iterable[Record]) -> Iterator[tuple[str, Batch]]:
-    """The traces requests, and who took them."""
-    for record in records:
-        if record.kind is not Of.DATA or record.signal is not Signal.TRACES:
-            continue
-        try:
-            words = InboxWords.decode(record.meta)
-        except Unreadable:
-            continue
-        yield (
-            words.receiver,
-            Batch(
-                record.signal,
-                record.payload,
-                record.items,
-                words.context,
-                record.steady_ns,
-                record.wall_ns,
-                record.offset,
-            ),
-        )
+def _obey(record: Record, rehearsals: Sequence[Rehearsal], seen: Seen) -> None:
+    """Do what the daemon was told; raises Unreadable, Failed."""
+    said = read_control(record.meta)
+    for one in rehearsals:
+        match said:
+            case Tick():
+                one.tick(record.steady_ns)
+            case DecideEarly(most_bytes):
+                one.decide_early(most_bytes, record.steady_ns)
+            case _:
+                pass
+    seen.passed_over += isinstance(said, Skip)
 
 
-def _cut(
-    pipelines: Mapping[str, PipelinePlan], samplers: frozenset[str]
-) -> dict[str, PipelinePlan]:
-    """The pipelines that lead to a sampler, up to it, and to nothing else."""
-    kept: dict[str, PipelinePlan] = {}
-    for name, of in pipelines.items():
-        places = [place for place, one in enumerate(of.processors) if one in samplers]
-        if places:
-            upto = of.processors[: places[0] + 1]
-            kept[name] = dataclasses.replace(of, processors=upto, exporters=(_NOWHERE,))
-    ends = set(kept)
-    while more := _feeding(pipelines, kept, ends):
-        kept |= more
-    fed = {exporter for name, of in kept.items() if name not in ends for exporter in of.exporters}
-    connectors = {one for of in pipelines.values() for one in of.exporters} & {
-        one for of in pipelines.values() for one in of.receivers
-    }
-    return {
-        name: of
-        for name, of in kept.items()
-        if any(one not in connectors or one in fed for one in of.receivers)
-    }
-
-
-def _feeding(
-    pipelines: Mapping[str, PipelinePlan], kept: Mapping[str, PipelinePlan], ends: set[str]
-) -> dict[str, PipelinePlan]:
-    """More pipelines that lead to those that are kept, and only there."""
-    wanted = {receiver for of in kept.values() for receiver in of.receivers}
-    found: dict[str, PipelinePlan] = {}
-    for name, of in pipelines.items():
-        exporters = tuple(one for one in of.exporters if one in wanted)
-        known = kept.get(name)
-        if exporters and name not in ends and (known is None or known.exporters != exporters):
-            found[name] = dataclasses.replace(of, exporters=exporters)
-    return found
+def _take(record: Record, rehearsals: Sequence[Rehearsal], seen: Seen) -> None:
+    """Take a request; raises Unreadable, Failed."""
+    words = InboxWords.decode(record.meta)
+    batch = Batch(
+        Signal.TRACES,
+        record.payload,
+        record.items,
+        words.context,
+        record.steady_ns,
+        record.wall_ns,
+        record.offset,
+    )
+    seen.requests += 1
+    seen.spans += batch.items
+    seen.size_bytes += len(batch.payload)
+    seen.first_ns, seen.last_ns = seen.first_ns or batch.wall_ns, batch.wall_ns
+    for one in rehearsals:
+        one.step(words.receiver, batch)
 
 
 class _EmptyShelf:

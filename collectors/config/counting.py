@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from collectors.component import ConnectorFactory, ProcessorFactory, Signal
 from collectors.config import tree
@@ -12,8 +11,6 @@ from collectors.config.problems import Code, error, warning
 from collectors.config.registry import Kind
 from slo import source
 from slo.diagnostic import Diagnostic, Span
-
-_SAMPLE: Final = "all but a sample"
 
 
 def counting(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
@@ -94,9 +91,8 @@ def _late(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
                     place = tree.place(root, ("service", "pipelines", pipeline.name, role, index))
                     text = f"{component_id} counts only what {late} leaves"
                     yield warning(Code.PIPELINE, text, place, _before(component_id, late, role))
-                if what := _dropped(component):
-                    dropper = component_id
-                    sampler = component_id if what == _SAMPLE else sampler
+                dropper = component_id if _drops(component) else dropper
+                sampler = component_id if component.samples else sampler
 
 
 def _before(component_id: str, late: str, role: str) -> str:
@@ -109,16 +105,12 @@ def _samplers_before(loaded: Loaded) -> dict[str, str]:
     """The pipelines that get what a sampler in another one has left, and which that is."""
     found: dict[str, str] = {}
     for pipeline in loaded.pipelines:
-        samplers = [of for of in pipeline.processors if _samples(loaded, of)]
+        known = [(of, _component(loaded, "processors", of)) for of in pipeline.processors]
+        samplers = [name for name, of in known if of is not None and of.samples]
         for following in _following(loaded, [pipeline]) if samplers else ():
             if following.signal is pipeline.signal:
                 found.setdefault(following.name, f"{samplers[0]} in {pipeline.name}")
     return found
-
-
-def _samples(loaded: Loaded, component_id: str) -> bool:
-    component = _component(loaded, "processors", component_id)
-    return component is not None and _dropped(component) == _SAMPLE
 
 
 def _makes_metrics(component: Component, signal: Signal) -> bool:
@@ -145,6 +137,5 @@ def _counted(component: Component | None) -> tuple[str, ...]:
     return tuple(factory.counts(component.config))
 
 
-def _dropped(component: Component) -> str:
-    """What it leaves out by decision; empty where that is nothing."""
-    return component.factory.drops if isinstance(component.factory, ProcessorFactory) else ""
+def _drops(component: Component) -> bool:
+    return isinstance(component.factory, ProcessorFactory) and bool(component.factory.drops)

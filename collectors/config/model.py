@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from collectors.component import Config, Signal
+from collectors.component import Config, ProcessorFactory, Signal
 from collectors.config.registry import Factory, Kind
 from slo.diagnostic import Span
 
@@ -29,6 +29,12 @@ class Component:
     config: Config
     factory: Factory
     place: Span
+
+    @property
+    def samples(self) -> bool:
+        """Whether it leaves out all but a sample of what it gets."""
+        factory = self.factory
+        return isinstance(factory, ProcessorFactory) and factory.drops == "all but a sample"
 
 
 @dataclass(frozen=True, slots=True)
