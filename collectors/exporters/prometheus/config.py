@@ -23,7 +23,8 @@ class PrometheusConfig(Config):
         without_scope_info: Leave out the `otel_scope_*` labels.
         resource_constant_labels: Resource attributes that become labels; the others are
             on `target_info`.
-        max_series: Series held at most; a new one beyond that is left out and counted.
+        max_series: Series held at most, and targets; a new one beyond that is left out, a
+            series counted.
     """
 
     endpoint: Address = "127.0.0.1:8889"

@@ -129,11 +129,16 @@ class State:
         self.now_ns = max(self.now_ns, batch.steady_ns)
         for resource_metrics in request.resource_metrics:
             target = labels.target(resource_metrics.resource, self.config.resource_constant_labels)
-            if target.info:
+            if target.info and (target.key in self.infos or self._has_room_for_infos):
                 self.infos[target.key] = Info(target.info, self.now_ns)
             for scope_metrics in resource_metrics.scope_metrics:
                 self._apply_scope(scope_metrics, target)
         self._purge_if_due()
+
+    @property
+    def _has_room_for_infos(self) -> bool:
+        """Targets come from the network, as series do, and are bounded by the same number."""
+        return len(self.infos) < self.config.max_series
 
     def _apply_scope(self, scope_metrics: ScopeMetrics, target: labels.Target) -> None:
         weak = dict(target.promoted)
@@ -156,6 +161,8 @@ class State:
             return
         for point in described.points:
             self._apply_point(family, point, around, delta=described.delta)
+        if not family.series:  # none of them was taken: the name is free
+            self.drop(family)
 
     def _family(self, metric: Metric, described: Described) -> Family | LeftOut:
         """The family of a metric, or why there is none.

@@ -12,6 +12,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Metric,
 )
 
+from collectors.exporters.prometheus import PrometheusConfig
+from collectors.exporters.prometheus.state import LeftOut, State
 from collectors.testing import MemoryMeter
 from tests.prometheus_view import (
     CUMULATIVE,
@@ -160,3 +162,19 @@ def test_what_cannot_have_been_counted_stays_out_of_a_counter(
     made.apply(batch_of(counter("c", point(wrong, time=3), temporality=temporality)))
 
     assert samples(made) == {"c_total{job=s}": 5}
+
+
+def test_nothing_grows_without_end_whatever_names_and_targets_are_sent() -> None:
+    state = State(PrometheusConfig(max_series=10, metric_expiration=0))
+    for number in range(100):
+        impossible = counter(f"impossible {number}", point(-1))
+        attributes = {"service.name": f"s{number}", "service.version": "1"}
+        metrics = (impossible, gauge(f"g{number}", point(number)))
+        state.apply(batch_of(*metrics, attributes=attributes))
+
+    assert state.series_count == len(state.families) == len(state.infos) == 10
+    assert state.left_out[LeftOut.OVERFLOW] == 90
+    assert state.left_out[LeftOut.MALFORMED] == 100
+    again = {"service.name": "s3", "service.version": "2"}
+    state.apply(batch_of(gauge("g3", point(5)), attributes=again))
+    assert 'service_version="2"' in next(i.text for i in state.infos.values() if '"s3"' in i.text)
