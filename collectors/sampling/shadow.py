@@ -16,7 +16,7 @@ import numpy as np
 
 from collectors.sampling.notes import Cause
 from collectors.sampling.plan import Decisions, Extra, Facts, Fold, Plan
-from collectors.wire.kernel import Words
+from collectors.wire.kernel import Shorts, Words
 from collectors.wire.scan import Scan
 
 _PREFIX: Final = "beside: "
@@ -125,8 +125,16 @@ class Shadow:
 
     def decide(self, facts: Facts, steady_ns: int) -> Decisions:
         """See `Plan.decide`."""
+        return self._plan.decide(self._own(facts), steady_ns)
+
+    def reconsider(self, facts: Facts) -> Shorts:
+        """See `Plan.reconsider`."""
+        return self._plan.reconsider(self._own(facts))
+
+    def _own(self, facts: Facts) -> Facts:
+        """What its own questions were answered."""
         bits, extras = facts.extras[self._first], facts.extras[self._first + 1 :]
-        return self._plan.decide(dataclasses.replace(facts, bits=bits, extras=extras), steady_ns)
+        return dataclasses.replace(facts, bits=bits, extras=extras)
 
     def snapshot(self) -> bytes:
         """See `Plan.snapshot`."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collectors.component import Batch, Context, Signal
+from collectors.sampling.counted import SHADOW_SPANS
 from collectors.wire.parse import Malformed
 from collectors.wire.scan import scan
 from tests.sampled_traces import ERRORS, SECOND, SLOW, Sampled, sampled, share, span, spans_in
@@ -157,6 +158,23 @@ def test_what_is_decided_at_once_is_what_whole_traces_get(
     run(at_once, requests(history, second), acts)
 
     assert [of[1:] for of in by_name(at_once)] == [of[1:] for of in by_name(whole)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories(), first=cuts, acts=ACTS)
+def test_a_shadow_of_the_same_policies_never_disagrees(
+    history: list[Given], first: frozenset[int], acts: list[str]
+) -> None:
+    policies = [PROBES, *BY_TRACE, WITH_BUDGET]
+    made = sampled(*policies, **CONFIG, shadow={"policies": policies})
+    run(made, requests(history, first), acts)
+
+    told = {
+        whose: made.meter.total(SHADOW_SPANS, kept_by=whose)
+        for whose in ("policies", "shadow", "both", "neither")
+    }
+    assert told["policies"] == told["shadow"] == 0
+    assert told["both"] + told["neither"] == len(history)
 
 
 @settings(max_examples=60, deadline=None)

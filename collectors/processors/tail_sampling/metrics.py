@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,7 +25,7 @@ from collectors.sampling.counted import (
     WITHOUT_ID,
 )
 from collectors.sampling.notes import Cause
-from collectors.sampling.plan import NOBODY, Decisions, Facts
+from collectors.sampling.plan import NOBODY, Decisions, Facts, Flags
 from collectors.wire.kernel import Longs
 
 _SAMPLED: Final[Mapping[str, str]] = {"sampled": "true", "decision": "sampled"}
@@ -89,6 +89,11 @@ class Counts:
         self.add(RELEASES, kept, sampled="true")
         self.add(RELEASES, dropped, sampled="false")
 
+    def compared(self, kept: Flags, by_shadow: Flags) -> None:
+        """Late spans, by whether they are kept, and whether the shadow would keep them."""
+        for name, rows in _kept_by(kept, by_shadow):
+            self.add(SHADOW_SPANS, int(np.count_nonzero(rows)), kept_by=name)
+
     def decided(
         self,
         facts: Facts,
@@ -111,10 +116,15 @@ class Counts:
             self.add(SPANS_BY_POLICY, of_them, policy=policy, **yes)
             self.add(SPANS_BY_POLICY, spans - of_them, policy=policy, **_NOT_SAMPLED)
         if shadow is not None:
-            kept_by = decisions.keep + np.int64(2) * shadow.keep
-            for which, name in enumerate(_SHADOW):
-                rows = kept_by == which
+            for name, rows in _kept_by(decisions.keep, shadow.keep):
                 self.add(SHADOW_TRACES, int(np.count_nonzero(rows)), kept_by=name)
                 self.add(SHADOW_SPANS, int(facts.spans[rows].sum()), kept_by=name)
         if cause not in {Cause.WAITED, Cause.SETTLED}:
             self.add(DECIDED_EARLY, len(facts), reason=cause.value)
+
+
+def _kept_by(kept: Flags, by_shadow: Flags) -> Iterator[tuple[str, Flags]]:
+    """Which are kept by whom."""
+    whose = kept + np.int64(2) * by_shadow
+    for which, name in enumerate(_SHADOW):
+        yield name, whose == which

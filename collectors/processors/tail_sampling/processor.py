@@ -23,6 +23,7 @@ from collectors.processors.tail_sampling.metrics import Counts
 from collectors.processors.tail_sampling.past import Past
 from collectors.processors.tail_sampling.release import Release
 from collectors.processors.tail_sampling.sorting import Ways, sort
+from collectors.processors.tail_sampling.watching import Watching
 from collectors.sampling import counted
 from collectors.sampling.index_kernel import NEVER
 from collectors.sampling.index_parts import Spans
@@ -49,7 +50,7 @@ costs a look at all."""
 _STEPS_PER_WAIT: Final = 30
 """Or finer than that, where the wait is short."""
 
-_PLAN, _SHADOW = "plan", "shadow"
+_PLAN: Final = "plan"
 
 
 class TailSampler:
@@ -76,7 +77,10 @@ class TailSampler:
         self._shelf = shelf
         self._plan = config.plan()
         shadow = config.shadow.plan() if config.shadow is not None else None
-        self._shadow = Shadow(shadow, len(self._plan.extras)) if shadow is not None else None
+        self._shadow: Watching | None = None
+        if shadow is not None:
+            first = len(self._plan.extras)
+            self._shadow = Watching(Shadow(shadow, first), config.decision_cache)
         besides = [self._shadow.beside] if self._shadow is not None else []
         self._asked = Asked(self._plan, [*besides, *([watch.beside] if watch is not None else [])])
         self._watch = watch
@@ -154,6 +158,9 @@ class TailSampler:
             out(dataclasses.replace(batch, payload=payload, items=items))
 
     def _count(self, found: Arrived, ways: Ways, steady_ns: int) -> None:
+        if self._shadow is not None:
+            known, kept = self._shadow.late(found, ways, steady_ns)
+            self._counts.compared((ways.follows | ways.returns)[known], kept[known])
         dropped = int(np.count_nonzero(ways.ends))
         ages = self._past.ages_seconds(ways.places[ways.follows], steady_ns)
         self._counts.followed(ages, len(ages), dropped)
@@ -211,13 +218,17 @@ class TailSampler:
     def _settle_some(self, slots: Codes, steady_ns: int, out: Emit, cause: Cause) -> None:
         index = self._held.index
         facts, digests = index.facts(slots), index.digests(slots)
+        shadow = None
         if cause is Cause.TOO_LARGE:
             decisions, is_final = self._refused(facts), np.ones(len(slots), np.bool_)
-            shadow = decisions if self._shadow is not None else None
+            if self._shadow is not None:
+                shadow = decisions
+                self._shadow.remember(shadow, is_final, digests, steady_ns)
         else:
             decisions = self._plan.decide(facts, steady_ns)
-            shadow = self._shadow.decide(facts, steady_ns) if self._shadow is not None else None
             is_final = ~decisions.keep & (decisions.policies != NOBODY)
+            if self._shadow is not None:
+                shadow = self._shadow.decide(facts, digests, steady_ns)
         kept = np.flatnonzero(decisions.keep)
         spans = index.spans_of(slots[kept])
         gone = self._release(spans, decisions.thresholds[kept], steady_ns, out)
@@ -298,10 +309,8 @@ class TailSampler:
 
     def snapshot(self) -> bytes:
         """The index, the memory and the plan's own state, as flat arrays."""
-        plans = {_PLAN: self._plan.snapshot()}
-        if self._shadow is not None:
-            plans[_SHADOW] = self._shadow.snapshot()
-        return self._held.dump(self._past.dump() | plans)
+        shadow = self._shadow.dump() if self._shadow is not None else {}
+        return self._held.dump(self._past.dump() | shadow | {_PLAN: self._plan.snapshot()})
 
     def restore(self, state: bytes) -> None:
         """Continue from `state`, which may be of other policies.
@@ -316,8 +325,8 @@ class TailSampler:
         self._past.load(parts)
         try:
             self._plan.restore(parts[_PLAN])
-            if self._shadow is not None and _SHADOW in parts:
-                self._shadow.restore(parts[_SHADOW])
+            if self._shadow is not None:
+                self._shadow.load(parts)
         except ValueError as error:
             _log.warning("%s: the budgets of its policies begin anew: %s", self._id, error)
         self._counts.totals(self._plan.totals())

@@ -115,7 +115,7 @@ def test_a_shadow_with_an_slo_sees_its_budget_burn_by_itself() -> None:
     assert "fleetslo_sampling_shed_traces_total" not in made.meter.gauges
 
 
-def test_what_a_late_span_brings_back_is_no_affair_of_the_shadow() -> None:
+def test_what_a_late_span_brings_back_is_noted_without_the_shadow() -> None:
     made = sampled(ERRORS, shadow={"policies": [ALL]})
     made.give(span(1))
     made.pass_time(31)
@@ -167,3 +167,66 @@ service: {pipelines: {traces: {receivers: [otlp], processors: [tail_sampling], e
         result.stderr
     )
     assert f"{path}:7:" in result.stderr
+
+
+def spans_by(made: Sampled, kept_by: str) -> int:
+    return made.meter.total("fleetslo_sampling_shadow_spans_total", kept_by=kept_by)
+
+
+def test_late_spans_are_counted_by_what_the_shadow_would_do_with_them() -> None:
+    made = sampled(ERRORS, shadow={"policies": [SLOW]})
+    made.give(span(1, error=True), span(2, ms=2000), span(3), span(4, error=True, ms=2000))
+    made.pass_time(31)
+    before = [spans_by(made, whose) for whose in ("policies", "shadow", "neither", "both")]
+    assert before == [1, 1, 1, 1]
+
+    made.give(span(1, 1), span(1, 2), span(2, 1), span(3, 1), span(4, 1), at=40)
+
+    after = [spans_by(made, whose) for whose in ("policies", "shadow", "neither", "both")]
+    assert after == [3, 2, 2, 2]
+
+
+def test_a_late_span_brings_a_trace_back_for_each_of_both_alone() -> None:
+    made = sampled(ERRORS, shadow={"policies": [SLOW]})
+    made.give(span(1), span(2), span(3))
+    made.pass_time(31)
+    assert spans_by(made, "neither") == 3
+
+    made.give(span(1, 1), span(1, 2, ms=2000), span(2, 1, error=True), span(3, 1), at=40)
+    made.restart()
+    made.give(span(1, 3), span(2, 2), span(3, 2), at=41)
+
+    assert spans_by(made, "shadow") == 3
+    assert spans_by(made, "policies") == 2
+    assert spans_by(made, "neither") == 5
+    assert spans_by(made, "both") == 0
+
+
+def test_a_shadow_that_came_later_says_nothing_of_traces_that_it_does_not_know() -> None:
+    made = sampled(ERRORS)
+    made.give(span(1, error=True), span(2))
+    made.pass_time(31)
+    made.reload(configured(ERRORS, shadow={"policies": [ALL]}))
+
+    made.give(span(1, 1), span(2, 1), at=40)
+
+    assert sum(spans_by(made, whose) for whose in ("policies", "shadow", "neither", "both")) == 0
+
+
+def test_what_a_shadow_drops_for_good_no_late_span_brings_back() -> None:
+    drop = {"name": "gone", "type": "drop", "drop": {"drop_sub_policy": [SLOW]}}
+    made = sampled(SLOW, shadow={"policies": [drop, ERRORS]})
+    made.give(span(1, ms=2000), span(2, ms=2000))
+    made.pass_time(31)
+
+    made.give(span(1, 1, error=True), at=40)
+
+    assert (spans_by(made, "policies"), spans_by(made, "both")) == (3, 0)
+
+
+def test_both_drop_what_is_too_large_for_good() -> None:
+    made = sampled(ALL, shadow={"policies": [ALL]}, maximum_trace_size_bytes=span(1).ByteSize())
+    made.give(span(1), span(1, 1))
+    made.give(span(1, 2, error=True), at=1)
+
+    assert spans_by(made, "neither") == 3
