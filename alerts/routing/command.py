@@ -15,11 +15,11 @@ from alerts.routing.count import counts
 from alerts.routing.crew import CREW_PATH, Crew, parse
 from alerts.routing.generator import CONFIG_PATH
 from alerts.routing.insert import read
-from alerts.routing.proof import PROOF, RULES, alert_labels
+from alerts.routing.proof import PROOF, alert_labels
 from alerts.routing.table import called, table
 from alerts.routing.tree import Labels, Routing
 from alerts.routing.who import Tree, answer
-from alerts.routing.words import meant, meant_labels, words_of
+from alerts.routing.words import RULES, meant, meant_labels, words_of
 from slo.model import SeverityWords
 from slo.plugin import Verdict
 from slo.spec.problems import nearest

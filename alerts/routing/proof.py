@@ -18,7 +18,7 @@ from typing import Final, cast
 
 import yaml
 
-from alerts.routing.crosscheck import crosscheck
+from alerts.routing.crosscheck import FROM_SERIES, crosscheck
 from alerts.routing.generator import CONFIG_PATH
 from alerts.routing.insert import is_ours, own_part, read, wrapped
 from alerts.routing.kinds import KINDS
@@ -26,16 +26,13 @@ from alerts.routing.lint import lint
 from alerts.routing.sample import sample_data, stranger_data
 from alerts.routing.simulate import receivers
 from alerts.routing.tree import AUDIT, CATCH_ALL, NOBODY, WATCHDOG, Labels, Routing
-from alerts.routing.words import meant, meant_labels, said_labels, words_of
+from alerts.routing.words import RULES, meant, meant_labels, said_labels, words_of
 from slo.model import SeverityWords
 from slo.names import WATCHDOG as HEARTBEAT
 from slo.plugin import Proof, Result, Verdict
 from slo.servers import MissingToolError, require
 
-RULES: Final = "prometheus/rules"
-"""Where a generated tree holds the rules that routes are proven against."""
 _TIMEOUT_SECONDS: Final = 60.0
-_FROM_SERIES: Final = re.compile(r"\{\{[^}]*\}\}")
 _STRANGER: Final = "stranger"
 _SAMPLES: Final = {
     **{status: sample_data(status) for status in ("firing", "resolved")},
@@ -84,7 +81,7 @@ def alert_labels(directory: Path) -> Iterator[dict[str, str]]:
         loaded: object = yaml.safe_load(path.read_text("utf-8"))
         for rule in _alerting(loaded):
             labels = cast("Mapping[str, object]", rule.get("labels") or {})
-            known = {name: _FROM_SERIES.sub("x", str(value)) for name, value in labels.items()}
+            known = {name: FROM_SERIES.sub("x", str(value)) for name, value in labels.items()}
             yield {**meant_labels(known, words), "alertname": str(rule["alert"])}
     yield {"alertname": "NobodyOwnsThis", "severity": "page", "team": "nobody-known"}
 

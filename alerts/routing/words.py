@@ -16,6 +16,8 @@ from slo import names
 from slo.model import SeverityWords
 from slo.prove.reading import rules_of
 
+RULES: Final = "prometheus/rules"
+"""Where a generated tree holds the rules that routes are proven against."""
 _LABEL: Final = "severity"
 _Change = Callable[[str], str]
 

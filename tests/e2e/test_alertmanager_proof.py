@@ -189,6 +189,20 @@ RUNBOOK_WAYS = "every runbook says of its alert's way what the routes do"
             RUNBOOK_WAYS,
             "says that AgentSilent silences it, and no route does so",
         ),
+        (
+            "runbooks/QueueSlow.md",
+            "during [OrchestratorUnhealthy](OrchestratorUnhealthy.md)",
+            "during the night",
+            RUNBOOK_WAYS,
+            "QueueSlow.md does not say that OrchestratorUnhealthy silences QueueSlow",
+        ),
+        (
+            "runbooks/OrchestratorUnhealthy.md",
+            "[QueueSlow](QueueSlow.md)",
+            "it",
+            RUNBOOK_WAYS,
+            "OrchestratorUnhealthy.md does not say that OrchestratorUnhealthy silences QueueSlow",
+        ),
     ],
 )
 def test_what_the_files_say_of_the_routing_is_held_against_it(
@@ -207,6 +221,18 @@ def test_an_inhibition_taken_away_is_missed_by_the_runbooks(tree: Path) -> None:
     edit(tree, "alertmanager.yml", without)
 
     assert "OrchestratorUnhealthy silences it" in failed(tree)[RUNBOOK_WAYS]
+
+
+def test_an_inhibition_put_in_is_missing_in_the_runbooks(tree: Path) -> None:
+    more = """inhibit_rules:
+  - source_matchers: ['severity="page"', alertname="TelemetryMissing"]
+    target_matchers: [alertname="QueueSlow"]
+"""
+    edit(tree, "alertmanager.yml", lambda text: text.replace("inhibit_rules:\n", more))
+
+    told = failed(tree)[RUNBOOK_WAYS]
+    assert "QueueSlow.md does not say that TelemetryMissing silences QueueSlow" in told
+    assert "TelemetryMissing.md does not say that TelemetryMissing silences QueueSlow" in told
 
 
 def test_without_amtool_the_proof_is_skipped_and_says_why(

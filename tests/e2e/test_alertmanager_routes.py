@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -51,7 +51,7 @@ class Start(Protocol):
 @pytest.fixture
 def start(tmp_path: Path, kept: Recorder, release: Release) -> Start:
     @contextmanager
-    def run(compiled: Compiled, waits: Callable[[Route], Route] = quick) -> Iterator[Live]:
+    def run(compiled: Compiled, waits: Callable[[Route], Route] = quick) -> Generator[Live]:
         built = routing(compiled)
         built = replace(built, root=waits(built.root))
         for file in GENERATOR.generate(compiled):
