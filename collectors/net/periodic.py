@@ -79,11 +79,10 @@ class Periodic:
             turn = max(turn + interval, time.monotonic())
             try:
                 fetched = await self._fetch()
+                if fetched.items:
+                    await self._hand_over(fetched, turn)
             except Exception:  # noqa: BLE001 - the next turn may go better
-                _log.exception("%s: nothing could be read", self._name)
-                continue
-            if fetched.items:
-                await self._hand_over(fetched, turn)
+                _log.exception("%s: nothing could be read, or handed over", self._name)
 
     async def _hand_over(self, fetched: Fetched, until: float) -> None:
         now_ns = time.time_ns()

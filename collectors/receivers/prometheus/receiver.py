@@ -61,17 +61,21 @@ class Scraper:
     async def fetch(self) -> Fetched:
         """Scrape once; never raises for what the target does."""
         began, time_ns = time.monotonic(), time.time_ns()
-        found: list[Family] = []
-        is_up = True
         try:
             async with asyncio.timeout(self._job.timeout_seconds):
                 text, is_open = await self._get()
             found = await asyncio.to_thread(families, text, is_open=is_open)
             self._check(found)
+            return await self._told_of(found, began, time_ns, is_up=True)
         except (_ScrapeError, ValueError, TimeoutError, aiohttp.ClientError, OSError) as error:
-            found, is_up = [], False
             line = f"{self._target.job}: {self._target.instance} cannot be scraped: {reason(error)}"
             self._told.warn(self._target.instance, line, began)
+            return await self._told_of([], began, time_ns, is_up=False)
+
+    async def _told_of(
+        self, found: Sequence[Family], began: float, time_ns: int, *, is_up: bool
+    ) -> Fetched:
+        """A request of what was found and of the scrape itself; raises ValueError."""
         samples = sum(len(family.samples) for family in found)
         own = {
             "up": float(is_up),
@@ -79,8 +83,8 @@ class Scraper:
             "scrape_samples_scraped": float(samples),
             "scrape_series_added": float(max(samples - self._series_before, 0)),
         }
-        self._series_before = samples
         message, points = await asyncio.to_thread(self._translator.translate, found, own, time_ns)
+        self._series_before = samples
         return Fetched(message.SerializeToString(), points)
 
     async def _get(self) -> tuple[str, bool]:

@@ -83,7 +83,11 @@ def families(text: str, *, is_open: bool) -> list[Family]:
         ValueError: It is not what its content type says.
     """
     parse = _PARSE_OPEN if is_open else parser.text_string_to_metric_families
-    return list(parse(text))
+    try:
+        return list(parse(text))
+    except (LookupError, TypeError, AttributeError) as error:  # of the parser, over what it reads
+        msg = f"the answer cannot be read: {error!r}"
+        raise ValueError(msg) from error
 
 
 class Translator:
@@ -98,12 +102,16 @@ class Translator:
     ) -> tuple[ExportMetricsServiceRequest, int]:
         """A request with all that was found, and how many points it holds.
 
-        What is told about the scrape is completed with how many samples were kept.
+        What is told about the scrape is completed with how many samples were kept. Raising
+        changes nothing.
 
         Args:
             found: Of this scrape; none where it failed.
             own: What is told about the scrape itself: `up` and its kin.
             time_ns: Unix time of the scrape.
+
+        Raises:
+            ValueError: A bucket without a bound, a count beyond 64 bits.
         """
         build = _Build(self._target, time_ns)
         for family in found:
@@ -285,9 +293,7 @@ def _fill(point: Point, samples: list[Sample]) -> None:
     elif isinstance(point, SummaryDataPoint):
         for sample in samples:
             if "quantile" in sample.labels:
-                point.quantile_values.add(
-                    quantile=float(sample.labels["quantile"]), value=sample.value
-                )
+                point.quantile_values.add(quantile=_number(sample, "quantile"), value=sample.value)
             elif sample.name.endswith("_sum"):
                 point.sum = sample.value
             elif sample.name.endswith("_count"):
@@ -298,7 +304,7 @@ def _fill(point: Point, samples: list[Sample]) -> None:
 
 def _fill_histogram(point: HistogramDataPoint, samples: list[Sample]) -> None:
     buckets = sorted(
-        (float(sample.labels["le"]), _whole(sample.value))
+        (_number(sample, "le"), _whole(sample.value))
         for sample in samples
         if sample.name.endswith("_bucket")
     )
@@ -314,6 +320,15 @@ def _fill_histogram(point: HistogramDataPoint, samples: list[Sample]) -> None:
             point.sum = sample.value
         elif sample.name.endswith("_count"):
             point.count = _whole(sample.value)
+
+
+def _number(sample: Sample, label: str) -> float:
+    """The number that `label` says."""
+    try:
+        return float(sample.labels[label])
+    except (KeyError, ValueError) as error:
+        msg = f"{sample.name} must have a number as {label}, got {sample.labels.get(label)!r}"
+        raise ValueError(msg) from error
 
 
 def _whole(value: float) -> int:

@@ -45,6 +45,9 @@ def test_a_scrape_tells_what_was_found_and_how_it_went() -> None:
         (Exporter(status=500), {}),
         (Exporter(b"no { exposition"), {}),
         (Exporter(b"\xff\xfe"), {}),
+        (Exporter(b"a 1\n# TYPE h histogram\nh_bucket 3\n"), {}),
+        (Exporter(b"a 1\n# TYPE h histogram\nh_count 1e20\n"), {}),
+        (Exporter(b'a 1\n# TYPE s summary\ns{quantile="half"} 3\n'), {}),
         (Exporter(b"# TYPE a gauge\na 1\nb 2\n"), {"sample_limit": 1}),
         (Exporter(b"# " + b"x" * 2000), {"body_size_limit": 1000}),
         (
@@ -56,7 +59,18 @@ def test_a_scrape_tells_what_was_found_and_how_it_went() -> None:
         ),
         (Exporter(), {"static_configs": [{"targets": ["127.0.0.1:9"]}]}),
     ],
-    ids=["500", "nonsense", "not text", "samples", "length", "bomb", "nobody"],
+    ids=[
+        "500",
+        "nonsense",
+        "not text",
+        "boundless",
+        "beyond",
+        "half",
+        "samples",
+        "length",
+        "bomb",
+        "nobody",
+    ],
 )
 def test_a_target_that_gives_no_answer_of_use_is_down(
     exporter: Exporter, job: dict[str, object], caplog: pytest.LogCaptureFixture
