@@ -27,9 +27,9 @@ class Kind(StrEnum):
 
     AGENT: one invocation of an agent. LLM: one operation on a model. TOOL: one execution of
     a tool. WORKFLOW: one run of a workflow. ATTEMPT: one request on the wire to a model's
-    provider. MESSAGE: the work on one message. GUARDRAIL: one evaluation of a policy.
-    HANDOFF: work given to another agent. STEP: something between them, which counts as
-    nothing. ECHO: something that another span tells already.
+    provider. MESSAGE: the work on one message. SEND: a message put into a queue. GUARDRAIL: one
+    evaluation of a policy. HANDOFF: work given to another agent. STEP: something between them,
+    which counts as nothing. ECHO: something that another span tells already.
     """
 
     AGENT = "agent"
@@ -38,6 +38,7 @@ class Kind(StrEnum):
     WORKFLOW = "workflow"
     ATTEMPT = "attempt"
     MESSAGE = "message"
+    SEND = "send"
     GUARDRAIL = "guardrail"
     HANDOFF = "handoff"
     STEP = "step"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import time
@@ -85,6 +86,7 @@ class Agent:
         self._speaks = speaks
         self._tools = Tools(providers.traces.get_tracer(SCOPE), self.instruments, clock)
         self._beats = 0
+        self._audits = itertools.count(1)
         self._healthy = True
         self.trail = Trail()
         self.endpoints: Endpoints | None = None
@@ -261,10 +263,14 @@ class Agent:
         self.instruments.set("mas.credential.time_to_expiry", seconds_left, labels)
 
     def audit(self, event: str, attributes: Mapping[str, str] | None = None) -> None:
-        """Write an audit record: one log record of its own kind, counted."""
+        """Write an audit record: one log record of its own kind, counted and numbered.
+
+        Write it inside the block of what it is about, so that the two are found together.
+        """
         self.instruments.add("mas.audit.records", 1, {})
         self.trail.add(event, attributes or {})
-        self.log.info(event, extra={"mas.audit": True, **(attributes or {})})
+        numbered = {"mas.audit": True, "mas.audit.sequence": next(self._audits)}
+        self.log.info(event, extra={**numbered, **(attributes or {})})
 
     def _with_name(self, attributes: Mapping[str, str]) -> dict[str, str]:
         """`attributes` of a span, and whose it is."""

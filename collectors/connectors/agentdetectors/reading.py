@@ -26,6 +26,9 @@ _NAME, _TOOL, _SOURCE, _TARGET = (
 )
 _READ: Final = (_NAME, _TOOL, _SOURCE, _TARGET)
 _CALL, _MODEL, _HANDOFF = (number_of(kind) for kind in (Kind.TOOL, Kind.LLM, Kind.HANDOFF))
+_MESSAGES: Final = (number_of(Kind.MESSAGE), number_of(Kind.SEND))
+"""What need be no agent's."""
+
 _NOT_DONE: Final = frozenset({"rejected", "cancelled", "deferred"})
 _FAILED: Final = frozenset({"failure", "timeout"})
 _VERSIONED: Final = "versioned"
@@ -104,7 +107,8 @@ class Rows:
         nothing = np.zeros(0, actions.ROW), np.zeros(0, runs.STEP)
         if reading is None:
             return *nothing, frozenset()
-        speakers = frozenset(np.unique(told.agents[reading.rows]).tolist())
+        spoke = reading.rows[~np.isin(reading.kinds, _MESSAGES)]
+        speakers = frozenset(np.unique(told.agents[spoke]).tolist())
         reading = reading.only(np.isin(reading.kinds, (_CALL, _MODEL, _HANDOFF)))
         if not len(reading.rows):
             return *nothing, speakers

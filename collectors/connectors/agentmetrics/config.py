@@ -22,6 +22,7 @@ MADE: Final = (
     "mas.llm.attempts",
     "mas.llm.cost",
     "mas.policy.evaluation.duration",
+    "mas.queue.message.wait",
     "messaging.process.duration",
 )
 """The metrics of the catalogue that spans tell."""
@@ -46,6 +47,10 @@ class AgentMetricsConfig(Config):
             what comes beyond is counted in one series, ``otel.metric.overflow="true"``.
         exclude_metrics: Metrics that are not made, since the agents send them.
         exclude_dialects: Dialects whose spans count as counted already.
+        without_metrics: Dialects whose agents send all metrics themselves, but not here, so that
+            their spans count.
+        queued_keys: Attributes of a span that takes a message which say when the broker queued
+            it: Unix time in seconds, or in whole milli-, micro- or nanoseconds. Best first.
         action_tools: Tools whose executions are actions too, and the type of these actions;
             ``*`` in a name stands for any text.
         declare: Label sets that exist from the start, at zero: the values of each attribute.
@@ -62,6 +67,14 @@ class AgentMetricsConfig(Config):
     aggregation_cardinality_limit: Count = 2000
     exclude_metrics: list[str] = Field(default_factory=list[str])
     exclude_dialects: list[DialectName] = Field(default_factory=list[str])
+    without_metrics: list[DialectName] = Field(default_factory=list[str])
+    queued_keys: list[Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=lambda: [
+            "messaging.servicebus.message.enqueued_time",
+            "messaging.eventhubs.message.enqueued_time",
+            "messaging.message.enqueued_time",
+        ]
+    )
     action_tools: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict[str, str]
     )

@@ -18,6 +18,7 @@ from collectors.component import Batch, ConnectorFactory, Emit, Settings, Signal
 from collectors.connectors.agentmetrics.config import AgentMetricsConfig, made
 from collectors.connectors.agentmetrics.labels import FIELDS, LABELS, Labels
 from collectors.connectors.agentmetrics.measures import Counts, Measures
+from collectors.connectors.agentmetrics.messages import sent, taken
 from collectors.connectors.agentmetrics.pending import Decided, Pending
 from collectors.connectors.agentmetrics.rows import (
     ATTEMPT,
@@ -30,6 +31,7 @@ from collectors.connectors.agentmetrics.rows import (
     TOKENS_TAKEN,
     Rows,
 )
+from collectors.connectors.agentmetrics.waits import SENT, TAKEN, Waits
 from collectors.counting import Flushing, Resources, Writing
 from collectors.dialects import AGENT_SPANS, KINDS, Kind, Reader, Reading, Small, number_of
 from collectors.graph import pack, unpack
@@ -46,7 +48,7 @@ from collectors.wire.spans import (
 from slo.catalog import metrics
 
 SCOPE: Final = "fleetslo.collector.agentmetrics"
-_NOTHING: Final = (number_of(Kind.STEP), number_of(Kind.ECHO))
+_NOTHING: Final = (number_of(Kind.STEP), number_of(Kind.ECHO), number_of(Kind.SEND))
 _WORDS: Final = "words"
 _OF_RESOURCE: Final = frozenset(attribute.key for attribute in metrics().resource)
 
@@ -66,9 +68,12 @@ class AgentMetrics:
         self._pending = Pending(
             config.wait, config.remember, config.metrics_flush_interval, config.max_spans
         )
+        self._waits = Waits(config.wait, config.remember, config.max_spans)
         known = self._reader.known
         self._excluded = np.array([of.name in config.exclude_dialects for of in known])
-        self._itself = np.array([of.measures_itself for of in known]) | self._excluded
+        silent = [of.name in config.without_metrics for of in known]
+        counting = np.array([of.measures_itself for of in known]) & ~np.array(silent)
+        self._itself = counting | self._excluded
         self._declared = [
             (_resource(of), self._measures.declared(_known(of))) for of in config.declare
         ]
@@ -98,7 +103,7 @@ class AgentMetrics:
         for measure in self._measures:
             writing.add(measure.family, measure.table.series())
         self._flushing.put_out(writing.request, writing.points, steady_ns, out)
-        self._flushing.go_on(steady_ns, is_idle=not writing.points and not len(self._pending))
+        self._flushing.go_on(steady_ns, is_idle=not (writing.points or self._waiting))
 
     def next_deadline(self) -> int | None:
         """When the metrics go out next; None while there are none."""
@@ -126,6 +131,7 @@ class AgentMetrics:
                 _WORDS: json.dumps(words).encode(),
                 "measures": self._measures.snapshot(),
                 "pending": self._pending.snapshot(),
+                "waits": self._waits.snapshot(),
                 "resources": self._resources.snapshot(),
             }
         )
@@ -143,6 +149,7 @@ class AgentMetrics:
             self._labels.sets.take(words["sets"])
             self._labels.names.take(words["names"])
             self._pending.restore(parts["pending"])
+            self._waits.restore(parts["waits"])
             names = [dialect.name for dialect in self._reader.known]
             if words["dialects"] != names:
                 moved = [names.index(name) if name in names else 0 for name in words["dialects"]]
@@ -166,17 +173,25 @@ class AgentMetrics:
             numbers = self._resources.numbers(scanned, steady_ns)
             spoken = self._reader.spoken(scanned, reading)
             self._tell_steps(reading, spoken)
+            messages = sent(scanned, reading, steady_ns)
             wanted = ~np.isin(reading.kinds, _NOTHING)
             reading, spoken = reading.only(wanted), spoken[wanted]
             counts[reading.rows] = True
             rows = self._rows(scanned, reading, spoken, numbers)
             rows["key"], rows["parent"] = keys[reading.rows], parents[reading.rows]
             rows["seen"] = steady_ns
+            self._waits.add(messages, self._messages(scanned, reading, rows, steady_ns))
         linking = ~counts & (keys != 0) & (parents != 0)
         links: Rows = np.zeros(int(np.count_nonzero(linking)), LINK)
         links["key"], links["parent"] = keys[linking], parents[linking]
         links["seen"] = steady_ns
         return rows, links
+
+    def _messages(self, scanned: Scan, reading: Reading, rows: Rows, steady_ns: int) -> Rows:
+        """The messages that spans took which do not count themselves."""
+        able = (rows["flags"] & COUNTS_ITSELF) == 0
+        of = rows["labels"][able], rows["resource"][able]
+        return taken(scanned, reading.only(able), of, self._config.queued_keys, steady_ns)
 
     def _rows(self, scanned: Scan, reading: Reading, spoken: Small, numbers: Longs) -> Rows:
         rows: Rows = np.zeros(len(reading.rows), ROW)
@@ -212,6 +227,9 @@ class AgentMetrics:
         self._declare(steady_ns)
         self._measures.add(counts, self._since_ns, steady_ns)
         self._begin(decided, steady_ns)
+        counted, shown = self._waits.settle(steady_ns)
+        self._measures.add(_waited(counted), self._since_ns, steady_ns)
+        self._measures.begin(_waited(shown), self._since_ns, steady_ns)
         self._tell(decided)
         self._tidy()
 
@@ -239,18 +257,26 @@ class AgentMetrics:
         gone = self._resources.surplus(self._config.resource_metrics_cache_size)
         if self._config.metrics_expiration:
             gone |= self._resources.silent(steady_ns - self._config.metrics_expiration)
-        gone -= self._pending.resources()
+        gone -= self._pending.resources() | self._waits.resources()
         self._resources.drop(gone)
         self._measures.drop(gone)
 
     def _tidy(self) -> None:
         """Forget words that no row uses any more, once they are many."""
-        sets, names, room = self._labels.sets, self._labels.names, 1000 + 2 * len(self._pending)
+        sets, names, room = self._labels.sets, self._labels.names, 1000 + 2 * self._waiting
         if len(sets) > room:
-            self._pending.renumber(("labels",), sets.keep(self._pending.words("labels")))
+            used = {*self._pending.words("labels"), *self._waits.words()}
+            moved = sets.keep(sorted(used))
+            self._pending.renumber(("labels",), moved)
+            self._waits.renumber(moved)
         if len(names) > room:
             used = {*self._pending.words("name"), *self._pending.words("agent")}
             self._pending.renumber(("name", "agent"), names.keep(sorted(used)))
+
+    @property
+    def _waiting(self) -> int:
+        """What is still to be counted, or is remembered."""
+        return len(self._pending) + len(self._waits)
 
     def _tell_steps(self, reading: Reading, spoken: Small) -> None:
         step = np.isin(reading.kinds, _NOTHING)
@@ -278,6 +304,13 @@ class AgentMetrics:
             self._meter.set(AGENT_SPANS, total, dialect=dialect, reason=what)
 
 
+def _waited(rows: Rows) -> Counts:
+    """What messages waited."""
+    every, none = np.ones(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
+    nobody = np.full(len(rows), -1, np.int64)
+    return Counts(rows, nobody, rows["labels"].astype(np.int64), every, none, none)
+
+
 def _resource(declared: Mapping[str, list[str]]) -> bytes:
     """The resource on which declared series stand."""
     resource = Resource()
@@ -293,7 +326,11 @@ def _known(declared: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
 
 def _shape() -> list[object]:
     """What the rows that wait mean, in words of JSON."""
-    return [[list(of) for of in ROW.descr], list(LABELS), [kind.value for kind in KINDS]]
+    return [
+        [list(of) for row in (ROW, SENT, TAKEN) for of in row.descr],
+        list(LABELS),
+        [kind.value for kind in KINDS],
+    ]
 
 
 FACTORY = ConnectorFactory(

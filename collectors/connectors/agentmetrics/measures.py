@@ -15,6 +15,7 @@ from collectors.connectors.agentmetrics.rows import (
     GUARDRAIL,
     LLM,
     TOOL,
+    WAIT,
     WORKFLOW,
     Rows,
 )
@@ -36,6 +37,7 @@ _DURATIONS: Final = {
     "gen_ai.invoke_agent.duration": AGENT,
     "gen_ai.invoke_workflow.duration": WORKFLOW,
     "mas.policy.evaluation.duration": GUARDRAIL,
+    "mas.queue.message.wait": WAIT,
     "messaging.process.duration": _MESSAGE,
 }
 

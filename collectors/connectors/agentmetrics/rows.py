@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.dialects import Kind, number_of
+from collectors.dialects import KINDS, Kind, number_of
 
 ROW: Final = np.dtype(
     [
@@ -49,6 +49,9 @@ AGENT, LLM, TOOL, WORKFLOW, ATTEMPT, GUARDRAIL = (
         Kind.GUARDRAIL,
     )
 )
+
+WAIT: Final = len(KINDS)
+"""What a message waited counts like a span that took so long, of this kind."""
 
 WAITING, COUNTED, PASSED = range(3)
 """States: not decided; counted; decided not to count."""

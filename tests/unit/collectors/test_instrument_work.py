@@ -325,6 +325,7 @@ def test_an_audit_record_is_counted(found: Recorded) -> None:
     assert found.moved("mas.audit.records") == {("worker-ops",): 1}
     assert record.attributes is not None
     assert record.attributes["mas.audit"] is True
+    assert record.attributes["mas.audit.sequence"] == 1
 
 
 def test_events_and_levels_of_an_agent(found: Recorded) -> None:
