@@ -15,6 +15,7 @@ from typing import Final
 from alerts.gameday.fleet.topology import TEAMS
 
 _DAY_SECONDS: Final = 86_400.0
+_WORKDAYS: Final = 5
 _LONG_SECONDS: Final = (600.0, 10_800.0)
 
 
@@ -48,6 +49,7 @@ class Traffic:
         bulky: Share of calls to models whose answer is kept whole, and long.
         swing: How far the arrivals are below their mean at midnight UTC, and above it at noon;
             a share of the mean.
+        weekend: Factor on the arrivals of Saturday and Sunday.
         long: Share of tasks that take from ten minutes to three hours.
         action_failure: Share of actions that fail on a good day; likewise the others.
     """
@@ -73,6 +75,7 @@ class Traffic:
     personal: float = 0.005
     bulky: float = 0.02
     swing: float = 0.0
+    weekend: float = 1.0
     long: float = 0.0003
 
     def seeded(self, seed: int) -> Traffic:
@@ -84,9 +87,10 @@ class Traffic:
         return random.Random(f"{self.seed}/{name}")  # noqa: S311 - a simulation
 
     def arrivals(self, seconds: float) -> float:
-        """Tasks a second over all teams, so many seconds after midnight UTC."""
+        """Tasks a second over all teams, so many seconds after the midnight of a Monday, UTC."""
         day = math.cos(2 * math.pi * seconds / _DAY_SECONDS)
-        return self.tasks_per_second * (1 - self.swing * day)
+        rest = self.weekend if seconds // _DAY_SECONDS % 7 >= _WORKDAYS else 1.0
+        return self.tasks_per_second * (1 - self.swing * day) * rest
 
     @staticmethod
     def long_seconds(drawn: float) -> float:

@@ -76,7 +76,7 @@ def play(
         groups = read(tree.out / "prometheus" / "rules" if against is None else against)
 
         def one(case: Case) -> tuple[str, tuple[Firing, ...]]:
-            firings = fired(lived(case.script, seed), case.script, groups)
+            firings = fired(lived(case.script, seed).tape, case.script, groups)
             tell(f"{case.id}: {plural(len(firings) - 1, 'alert')}")
             return case.id, firings
 

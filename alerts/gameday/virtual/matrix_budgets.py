@@ -30,13 +30,17 @@ EVERYDAY: Final = 0.003
 """Share of actions that fail on a good day."""
 CORRECTNESS: Final = names.burn_alert("agent-fleet", "remediation-correctness")
 SLOWNESS: Final = names.burn_alert("agent-fleet", "time-to-remediate")
+EVERY_CALL: Final = 0.005
+"""Share of calls to models that fail on a good day."""
 PACE: Final[dict[str, float | Detection]] = {
+    ACTIONS: share(0.012 - EVERYDAY, 0.05),
+    LLM_BURN: share(0.012 - EVERY_CALL, 0.035),
     CONFLICTS: share(0.0012, 0.0025),
     POLICY: 90.0,
     AVAILABILITY: 0.0,
     LAG: 0.0,
 }
-"""When each ratio passes 1.2 budgets in `M-slow`; the rest take half a minute."""
+"""When each ratio passes 1.2 budgets in `M-slow`; the scheduler's takes half a minute."""
 WHOLE: Final = 4.75 * MINUTE
 """Until an event has been counted once: 5-minute rates, a scrape apart, add up to it."""
 ROLLBACKS: Final = names.burn_alert("agent-fleet", "rollbacks")
@@ -127,9 +131,12 @@ def _levels() -> tuple[Case, ...]:
 def _slowly() -> Case:
     """Every budget a little above its pace, for six hours: nobody is woken for most of it."""
 
+    def space(wrong: Trouble) -> None:
+        wrong.work.evenly = True
+
     def change(wrong: Trouble) -> None:
         wrong.work.failing = {FAILING: 0.05}
-        wrong.work.conflicts = 3.0
+        wrong.work.conflicts = 6.0
         wrong.work.rejects = 1.0
         wrong.work.policy_factor = 5.0
         wrong.work.providers = {FIRST: (0.035, "provider")}
@@ -150,7 +157,7 @@ def _slowly() -> Case:
         "M-slow",
         "all budgets burn for hours",
         "a little of everything fails, for more than six hours",
-        change,
+        (Act(-BASELINE, space), Act(0.0, change)),
         *(
             ticket(alert, team, PACE.get(alert, 30.0), slo_tier="ticket")
             for alert, team in budgets.items()
@@ -163,6 +170,8 @@ def _slowly() -> Case:
             *budgets,
         ),
         lasts=6.5 * HOURS,
+        baseline=BASELINE,
+        traffic=DENSE,
     )
 
 

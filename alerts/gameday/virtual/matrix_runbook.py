@@ -20,7 +20,7 @@ LLM: Final = "HighLLMAPIErrorRate"
 LLM_BURN: Final = names.burn_alert("agent-fleet", "llm-availability")
 AVAILABILITY: Final = names.burn_alert("agent-fleet", "agent-availability")
 FIRST: Final = "provider-a"
-SHORT: Final = replace(FULL_TRAFFIC, long=0.0)
+SHORT: Final = replace(FULL_TRAFFIC, latency_scale=0.75, long=0.0)
 """Nobody is at a run of hours by chance: how fast a queue grows hangs on every single worker."""
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from alerts.gameday.fleet import repertoire
 from alerts.gameday.fleet.topology import AgentSpec, ProcessSpec, Topology
-from alerts.gameday.virtual.meter import Values, VirtualMeter
+from alerts.gameday.virtual.meter import Key, Numbers, Steps, Values, VirtualMeter
 from collectors.instrument import Identity, Speaks
 from collectors.instrument.instruments import Instruments
 from slo.catalog import Source, prometheus_label
@@ -28,11 +30,41 @@ class Post:
     values: Values
     instruments: Instruments
     resource: Mapping[str, str]
+    _known: dict[Key, Key] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The class of its agents."""
         return self.resource[prometheus_label("service.name")]
+
+    def count(
+        self, name: str, amounts: Steps | Numbers, labels: Mapping[str, str] | None = None
+    ) -> None:
+        """Add to a counter what each step adds; the instruments say which series that is."""
+        if not amounts.any():
+            return
+        labels = labels or {}
+        given = (name, tuple(labels.items()))
+        if given not in self._known:
+            self.instruments.add(name, 0, labels)
+            self._known[given] = self.values.told
+        self.values.add_all(self._known[given], amounts.astype(np.float64))
+
+    def level(self, name: str, levels: Numbers | float, labels: Mapping[str, str]) -> None:
+        """Set a level at each step."""
+        given = (name, tuple(labels.items()))
+        if given not in self._known:
+            self.instruments.set(name, 0, labels)
+            self._known[given] = self.values.told
+        self.values.set_all(self._known[given], levels)
+
+    def observe(self, name: str, at: Steps, values: Numbers, labels: Mapping[str, str]) -> None:
+        """Record each of `values` at the step beside it."""
+        if not len(at):
+            return
+        self.values.now = int(at[0])
+        self.instruments.record(name, float(values[0]), labels)
+        self.values.observe_all(self.values.observed, at[1:], values[1:])
 
 
 @dataclass(frozen=True, slots=True)

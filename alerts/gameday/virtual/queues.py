@@ -1,72 +1,88 @@
-"""A queue of messages and the workers that take from it, as a fluid with a memory."""
+"""A queue of messages and the workers that take from it: first come, first served."""
 
 from __future__ import annotations
 
-import math
+import heapq
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-_SMOOTHING: Final = 0.1
-_BUSIEST: Final = 0.85
-"""Above it a line is counted as growing, and its length tells the wait."""
+from alerts.gameday.virtual.meter import Numbers, Steps
+
+_AT_ONCE: Final = 0.001
+"""Seconds until a message is taken for which a worker is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What a line did in a stretch of steps.
+
+    Attributes:
+        taken: Messages taken in each step.
+        depth: Messages that wait after it; `oldest` for so many seconds.
+        at: Of each message taken, the step; ascending.
+        waits: Of each message taken, how many seconds it had waited.
+    """
+
+    taken: Steps
+    depth: Numbers
+    oldest: Numbers
+    at: Steps
+    waits: Numbers
 
 
 class Line:
-    """One queue; time in seconds, messages in whole numbers."""
+    """One queue; times in seconds of any clock that goes on from stretch to stretch."""
 
-    def __init__(self, workers: int, service_seconds: float) -> None:
-        """Empty; `workers` is how many there are when all is well."""
-        self._workers = workers
-        self._service = service_seconds
-        self._credit = 0.0
-        self._arrivals: float | None = None
-        self.depth = 0
-        self.oldest_seconds = 0.0
+    def __init__(self, workers: int) -> None:
+        """Empty, all workers free."""
+        self._free = [0.0] * workers
+        self._waiting = np.zeros(0), np.zeros(0)
 
-    def step(
-        self, came: int, working: int, seconds: float, rng: np.random.Generator
-    ) -> tuple[int, list[float]]:
-        """How many messages were taken, and how long each had waited.
+    def flow(
+        self, came: Numbers, service: Numbers, working: int, times: tuple[float, int, float]
+    ) -> Flow:
+        """What is taken in a stretch.
 
-        Where no more comes than can be taken, waits are those of M/M/c; else the line grows
-        and the wait is its length over what is taken a second.
+        Args:
+            came: When each new message came, ascending, within the stretch.
+            service: For how many seconds a worker is at it.
+            working: Who takes messages. One who leaves keeps the message he has.
+            times: When the stretch begins, how many steps it has, and of how many seconds.
         """
-        capacity = working / self._service
-        before = came / seconds if self._arrivals is None else self._arrivals
-        self._arrivals = before + (came / seconds - before) * _SMOOTHING
-        behind = self.depth > working
-        self._credit = capacity * seconds + (self._credit if behind else 0.0)
-        taken = min(self.depth + came, int(self._credit))
-        self._credit -= taken
-        begin = self.depth
-        self.depth += came - taken
-        if not taken:
-            self.oldest_seconds += seconds if self.depth else 0.0
-            return 0, []
-        if begin > working or self.depth > working:
-            first, last = begin / capacity, self.depth / capacity
-            self.oldest_seconds = last
-            return taken, [first + (last - first) * (n + 0.5) / taken for n in range(taken)]
-        self.oldest_seconds = 0.0
-        return taken, self._everyday(taken, working, rng)
+        begin, steps, seconds = times
+        ends = begin + seconds * np.arange(1, steps + 1)
+        self._staff(working, begin)
+        came = np.concatenate([self._waiting[0], came])
+        service = np.concatenate([self._waiting[1], service])
+        starts = self._starts(came, service, float(ends[-1]))
+        self._waiting = came[len(starts) :], service[len(starts) :]
+        begun = np.searchsorted(starts, ends)
+        depth = np.searchsorted(came, ends) - begun
+        oldest = np.zeros(steps)
+        waiting = depth > 0
+        oldest[waiting] = ends[waiting] - came[begun[waiting]]
+        at = ((starts - begin) // seconds).astype(np.intp)
+        waits = np.maximum(starts - came[: len(starts)], _AT_ONCE)
+        taken = np.bincount(at, minlength=steps)
+        return Flow(taken, depth.astype(np.float64), oldest, at, waits)
 
-    def _everyday(self, taken: int, working: int, rng: np.random.Generator) -> list[float]:
-        offered = min((self._arrivals or 0.0) * self._service, _BUSIEST * working)
-        waits = rng.random(taken) < waiting_share(working, offered)
-        mean = self._service / (working - offered)
-        return [float(wait) for wait in np.where(waits, rng.exponential(mean, taken), 0.001)]
+    def _staff(self, working: int, now: float) -> None:
+        """Let workers leave, those who are busy longest first, or come and be free `now`."""
+        kept = sorted(self._free)[:working]
+        self._free = kept + [now] * (working - len(kept))
+        heapq.heapify(self._free)
 
-
-def waiting_share(workers: int, offered: float) -> float:
-    """The share of messages that must wait.
-
-    Args:
-        workers: At least 1.
-        offered: Work offered, in workers; below `workers`.
-
-    Source: A. K. Erlang's C formula, M/M/c.
-    """
-    top = offered**workers / math.factorial(workers) * workers / (workers - offered)
-    below = sum(offered**k / math.factorial(k) for k in range(workers))
-    return top / (below + top)
+    def _starts(self, came: Numbers, service: Numbers, end: float) -> Numbers:
+        """When each message is taken, of those that are before `end`."""
+        free, starts = self._free, list[float]()
+        if not free:
+            return np.zeros(0)
+        for arrival, length in zip(came.tolist(), service.tolist(), strict=True):
+            start = max(arrival, free[0])
+            if start >= end:
+                break
+            starts.append(start)
+            heapq.heapreplace(free, start + length)
+        return np.array(starts)

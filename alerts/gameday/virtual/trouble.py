@@ -42,8 +42,8 @@ class Work:
 
     Attributes:
         failing: Share of actions of a class that fail by the agent's own fault.
-        evenly: Actions fail at equal distances, as with a dependency that breaks every fortieth
-            call, and not by chance.
+        evenly: Actions and calls to models fail at equal distances, as with a dependency that
+            breaks every fortieth call, and not by chance.
         deferred: Share of actions that wait for an approval.
         providers: Share of requests to a provider that fail, and with which result.
         retried: The official clients retry, so that operations succeed all the same.

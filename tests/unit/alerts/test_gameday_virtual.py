@@ -21,7 +21,7 @@ from alerts.gameday.virtual.matrix import cases
 from alerts.gameday.virtual.meter import Values, VirtualMeter
 from alerts.gameday.virtual.pipe import JOBS
 from alerts.gameday.virtual.play import BEGIN, Script, lived
-from alerts.gameday.virtual.queues import Line, waiting_share
+from alerts.gameday.virtual.queues import Line
 from alerts.gameday.virtual.rulebook import read
 from alerts.gameday.virtual.tape import Tape
 from alerts.gameday.virtual.told import Told
@@ -45,7 +45,7 @@ OF_NO_INSTRUMENT = {
 
 
 def life(*acts: Act, seed: int = 20) -> Tape:
-    return lived(Script(acts, SHORT, SHORT), seed)
+    return lived(Script(acts, SHORT, SHORT), seed).tape
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,31 @@ def samples(tape: Tape, name: str, **labels: str) -> list[tuple[float, float]]:
 def test_the_same_seed_lives_the_same_life_and_another_seed_does_not(healthy: Tape) -> None:
     assert list(life().series()) == list(healthy.series())
     assert list(life(seed=21).series()) != list(healthy.series())
+
+
+def test_a_life_that_is_lived_in_pieces_is_the_same_life(healthy: Tape) -> None:
+    def nothing(_wrong: Trouble) -> None:
+        return
+
+    pieces = [Act(seconds, nothing) for seconds in (-200.0, -45.0, -30.0, 100.0)]
+
+    for one, other in zip(life(*pieces).series(), healthy.series(), strict=True):
+        assert (one.name, one.labels, one.times) == (other.name, other.labels, other.times)
+        # A sum of seconds is rounded where it is added up.
+        assert list(one.values) == pytest.approx(list(other.values), rel=1e-12)
+
+
+def test_a_tape_that_is_scraped_less_often_shows_the_same_at_its_scrapes(healthy: Tape) -> None:
+    script = Script((), SHORT, SHORT, scrape_seconds=60)
+    seldom = {(one.name, *one.labels.items()): one for one in lived(script, 20).tape.series()}
+
+    for one in healthy.series():
+        other = seldom[one.name, *one.labels.items()]
+        often = dict(zip(one.times, one.values, strict=True))
+        assert {time: often[time] for time in other.times} == dict(
+            zip(other.times, other.values, strict=True)
+        )
+        assert len(other.times) >= len(one.times) // 4
 
 
 def test_every_series_and_label_is_of_the_catalogue(healthy: Tape) -> None:
@@ -163,19 +188,40 @@ def test_while_the_collector_is_down_nothing_is_seen_and_nothing_is_forgotten() 
     assert tape.last("messaging_client_consumed_messages_total") > 2_000
 
 
+def arrived(rate: float, seconds: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    rng = np.random.default_rng(1)
+    return np.sort(rng.uniform(0, seconds, rng.poisson(rate * seconds)))
+
+
 @pytest.mark.parametrize(("workers", "offered", "share"), [(1, 0.5, 0.5), (10, 7.0, 0.2217)])
 def test_the_share_that_waits_is_erlangs(workers: int, offered: float, share: float) -> None:
-    assert waiting_share(workers, offered) == pytest.approx(share, abs=1e-3)
+    came = arrived(offered, 60_000.0)
+    service = np.random.default_rng(2).exponential(1.0, len(came))
+
+    flow = Line(workers).flow(came, service, workers, (0.0, 4_000, 15.0))
+
+    assert (flow.waits > 0.001).mean() == pytest.approx(share, abs=0.02)
 
 
 def test_a_queue_that_gets_more_than_it_can_give_grows_and_its_waits_with_it() -> None:
-    line, rng = Line(10, 5.0), np.random.default_rng(1)
-    waits = [line.step(45, 10, 15.0, rng)[1] for _ in range(8)]
+    came = np.arange(0.0, 120.0, 1 / 3)
+    flow = Line(10).flow(came, np.full(360, 5.0), 10, (0.0, 8, 15.0))
+    newest = flow.waits[flow.at == 7]
 
-    assert line.depth == 8 * 15
-    assert waits[-1] == sorted(waits[-1])
-    assert waits[-1][-1] == pytest.approx(60.0, abs=1.0)
-    assert line.oldest_seconds == pytest.approx(60.0, abs=1.0)
+    assert flow.taken.tolist() == [30] * 8
+    assert flow.depth[-1] == 8 * 15
+    assert newest.min() > flow.waits[flow.at == 6].max() > 20.0
+    assert newest[-1] == pytest.approx(40.0, abs=5.0)
+    assert flow.oldest[-1] == pytest.approx(40.0, abs=2.0)
+
+
+def test_who_is_wedged_takes_nothing_and_who_comes_back_takes_at_once() -> None:
+    line, came = Line(2), np.arange(0.0, 15.0)
+    none = line.flow(came, np.ones(15), 0, (0.0, 1, 15.0))
+    after = line.flow(came + 15, np.ones(15), 2, (15.0, 1, 15.0))
+
+    assert (none.taken[0], none.depth[0], none.oldest[0]) == (0, 15, 15)
+    assert (after.taken[0], after.depth[0]) == (30, 0)
 
 
 def test_a_histogram_of_the_meter_is_cumulative() -> None:
