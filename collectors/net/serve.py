@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -11,8 +12,11 @@ from aiohttp import web
 from collectors.component import StartError
 from collectors.net.accept import Acceptor, TurnedAway
 from collectors.net.listen import bind, bound_port
+from collectors.net.loglines import HttpLogger
 from collectors.net.tls import ServerTlsConfig, server_context
 from collectors.net.watch import UnusableError
+
+_log = logging.getLogger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -64,7 +68,10 @@ class PageServer:
         listener = await bind(self._component_id, self._address)
         self._port = bound_port(listener)
         self._connections = web.Server(
-            self._handle, access_log=None, keepalive_timeout=_IDLE_SECONDS
+            self._handle,
+            access_log=None,
+            logger=HttpLogger(_log),
+            keepalive_timeout=_IDLE_SECONDS,
         )
         self._acceptor = Acceptor(listener, self._protocol, context)
         await self._acceptor.start()

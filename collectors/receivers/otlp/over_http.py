@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
+from aiohttp.http_exceptions import HttpProcessingError
 
 from collectors.component import Context, Signal, StartError
 from collectors.net import status
@@ -21,6 +22,7 @@ from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.fields import SECOND
 from collectors.net.listen import bind, bound_port
+from collectors.net.loglines import HttpLogger
 from collectors.net.otlp_json import message_to_json
 from collectors.net.sender import BadSenderError, Senders
 from collectors.net.serve import lower_headers
@@ -101,6 +103,7 @@ class HttpServer:
             self._handle,
             auto_decompress=False,
             access_log=None,
+            logger=HttpLogger(_log),
             keepalive_timeout=min(waiting_ns / SECOND, 3600.0),
             lingering_time=1.0,
         )
@@ -188,6 +191,9 @@ class HttpServer:
                 return self._taker.not_taken(empty, refusal, reason, self._counts)
             whole = Request(signal, held.bytes(), encoding, is_json, context)
             return await self._taker.take(whole, limit, self._counts)
+        except (HttpProcessingError, ConnectionError):
+            broken = Answer(status.INVALID_ARGUMENT, 400, "the body is cut off, or no HTTP")
+            return self._taker.not_taken(empty, broken, "malformed", self._counts)
         except TimeoutError:
             slow = Answer(status.INVALID_ARGUMENT, 408, "the body did not arrive in time")
             return self._taker.not_taken(empty, slow, "timeout", self._counts)
