@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -91,18 +92,21 @@ def story_pages(
 ) -> Iterator[tuple[str, str]]:
     """A page for each phase and its dashboards, from made-up data: the phase, the page.
 
+    The story ends where the phase does: a day that is not over is shown as far as it went.
+
     Raises:
         MissingToolError: Prometheus or promtool is not to be had.
         ReplayError: The story cannot be told.
         ServerError: Prometheus did not come up.
     """
-    timeline = Timeline.until(int(time.time()) // _DAY_SECONDS * _DAY_SECONDS)
-    with replayed(metrics(), rules_below(directory), timeline, OWN_SERIES) as story:
-        for phase, boards in wanted:
-            moment = timeline.moments()[phase]
-            # As coarse as most of the story is: so lines are whole.
-            seen = [(board, filled(story.url, board, moment, COARSE_SECONDS)) for board in boards]
-            yield phase, page(seen, f"Made-up data, at the end of the phase {phase}.")
+    midnight, rules = int(time.time()) // _DAY_SECONDS * _DAY_SECONDS, rules_below(directory)
+    for phase, pages in groupby(wanted, lambda each: each[0]):
+        timeline = Timeline.until(midnight, phase)
+        with replayed(metrics(), rules, timeline, OWN_SERIES) as story:
+            for _, boards in pages:
+                # As coarse as most of the story is: so lines are whole.
+                seen = [(of, filled(story.url, of, midnight, COARSE_SECONDS)) for of in boards]
+                yield phase, page(seen, f"Made-up data, at the end of the phase {phase}.")
 
 
 def _rank(board: Dashboard) -> int:

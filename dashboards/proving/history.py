@@ -24,17 +24,21 @@ class Timeline:
 
     Attributes:
         edges: Start of the first phase, then the end of each.
+        phases: What happens between them.
     """
 
     edges: tuple[int, ...]
+    phases: tuple[Phase, ...] = PHASES
 
     @classmethod
-    def until(cls, end: int) -> Timeline:
-        """All phases one after the other, the last ending at `end`."""
+    def until(cls, end: int, last: str = PHASES[-1].name) -> Timeline:
+        """The phases one after the other through `last`, which ends at `end`."""
+        names = [phase.name for phase in PHASES]
+        phases = PHASES[: names.index(last) + 1]
         edges = [end]
-        for phase in reversed(PHASES):
+        for phase in reversed(phases):
             edges.insert(0, edges[0] - phase.seconds)
-        return cls(tuple(edges))
+        return cls(tuple(edges), phases)
 
     @property
     def start(self) -> int:
@@ -48,7 +52,7 @@ class Timeline:
 
     def moments(self) -> Mapping[str, int]:
         """When each phase is looked at: where it ends."""
-        return {phase.name: end for phase, end in zip(PHASES, self.edges[1:], strict=True)}
+        return {phase.name: end for phase, end in zip(self.phases, self.edges[1:], strict=True)}
 
     def scrapes(self) -> list[int]:
         """When the fleet is scraped: coarsely, and finely before each moment."""
@@ -59,7 +63,7 @@ class Timeline:
 
     def spans(self) -> Iterator[tuple[Phase, int, int]]:
         """Each phase with its start and its end."""
-        for phase, (start, end) in zip(PHASES, pairwise(self.edges), strict=True):
+        for phase, (start, end) in zip(self.phases, pairwise(self.edges), strict=True):
             yield phase, start, end
 
 

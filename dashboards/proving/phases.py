@@ -26,7 +26,7 @@ class Phase:
         flow: How many times the usual traffic of everything agents count; 0 for none.
         reset: Counters start again from zero where it begins.
         lost: Agent that is silent throughout; empty for none.
-        alerting: Alerts fire.
+        alerting: At least one alert of this severity fires, "page" or "ticket"; empty for none.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Phase:
     flow: float = 1.0
     reset: bool = False
     lost: str = ""
-    alerting: bool = False
+    alerting: str = ""
 
 
 FAILURE: Final = "failure"
@@ -52,9 +52,9 @@ _SLOWLY: Final = {FAILURE: 6.0, "timeout": 6.0, "missed": 4.0}
 
 PHASES: Final = (
     Phase(HEALTHY, 25 * _HOUR),
-    Phase("fast-burn", _HOUR, _FAILING, alerting=True),
+    Phase("fast-burn", _HOUR, _FAILING, alerting="page"),
     Phase("counter-reset", 2 * _HOUR, reset=True),
-    Phase("slow-burn", 2 * _HOUR, _SLOWLY, alerting=True),
+    Phase("slow-burn", 2 * _HOUR, _SLOWLY, alerting="ticket"),
     Phase("agent-lost", _HOUR, lost=LOST_AGENT),
     Phase("no-traffic", _HOUR, flow=0.0),
 )

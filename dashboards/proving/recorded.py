@@ -18,10 +18,12 @@ import yaml
 from dashboards.notation import JsonValue
 from dashboards.proving.ask import Answer, instant, ranged
 from dashboards.proving.history import COARSE_SECONDS, Timeline
+from dashboards.proving.phases import Phase
 from dashboards.proving.reading import Node, mapping, nodes, word
 from dashboards.proving.scenario import Labels
+from slo.exact import Duration
 from slo.model import SeverityWords
-from slo.names import BURN_RATE, SEVERITIES
+from slo.names import SEVERITIES, SIGNAL_LOST
 from slo.promql import parse, selected_metrics, selects
 
 _AT_ONCE: Final = 4
@@ -30,12 +32,17 @@ Families = dict[str, list[tuple[Labels, Sequence[tuple[int, float]]]]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A recording or an alerting rule, as its file has it; exactly one name is set."""
+    """A recording or an alerting rule, as its file has it; exactly one name is set.
+
+    Attributes:
+        hold_seconds: How long the condition must hold before the alert fires.
+    """
 
     record: str
     alert: str
     expr: str
     labels: Mapping[str, str]
+    hold_seconds: int = 0
 
 
 def rules_below(directory: Path) -> tuple[Rule, ...]:
@@ -75,31 +82,44 @@ def recorded(url: str, rules: Sequence[Rule], timeline: Timeline) -> Families:
     return families
 
 
-def hottest(url: str, timeline: Timeline) -> Mapping[str, str]:
-    """The SLO that burns most where each phase ends, of the Prometheus at `url`."""
-    query = f"topk(1, max by (slo_id) ({BURN_RATE}))"
-    found = {phase: instant(url, query, time) for phase, time in timeline.moments().items()}
-    return {phase: some[0].labels["slo_id"] for phase, some in found.items() if some}
+def fired(url: str, rules: Sequence[Rule], timeline: Timeline) -> Mapping[str, tuple[Rule, ...]]:
+    """The alerts of SLOs that fire by the end of each phase in which budgets are spent.
+
+    Asked of the Prometheus at `url`; whatever holds where a phase ends held all through it.
+    """
+    ours = [rule for rule in rules if rule.alert and rule.labels.get("slo_id")]
+
+    def fires(rule: Rule, phase: Phase, end: int) -> bool:
+        return rule.hold_seconds < phase.seconds and bool(instant(url, rule.expr, end))
+
+    return {
+        phase.name: tuple(rule for rule in ours if fires(rule, phase, end))
+        for phase, _, end in timeline.spans()
+        if phase.alerting
+    }
 
 
-def alerts(rules: Sequence[Rule], timeline: Timeline, burning: Mapping[str, str]) -> Families:
-    """Prometheus's own series about alerts: one page and one ticket, where the story has them.
+def alerts(
+    rules: Sequence[Rule], timeline: Timeline, burning: Mapping[str, tuple[Rule, ...]]
+) -> Families:
+    """Prometheus's own series about alerts, where the story has them.
 
     Whether alerts fire when they should is proven elsewhere; here panels about alerts need
-    some that do: those of the SLO that `burning` names for the phase, else the first.
+    some that do: those that `burning` names, and one of the severity that its phase must have.
     """
     families: Families = {"ALERTS": [], "ALERTS_FOR_STATE": []}
     words = severity_words(rules)
     for phase, start, end in timeline.spans():
         if phase.alerting:
             times = range(start + COARSE_SECONDS, end + 1, COARSE_SECONDS)
-            slo_id = burning.get(phase.name, "")
-            chosen = [_first(rules, severity, slo_id) for severity in (words.page, words.ticket)]
-            for rule in (rule for rule in chosen if rule is not None):
+            needed = words.page if phase.alerting == "page" else words.ticket
+            for rule in _firing(rules, burning.get(phase.name, ()), needed):
                 static = {key: text for key, text in rule.labels.items() if "{{" not in text}
                 labels = {"alertname": rule.alert, **static}
                 firing = {**labels, "alertstate": "firing"}
-                families["ALERTS"].append((_sorted(firing), [(time, 1.0) for time in times]))
+                held = rule.hold_seconds if rule.hold_seconds < phase.seconds else 0
+                told = [(time, 1.0) for time in times if time > start + held]
+                families["ALERTS"].append((_sorted(firing), told))
                 since = [(time, float(start)) for time in times]
                 families["ALERTS_FOR_STATE"].append((_sorted(labels), since))
     return _joined(families)
@@ -122,17 +142,26 @@ def severity_words(rules: Iterable[Rule]) -> SeverityWords:
     return SeverityWords(told["page"], told["ticket"]) if told else SeverityWords()
 
 
-def _first(rules: Sequence[Rule], severity: str, slo_id: str) -> Rule | None:
+def _firing(rules: Sequence[Rule], burning: Sequence[Rule], severity: str) -> tuple[Rule, ...]:
+    """Those that burn, and one more where none of them is of `severity`, of an SLO if it can be."""
     fit = [rule for rule in rules if rule.alert and rule.labels.get("severity") == severity]
-    return next(
-        (rule for rule in fit if rule.labels.get("slo_id") == slo_id), next(iter(fit), None)
-    )
+    if not fit or any(rule in burning for rule in fit):
+        return tuple(burning)
+    spent = {rule.labels["slo_id"] for rule in burning}
+
+    def rank(rule: Rule) -> tuple[bool, bool]:
+        slo_id = rule.labels.get("slo_id", "")
+        return not slo_id or rule.alert == SIGNAL_LOST, slo_id not in spent
+
+    return (*burning, min(fit, key=rank))
 
 
 def _rules(group: Node) -> Iterator[Rule]:
     for node in nodes(group.get("rules")):
         labels = {key: str(value) for key, value in mapping(node.get("labels")).items()}
-        yield Rule(word(node, "record"), word(node, "alert"), word(node, "expr"), labels)
+        held = word(node, "for")
+        hold = Duration.parse(held).ms // 1000 if held else 0
+        yield Rule(word(node, "record"), word(node, "alert"), word(node, "expr"), labels, hold)
 
 
 def _waits(rule: Rule, left: Sequence[Rule]) -> bool:

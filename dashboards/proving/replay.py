@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboards.proving.history import Timeline, exposition, samples
 from dashboards.proving.phases import HEALTHY
-from dashboards.proving.recorded import Families, Rule, alerts, hottest, levels, recorded
+from dashboards.proving.recorded import Families, Rule, alerts, fired, levels, recorded
 from dashboards.proving.scenario import Labels, Series, series_of
 from dashboards.proving.users import own_events, silent, told
 from slo.catalog import MetricCatalog
@@ -71,8 +71,8 @@ def replayed(
                 families = recorded(server.url, level, timeline)
             _backfill(folder, families)
         with prometheus(folder, config) as server:
-            burning = hottest(server.url, timeline)
-        _backfill(folder, alerts(rules, timeline, burning))
+            firing = fired(server.url, rules, timeline)
+        _backfill(folder, alerts(rules, timeline, firing))
         with prometheus(folder, config) as server:
             yield Replay(server.url, tuple(slo.slo_id for slo in own))
 
