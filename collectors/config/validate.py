@@ -6,7 +6,7 @@ import re
 import typing
 from typing import Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -144,8 +144,27 @@ def _located(
     if detail["type"] == "missing":
         above = place(root, (*path, *where[:-1]), of_key=True)
         return error(Code.VALUE, f"{name} is required", above)
-    text = f"{name} {_words(detail)}"
+    text = f"{name} {_words(detail, is_secret=_is_secret(model, where))}"
     return error(Code.VALUE, text, place(root, (*path, *where)), _meant(detail))
+
+
+def _is_secret(model: type[BaseModel], parts: Path) -> bool:
+    """Whether a secret stands where `parts` leads to, or a block that is to hold one."""
+    current, last = model, len(parts) - 1
+    for at, part in enumerate(parts):
+        field = _field(current, str(part))
+        if field is None:
+            continue
+        below = _models_in(field.annotation)
+        inside = [of.annotation for block in below for of in block.model_fields.values()]
+        if any(map(_mentions_secret, [field.annotation, *(inside if at == last else ())])):
+            return True
+        current = below[0] if below else current
+    return False
+
+
+def _mentions_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(map(_mentions_secret, typing.get_args(annotation)))
 
 
 def _meant(detail: ErrorDetails) -> str:
@@ -157,8 +176,11 @@ def _meant(detail: ErrorDetails) -> str:
     return found if found.startswith("did you mean") else ""
 
 
-def _words(detail: ErrorDetails) -> str:
-    """What pydantic says, as the rest of a sentence that begins with the field's name."""
+def _words(detail: ErrorDetails, *, is_secret: bool) -> str:
+    """What pydantic says, as the rest of a sentence that begins with the field's name.
+
+    A secret is not quoted: the sentence goes into the daemon's log when it reads again.
+    """
     reason: object = detail.get("ctx", {}).get("error")
     if isinstance(reason, Exception):
         return str(reason)
@@ -168,6 +190,8 @@ def _words(detail: ErrorDetails) -> str:
         text = text[:1].lower() + text[1:]
     else:
         text = text.format_map(detail.get("ctx", {}))
+    if is_secret:
+        return f"{text}, and what stands there is not"
     got = repr(detail["input"])
     if len(got) > _LONGEST_SHOWN:
         got = f"{got[:_LONGEST_SHOWN]}..."

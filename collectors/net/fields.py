@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Protocol, runtime_checkable
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
 from pydantic.config import JsonDict
@@ -114,7 +115,19 @@ Address = Annotated[str, AfterValidator(_address), Claim.ADDRESS]
 OutputFile = Annotated[Path, Claim.FILE]
 """A file that is written by one component alone."""
 
-Url = Annotated[str, AfterValidator(_url)]
+
+def shown_url(url: str) -> str:
+    """`url` as it may be printed and logged: without a password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:**********@{host}"))
+
+
+Url = Annotated[
+    str, AfterValidator(_url), PlainSerializer(shown_url, return_type=str, when_used="json")
+]
 """Where a client goes, without trailing slash."""
 
 Headers = dict[str, SecretStr]

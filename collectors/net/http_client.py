@@ -13,7 +13,14 @@ from pydantic import Field, SecretStr
 
 from collectors.component import Context, Settings, StartError, TryLater
 from collectors.net.auth import ClientAuthConfig, ClientAuthenticator, client_authenticator
-from collectors.net.fields import SECOND, DestinationConfig, Headers, Nanoseconds, differs
+from collectors.net.fields import (
+    SECOND,
+    DestinationConfig,
+    Headers,
+    Nanoseconds,
+    differs,
+    shown_url,
+)
 from collectors.net.pieces import PIECE_BYTES, Pieces
 from collectors.net.reason import reason
 from collectors.net.tls import ClientTlsConfig, client_context
@@ -148,10 +155,10 @@ class HttpClient:
                     await _read(response),
                 )
         except TimeoutError as error:
-            msg = f"{url} did not answer within {self._config.timeout / SECOND:g} s"
+            msg = f"{shown_url(url)} did not answer within {self._config.timeout / SECOND:g} s"
             raise TryLater(msg) from error
         except (aiohttp.ClientError, OSError) as error:
-            msg = f"{url}: {reason(error)}"
+            msg = f"{shown_url(url)}: {reason(error)}"
             raise TryLater(msg) from error
 
 
