@@ -10,8 +10,21 @@ setup(
     ext_modules=[
         Extension(path.replace("/", "."), [f"{path}.pyx"], optional=True)
         for path in (
-            "collectors/wire/_kernel",
-            "collectors/wire/_points",
+            *(
+                f"collectors/wire/_{part}"
+                for part in (
+                    "kernel",
+                    "points",
+                    "columns",
+                    "records",
+                    "requests",
+                    "series",
+                    "histograms",
+                    "histogram_reading",
+                    "histogram_sums",
+                    "histogram_writing",
+                )
+            ),
             "collectors/sampling/_index",
         )
     ]

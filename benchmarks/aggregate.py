@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Final, Literal
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
 )
 
 from collectors.component import Batch, Context, Processor, Signal
@@ -28,7 +32,16 @@ SECOND = 1_000_000_000
 EVERY = 10 * SECOND
 
 
-def request(turn: int, *, delta: bool, histograms: bool = False) -> bytes:
+Kind = Literal["sum", "histogram", "exponential_histogram"]
+
+KINDS: Final[dict[Kind, str]] = {
+    "sum": "numbers",
+    "histogram": "histograms of 16 buckets",
+    "exponential_histogram": "exponential histograms of 40 buckets",
+}
+
+
+def request(turn: int, kind: Kind, *, delta: bool) -> bytes:
     """One point of each series, with five attributes: fifty processes, twenty metrics."""
     message = ExportMetricsServiceRequest()
     for process in range(RESOURCES):
@@ -40,31 +53,47 @@ def request(turn: int, *, delta: bool, histograms: bool = False) -> bytes:
         scope.scope.name = "fleet"
         for number in range(METRICS):
             metric = scope.metrics.add(name=f"mas.metric.{number}", unit="1")
-            data = metric.histogram if histograms else metric.sum
+            data = getattr(metric, kind)
             data.aggregation_temporality = 1 if delta else 2
-            if not histograms:
-                metric.sum.is_monotonic = True
+            if kind == "sum":
+                data.is_monotonic = True
             for label in range(SERIES // RESOURCES // METRICS):
                 point = data.data_points.add(
                     start_time_unix_nano=START_NS + (turn * EVERY if delta else 0),
                     time_unix_nano=START_NS + (turn + 1) * EVERY,
                     attributes=[text(f"mas.attribute.{at}", f"value {label}") for at in range(5)],
                 )
-                if histograms:
-                    point.count, point.sum = 15 * (turn + 1), 3.0 * turn
-                    point.explicit_bounds.extend(range(15))
-                    point.bucket_counts.extend([turn + 1] * 15 + [0])
-                else:
+                if kind == "sum":
                     point.as_int = (turn + 1) * 7 + label
+                else:
+                    count(point, turn + 1, label)
     return message.SerializeToString()
 
 
-def batches(make: Callable[[int], bytes]) -> list[Batch]:
+def count(
+    point: HistogramDataPoint | ExponentialHistogramDataPoint, times: int, label: int
+) -> None:
+    """Sixteen buckets with bounds, or forty that are 9 % wide: durations of a decade and a half."""
+    point.sum = 3.0 * times
+    if isinstance(point, HistogramDataPoint):
+        point.count = 15 * times
+        point.explicit_bounds.extend(range(15))
+        point.bucket_counts.extend([times] * 15 + [0])
+    else:
+        point.count, point.scale = 40 * times, 3
+        point.positive.offset = label - 20
+        point.positive.bucket_counts.extend([times] * 40)
+
+
+def batches(kind: Kind, *, delta: bool) -> list[Batch]:
     """Ten seconds apart."""
     return [
-        Batch(Signal.METRICS, make(turn), SERIES, Context(), turn * EVERY, START_NS + turn * EVERY)
+        Batch(
+            Signal.METRICS, request(turn, kind, delta=delta), SERIES, Context(), turn * EVERY,
+            START_NS + turn * EVERY,
+        )
         for turn in range(ROUNDS + 1)
-    ]
+    ]  # fmt: skip
 
 
 def spent(processor: Processor, given: list[Batch]) -> tuple[float, int]:
@@ -81,39 +110,43 @@ def spent(processor: Processor, given: list[Batch]) -> tuple[float, int]:
     return time.process_time() - before, sum(batch.items for batch in out)
 
 
-def main() -> None:
-    around = settings(Path("unused"))
-    totals = batches(lambda turn: request(turn, delta=False))
-    deltas = batches(lambda turn: request(turn, delta=True))
-    buckets = batches(lambda turn: request(turn, delta=False, histograms=True))
-    changes = batches(lambda turn: request(turn, delta=True, histograms=True))
-    points = SERIES * ROUNDS
-    print(f"aggregate: {SERIES:,} series, {len(totals[0].payload) // SERIES} bytes a point")
-    scanned = locate(Signal.METRICS, totals[0].payload, SERIES)
-    before = time.process_time()
-    for _ in range(ROUNDS):
-        read(scanned)
-    print(f"  read with identities: {(time.process_time() - before) / points * 1e9:.0f} ns a point")
+def work(kind: Kind) -> list[tuple[str, Processor, list[Batch]]]:
+    """Every step that a kind of metrics goes through, as people use it."""
+    totals, deltas = (batches(kind, delta=delta) for delta in (False, True))
     without = {"drop_resource": ["service.instance.id"]}
-    steps = {
-        "interval, 60s, totals": (INTERVAL, {}, totals),
-        "interval, 60s, deltas": (INTERVAL, {}, deltas),
-        "cumulativetodelta": (TO_DELTA, {}, totals),
-        "deltatocumulative": (TO_CUMULATIVE, {}, deltas),
-        "aggregate, 50 instances into one": (AGGREGATE, without, totals),
-        "interval, histograms, totals": (INTERVAL, {}, buckets),
-        "interval, histograms, deltas": (INTERVAL, {}, changes),
-        "cumulativetodelta, histograms": (TO_DELTA, {}, buckets),
-        "aggregate, histograms": (AGGREGATE, without, buckets),
-    }
     tight = {"max_series": SERIES // METRICS // 10, "gauge_lookback": "1s"}
-    steps["cardinality, all within the limits"] = CARDINALITY, {"max_values": 50}, totals
-    steps["cardinality, nine of ten beyond"] = CARDINALITY, tight, totals
-    for name, (factory, raw, given) in steps.items():
-        processor = factory.create(factory.config.model_validate(raw), around)
-        cost, out = spent(processor, given)
-        each = cost / points
-        print(f"  {name}: {each * 1e9:,.0f} ns, {1 / each:,.0f} points per CPU second, {out:,} out")
+    steps = [
+        ("interval, 60s, totals", INTERVAL, {}, totals),
+        ("interval, 60s, deltas", INTERVAL, {}, deltas),
+        ("cumulativetodelta", TO_DELTA, {}, totals),
+        ("deltatocumulative", TO_CUMULATIVE, {}, deltas),
+        ("aggregate, 50 instances into one, totals", AGGREGATE, without, totals),
+        ("aggregate, deltas", AGGREGATE, without, deltas),
+        ("cardinality, all within the limits", CARDINALITY, {"max_values": 50}, totals),
+        ("cardinality, nine of ten beyond", CARDINALITY, tight, totals),
+    ]
+    around = settings(Path("unused"))
+    return [
+        (name, factory.create(factory.config.model_validate(raw), around), given)
+        for name, factory, raw, given in steps
+    ]
+
+
+def main() -> None:
+    points = SERIES * ROUNDS
+    for kind, told in KINDS.items():
+        payload = request(0, kind, delta=False)
+        print(f"aggregate: {SERIES:,} series of {told}, {len(payload) // SERIES} bytes a point")
+        scanned = locate(Signal.METRICS, payload, SERIES)
+        before = time.process_time()
+        for _ in range(ROUNDS):
+            read(scanned)
+        cost = (time.process_time() - before) / points
+        print(f"  read with identities: {cost * 1e9:.0f} ns a point")
+        for name, processor, given in work(kind):
+            cost, out = spent(processor, given)
+            rate = f"{cost / points * 1e9:,.0f} ns, {points / cost:,.0f} points per CPU second"
+            print(f"  {name}: {rate}, {out:,} out")
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ class Arena:
             source: Where the points are.
             at: (tag, body, end, ...) of each.
         """
-        last = np.full(len(slot), -1, np.int64)
-        last[row] = np.arange(len(row))  # of equal rows the last one counts
-        chosen = np.unique(last[row])
+        last, places = np.empty(len(slot), np.int64), np.arange(len(row))
+        last[row] = places  # of equal rows the last one counts
+        chosen = np.flatnonzero(last[row] == places)
         row, at = row[chosen], at[chosen]
         length = at[:, 2] - at[:, 0]
         grown = length > slot[row, ROOM]

@@ -143,3 +143,30 @@ def ranks(group: Longs) -> Longs:
     rank = np.empty(len(group), np.int64)
     rank[order] = np.arange(len(group)) - np.repeat(begins, lengths)
     return rank
+
+
+def prior(group: Longs) -> Longs:
+    """The place of the one before each in its group; -1 for the first."""
+    order = np.argsort(group, kind="stable")
+    found = np.full(len(group), -1, np.int64)
+    same = group[order[1:]] == group[order[:-1]]
+    found[order[1:][same]] = order[:-1][same]
+    return found
+
+
+def newest(before: Longs) -> Longs:
+    """The places of those that are `prior` to none."""
+    last = np.ones(len(before), np.bool_)
+    last[before[before >= 0]] = False
+    return np.flatnonzero(last)
+
+
+def latest(group: Longs, marked: NDArray[np.bool_]) -> Longs:
+    """The place of the last marked one of its group, up to each; -1 where there is none."""
+    order = np.argsort(group, kind="stable")
+    ordered, at = group[order], np.arange(len(group))
+    last = np.maximum.accumulate(np.where(marked[order], at, -1))
+    found = np.full(len(group), -1, np.int64)
+    mine = (last >= 0) & (ordered[last] == ordered)
+    found[order[mine]] = order[last[mine]]
+    return found

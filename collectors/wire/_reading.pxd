@@ -89,3 +89,8 @@ cdef inline int skip_group(Bytes data, int64_t* cursor, int64_t end, uint32_t fi
             return 0 if inner == field else 1
         if skip(data, cursor, end, inner, wire, depth + 1):
             return 1
+
+
+cdef inline int outside(int64_t start, int64_t end, int64_t size) noexcept nogil:
+    """Whether a slice that came from elsewhere is not within `size` bytes."""
+    return start < 0 or end < start or end > size

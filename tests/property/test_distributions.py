@@ -14,7 +14,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     HistogramDataPoint,
 )
 
-from collectors.series.distributions import MAX_BUCKETS, Explicit, Exponential, distribution
+from collectors.wire.distributions import Explicit, Exponential, distribution
+from collectors.wire.histograms_kernel import MAX_BUCKETS
 
 SEEDS = st.integers(0, 2**32)
 ZERO = 2.0**-6

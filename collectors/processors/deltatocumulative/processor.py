@@ -6,132 +6,64 @@ comes late cannot be told from one that comes twice.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.component import Batch, Context, Emit, ProcessorFactory, Settings, Signal
-from collectors.graph import pack, unpack
+from collectors.component import Batch, Context, ProcessorFactory, Settings, Signal
 from collectors.processors.deltatocumulative.config import DeltaToCumulativeConfig
+from collectors.series.converting import Converted, Converting, Followed, histograms_of
 from collectors.series.counts import Counts
-from collectors.series.kept import Kept, decoded, filled
-from collectors.series.rewriting import rewritten
+from collectors.series.kept import run_up
+from collectors.series.rewriting import Histograms
 from collectors.series.senders import PerSender
 from collectors.series.streams import Streams
-from collectors.wire.kernel import Longs, Octets
-from collectors.wire.points import Columns, read
-from collectors.wire.points_kernel import (
-    COUNT,
-    CUMULATIVE,
-    DELTA,
-    EMPTY,
-    FIRST,
-    LATE,
-    NEXT,
-    NO_VALUE,
-    RESET,
-    SUM,
-    TWICE,
-)
-from collectors.wire.scan import locate
+from collectors.series.table import latest, newest, prior
+from collectors.wire.kernel import Longs, Octets, Words
+from collectors.wire.points import Columns
+from collectors.wire.points_kernel import CUMULATIVE, DELTA, EMPTY, FIRST, NEXT, RESET, SUM
 
 Mask = NDArray[np.bool_]
 
 
-class DeltaToCumulative:
-    """Converts the points of one sender."""
+class ToCumulative:
+    """All that is remembered is in the series."""
 
-    def __init__(self, config: DeltaToCumulativeConfig, counts: Counts) -> None:
+    temporality = CUMULATIVE
+
+    def __init__(self, counts: Counts) -> None:
         self._counts = counts
-        self._streams = Streams(config.max_streams, config.max_stale)
-        self._kept = Kept()
 
-    def step(self, batch: Batch, out: Emit) -> None:
-        """Put out `batch` with its deltas added up."""
-        columns = read(locate(Signal.METRICS, batch.payload, batch.items))
+    def wanted(self, columns: Columns, batch: Batch) -> Mask:
+        """Every delta."""
+        del batch
         wanted: Mask = columns.mark[:, 1] == DELTA
-        if not bool(wanted.any()):
-            out(batch)
-            return
-        if self._streams.is_due(batch.steady_ns):
-            stale = self._streams.stale(batch.steady_ns)
-            self._kept.rename(self._streams.sweep(~stale, batch.steady_ns))
-        row: Longs = np.full(len(columns), -1, np.int64)
-        row[wanted] = self._streams.rows(columns.point_id[wanted], batch.steady_ns)
+        return wanted
+
+    def convert(
+        self, series: Followed, columns: Columns, wanted: Mask, row: Longs, batch: Batch
+    ) -> Converted:
+        """See `Conversion.convert`."""
         sums = wanted & (columns.mark[:, 0] == SUM)
-        verdict, value = self._streams.accumulate(
+        verdict, value = series.streams.accumulate(
             np.where(sums, row, -1), columns.rows, batch.steady_ns,
             in_order=True,
         )  # fmt: skip
         others = wanted & ~sums & (row >= 0)
-        histograms = self._histograms(columns, row, others, verdict, batch.steady_ns)
+        histograms = _histograms(series, columns, row, others, verdict, batch.steady_ns)
         kept = ~wanted | np.isin(verdict, (FIRST, NEXT, RESET, EMPTY))
         self._book(wanted, row, verdict, kept)
-        if not bool(kept.any()):
-            return
-        changed = sums & (verdict != EMPTY)
-        payload = rewritten(columns, changed, value, histograms, kept, wanted, CUMULATIVE)
-        out(dataclasses.replace(batch, payload=payload, items=int(kept.sum())))
+        return Converted(sums & (verdict != EMPTY), value, histograms, kept)
 
-    def tick(self, steady_ns: int, out: Emit) -> None:
-        """Never asked for."""
-
-    def next_deadline(self) -> int | None:
-        """Nothing waits."""
-        return None
-
-    def held_items(self) -> int:
-        """Nothing is held."""
-        return 0
+    def begin_again(self, series: Followed) -> None:
+        """Every total to zero, with the next point's start."""
+        series.clear()
 
     def snapshot(self) -> bytes:
-        """The total of each series."""
-        return pack({"streams": self._streams.snapshot(), "kept": self._kept.snapshot()})
+        """Nothing."""
+        return b""
 
     def restore(self, state: bytes) -> None:
-        """Continue from `state`."""
-        parts = unpack(state)
-        self._streams.restore(parts["streams"])
-        self._kept.restore(parts["kept"])
-
-    def begin_again(self) -> None:
-        """Every total to zero, with the next point's start."""
-        self._streams.clear()
-        self._kept.clear()
-
-    def _histograms(
-        self, columns: Columns, row: Longs, which: Mask, verdict: Octets, steady_ns: int
-    ) -> dict[int, bytes]:
-        """Add histograms up, in order: the totals as points; fills in their verdicts."""
-        found: dict[int, bytes] = {}
-        streams = self._streams
-        for place in np.flatnonzero(which).tolist():
-            of, kind, (point, now) = (
-                int(row[place]),
-                int(columns.mark[place, 0]),
-                decoded(columns, place),
-            )
-            start, time, _ = columns.word[place].tolist()
-            is_first, last = streams.type[of] == 0, int(streams.state[of, 1])
-            if now is None:
-                continue
-            if columns.at[place, 6] & NO_VALUE:
-                verdict[place] = EMPTY
-                continue
-            if not is_first and time <= last:
-                verdict[place] = TWICE if time == last else LATE
-                continue
-            verdict[place] = FIRST if is_first else NEXT
-            if is_first or of not in self._kept.of or not self._kept.of[of][1].join(now):
-                if not is_first:  # other buckets: a new total begins where the old one ends
-                    verdict[place], start = RESET, max(start, last)
-                self._kept.of[of] = kind, now
-                streams.state[of, 0] = start or time
-            streams.state[of, 1], streams.type[of], streams.seen_ns[of] = time, COUNT, steady_ns
-            begun = int(streams.state[of, 0])
-            found[place] = filled(point, self._kept.of[of][1], (begun, time))
-        return found
+        """Nothing."""
 
     def _book(self, wanted: Mask, row: Longs, verdict: Octets, kept: Mask) -> None:
         self._counts.of(verdict)
@@ -141,12 +73,64 @@ class DeltaToCumulative:
         self._counts.book("filtered", len(row) - int(kept.sum()))
 
 
+def _histograms(
+    series: Followed, columns: Columns, row: Longs, which: Mask, verdict: Octets, steady_ns: int
+) -> Histograms:
+    """Add histograms up, in order: the totals as points; fills in their verdicts."""
+    made, streams = Histograms(), series.streams
+    for places, counted in histograms_of(columns, which):
+        of = row[places]
+        last = streams.state[of, 1].copy()
+        found, value = streams.accumulate(
+            np.where(counted.sensible, of, -1), columns.take(places).rows, steady_ns,
+            in_order=True,
+        )  # fmt: skip
+        new = np.flatnonzero(np.isin(found, (FIRST, NEXT)))
+        unfit = run_up(series.kept, of[new], counted, new, found[new] == FIRST)
+        found[new[unfit]] = RESET
+        verdict[places] = found
+        if bool(unfit.any()):
+            _begin_anew(streams, of[new], columns.word[places[new]], last[new], unfit, value, new)
+        ends = newest(prior(of[new]))
+        series.kept.copy(of[new[ends]], counted, new[ends])
+        made.write(columns, places[new], counted, new, value[new, :2])
+    return made
+
+
+def _begin_anew(
+    streams: Streams,
+    row: Longs,
+    word: Words,
+    last: Words,
+    unfit: Mask,
+    value: Words,
+    which: Longs,
+) -> None:
+    """Other buckets: a new total begins where the old one ends.
+
+    Args:
+        streams: Their starts are set.
+        row: Row of each point.
+        word: Start and time of each.
+        last: Time of the newest point of each row before all of these.
+        unfit: Which of them begin a new total.
+        value: Becomes the start of each, at `which`.
+        which: See there.
+    """
+    before = prior(row)
+    ended = np.where(before >= 0, word[before, 1], last)
+    run = latest(row, unfit)
+    inside = run >= 0
+    value[which[inside], 0] = np.maximum(word[:, 0], ended)[run[inside]]
+    streams.state[row[inside], 0] = value[which[inside], 0]
+
+
 def _create(config: DeltaToCumulativeConfig, settings: Settings) -> PerSender:
     counts = Counts(settings.meter, settings.component_id)
 
-    def make(sender: Context) -> DeltaToCumulative:
+    def make(sender: Context) -> Converting:
         del sender
-        return DeltaToCumulative(config, counts)
+        return Converting(ToCumulative(counts), Followed(config.max_streams, config.max_stale))
 
     return PerSender(make, counts)
 

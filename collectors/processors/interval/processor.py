@@ -19,10 +19,10 @@ from collectors.processors.interval.config import IntervalConfig
 from collectors.series.arena import BODY, END, MAX_POINT_BYTES, START, Arena
 from collectors.series.counts import Counts
 from collectors.series.frames import Frames
-from collectors.series.kept import readable
 from collectors.series.merging import Merging
 from collectors.series.senders import PerSender
 from collectors.series.streams import Streams
+from collectors.wire.histograms import bank_of, chunks
 from collectors.wire.kernel import Longs, Octets
 from collectors.wire.points import Columns, edit, gather, read, rebuild
 from collectors.wire.points_kernel import (
@@ -192,18 +192,27 @@ class Interval:
             np.where(adds & is_sum, row, -1), mine.rows, steady_ns,
             in_order=False,
         )  # fmt: skip
-        unread = adds & ~is_sum & ~readable(mine)
-        self._counts.treated("unreadable", int(unread.sum()))
-        adds &= ~unread & (~is_sum | (verdict != EMPTY))
-        self._keep(mine, row, adds)
-        self._streams.seen_ns[row[adds]] = steady_ns
+        sums = adds & is_sum & (verdict != EMPTY)
+        self._keep(mine, row, sums)
+        self._streams.seen_ns[row[sums]] = steady_ns
+        return self._merge(mine, row, adds & ~is_sum, steady_ns, out)
+
+    def _merge(self, mine: Columns, row: Longs, which: Mask, steady_ns: int, out: Emit) -> int:
+        """Merge deltas of histograms; how many points went out because others did not fit."""
         sent = 0
-        which = np.flatnonzero(adds & ~is_sum)
-        for source, of in self._merging.add(mine, row, which, self._streams, self._arena):
-            extent = np.array([[0, len(source)]], np.int64)
-            frame = self._streams.frame[of : of + 1]
-            self._put_out(source, extent, frame, steady_ns, out)
-            sent += 1
+        for places in chunks(mine, np.flatnonzero(which)):
+            counted = bank_of(mine.take(places))
+            readable = np.flatnonzero(counted.sensible)
+            self._counts.treated("unreadable", len(places) - len(readable))
+            counted.keep(readable)
+            points, of = mine.take(places[readable]), row[places[readable]]
+            gone, extents, rows = self._merging.merge(
+                points, of, counted, self._streams, self._arena
+            )
+            self._keep(points, of, np.ones(len(of), np.bool_))
+            self._streams.seen_ns[of] = steady_ns
+            self._put_out(gone, extents, self._streams.frame[rows], steady_ns, out)
+            sent += len(rows)
         return sent
 
     def _keep(self, mine: Columns, row: Longs, which: Mask) -> None:
@@ -224,6 +233,8 @@ class Interval:
     def _put_out(
         self, source: Octets, extents: Longs, frame: Longs, steady_ns: int, out: Emit
     ) -> None:
+        if not len(extents):
+            return
         wall_ns = steady_ns + self._wall_less_steady_ns
         for payload, points in self._frames.requests(source, extents, frame):
             out(Batch(Signal.METRICS, payload, points, self._sender, steady_ns, wall_ns))

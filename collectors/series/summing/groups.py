@@ -14,12 +14,11 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 
 from collectors.graph import pack, unpack
 from collectors.series.arena import BODY, END, Arena
-from collectors.series.distributions import Distribution
 from collectors.series.frames import Frames
-from collectors.series.kept import written
 from collectors.series.streams import Streams
 from collectors.series.summing.rule import Rule
 from collectors.series.summing.totals import Value, encoded, values
+from collectors.wire.histograms import Bank
 from collectors.wire.keep import delimited
 from collectors.wire.kernel import Longs, Words
 from collectors.wire.points import Columns, Keys, edit
@@ -122,36 +121,30 @@ class Groups:
     def requests(
         self,
         numbers: Sequence[tuple[int, Value]],
-        histograms: Sequence[tuple[int, Distribution]],
+        histograms: tuple[Longs, Bank],
         wall_ns: int,
     ) -> Iterator[tuple[bytes, int]]:
-        """Requests of these values, each with how many points it has."""
-        group = np.array([of for of, _ in (*numbers, *histograms)], np.int64)
+        """Requests of these values, each with how many points it has; histograms by group."""
+        group = np.concatenate((np.array([of for of, _ in numbers], np.int64), histograms[0]))
         self.rows_of.fresh[:] = 0
         if not len(group):
             return
         times = self._times(group, wall_ns)
         count = len(numbers)
-        slot, rows = self.rows_of.slot, self.rows_of
+        rows = self.rows_of
         pairs = [encoded(value) for _, value in numbers]
         bits = np.array(pairs, np.uint64).reshape(-1, 2)
         value = np.ascontiguousarray(np.column_stack((times[:count], bits)))
-        bodies = np.ascontiguousarray(slot[group[:count]][:, [BODY, END]])
-        added, extents = edit(self._arena.buffer, bodies, value, SUM)
+        bodies = np.ascontiguousarray(rows.slot[group][:, [BODY, END]])
+        added, extents = edit(self._arena.buffer, bodies[:count], value, SUM)
         rows.state[group[:count], 2], rows.type[group[:count]] = bits[:, 0], bits[:, 1]
-        points = [
-            self._histogram(of, held, (start, time))
-            for (of, held), (start, time) in zip(histograms, times[count:].tolist(), strict=True)
-        ]
-        ends = np.cumsum([0, *map(len, points)]) + len(added)
-        places = np.concatenate((extents, np.column_stack((ends[:-1], ends[1:]))))
-        source = np.concatenate((added, np.frombuffer(b"".join(points), np.uint8)))
-        yield from self._frames.requests(source, places, rows.frame[group])
-
-    def _histogram(self, group: int, held: Distribution, times: tuple[int, int]) -> bytes:
-        body, end = self.rows_of.slot[group, [BODY, END]].tolist()
-        kind = int(self.kinds(np.array([group]))[0])
-        return written(kind, held, self._arena.buffer[body:end].tobytes(), times)
+        bank = histograms[1]
+        points, places = bank.points(
+            np.arange(len(bank)), self._arena.buffer, bodies[count:], times[count:]
+        )
+        extents = np.concatenate((extents, places + len(added)))
+        source = np.concatenate((added, points))
+        yield from self._frames.requests(source, extents, rows.frame[group])
 
     def _times(self, group: Longs, wall_ns: int) -> Words:
         """Start and time of what is put out; time goes on even where a clock was set back."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 from numpy.typing import NDArray
 
 from collectors.graph import pack, unpack
-from collectors.series.distributions import Distribution
-from collectors.series.kept import Kept, counted
+from collectors.series.kept import Kept, run_down
 from collectors.series.streams import Streams
 from collectors.series.summing.groups import ADDED, Groups
-from collectors.series.summing.totals import total
+from collectors.series.summing.totals import by_group, encoded, total, values
+from collectors.wire.histograms import Bank, bank_of, chunks
+from collectors.wire.histograms_kernel import ADD, FITS, HAS, HAS_SUM, SUM, TAKE_OUT, UNFIT
 from collectors.wire.kernel import Longs, Octets
 from collectors.wire.points import Columns
-from collectors.wire.points_kernel import DELTA, FIRST, NEXT, RESET
+from collectors.wire.points_kernel import DELTA, DOUBLE, FIRST, NEXT, RESET
 
 Mask = NDArray[np.bool_]
 
@@ -50,73 +49,66 @@ class Histograms:
             is_new: Whether all that a first point counted is new.
         """
         strange = np.zeros(len(row), np.bool_)
-        for place in np.flatnonzero(row >= 0).tolist():
-            of, kind = int(row[place]), int(columns.mark[place, 0])
-            is_delta = columns.mark[place, 1] == DELTA
-            if not is_delta and verdict[place] not in (FIRST, NEXT, RESET):
-                continue
-            found = counted(columns, place)
-            if found is not None and not is_delta:
-                found = self._since(of, kind, found, int(verdict[place]), bool(is_new[place]))
-            strange[place] = found is None or not self._join(of, int(series.group[of]), kind, found)
+        deltas = columns.mark[:, 1] == DELTA
+        meant = (row >= 0) & (deltas | np.isin(verdict, (FIRST, NEXT, RESET)))
+        for places in chunks(columns, np.flatnonzero(meant)):
+            counted = bank_of(columns.take(places))
+            strange[places] = ~counted.sensible
+            which = np.flatnonzero(counted.sensible)
+            here = places[which]
+            self._leave_what_is_new(
+                counted, which, row[here], deltas[here], verdict[here], is_new[here]
+            )
+            strange[here] = ~self._join(row[here], series.group[row[here]], counted, which)
         return strange
 
-    def _since(
-        self, row: int, kind: int, now: Distribution, verdict: int, is_new: bool
-    ) -> Distribution:
-        """What was added since the point before."""
-        before = self._newest.of.get(row)
-        self._newest.of[row] = kind, now
-        since = now.copy()
-        if verdict == FIRST and not is_new:
-            since.take_out(now)
-        elif verdict == NEXT and before is not None:
-            since.take_out(before[1])  # cannot: its source began again, and all of it is new
-        return since
+    def _leave_what_is_new(
+        self, counted: Bank, which: Longs, row: Longs, deltas: Mask, verdict: Octets, is_new: Mask
+    ) -> None:
+        """Let totals become what was added since the point before.
 
-    def _join(self, row: int, group: int, kind: int, found: Distribution) -> bool:
-        if group not in self._shape.of:
-            shape = found.copy()
-            shape.take_out(found)
-            self._shape.of[group] = kind, shape
-        if not self._shape.of[group][1].fits(found):
-            return False
-        if row in self._added.of:
-            return self._added.of[row][1].join(found)
-        self._added.of[row] = kind, found
-        return True
+        Where that cannot be, its source began again, and all of it is new.
+        """
+        totals = np.flatnonzero(~deltas)
+        which, row, verdict, is_new = which[totals], row[totals], verdict[totals], is_new[totals]
+        before = counted.clone()
+        run_down(self._newest, row, before, counted, which, verdict == NEXT)
+        known = which[(verdict == FIRST) & ~is_new]
+        counted.combine(TAKE_OUT, known, before, known)
 
-    def values(self, series: Streams, groups: Groups) -> list[tuple[int, Distribution]]:
+    def _join(self, row: Longs, group: Longs, counted: Bank, which: Longs) -> Mask:
+        """Add to series, where the buckets are those of the group; which were added."""
+        new, first = np.unique(group, return_index=True)
+        first = first[~self._shape.has(new)]
+        shapes = group[first]
+        self._shape.copy(shapes, counted, which[first])
+        self._shape.combine(TAKE_OUT, shapes, counted, which[first])
+        added: Mask = self._shape.combine(FITS, group, counted, which) != UNFIT
+        fits = np.flatnonzero(added)
+        added[fits] = self._added.add(row[fits], counted, which[fits]) != UNFIT
+        return added
+
+    def values(self, series: Streams, groups: Groups) -> tuple[Longs, Bank]:
         """What each group is that something was added to; deltas begin at zero again."""
-        parts: defaultdict[int, list[Distribution]] = defaultdict(list)
-        rows = np.array(sorted(self._added.of), np.int64)
+        rows = self._added.rows()
+        rows = rows[series.group[rows] >= 0]
+        rows = rows[groups.is_fresh(series.group[rows]) > 0]
         group = series.group[rows]
-        fresh = groups.is_fresh(group) > 0
-        for row, of in zip(rows[fresh].tolist(), group[fresh].tolist(), strict=True):
-            parts[of].append(self._added.of[row][1])
+        found = np.unique(group)
+        summed = self._together(found, rows, group)
         adds = groups.what(group) == ADDED
-        for row in rows[fresh & adds].tolist():
-            del self._added.of[row]
-        found: list[tuple[int, Distribution]] = []
-        for of in sorted(parts):
-            if of in self._retired.of:
-                parts[of].append(self._retired.of[of][1])
-                if int(groups.what(np.array([of]))[0]) == ADDED:
-                    del self._retired.of[of]
-            found.append((of, _together(parts[of])))
-        return found
+        self._added.drop(rows[adds])
+        self._retired.drop(found[self._retired.has(found) & (groups.what(found) == ADDED)])
+        return found, summed
 
     def retire(self, series: Streams, rows: Longs) -> None:
         """Series go; what they added stays in their groups."""
-        parts: defaultdict[tuple[int, int], list[Distribution]] = defaultdict(list)
-        for row in rows.tolist():
-            if row in self._added.of:
-                kind, held = self._added.of.pop(row)
-                parts[int(series.group[row]), kind].append(held)
-        for (of, kind), held_parts in parts.items():
-            before = self._retired.of.get(of)
-            earlier = [] if before is None else [before[1]]
-            self._retired.of[of] = kind, _together([*earlier, *held_parts])
+        rows = rows[self._added.has(rows) & (series.group[rows] >= 0)]
+        if len(rows):
+            group = series.group[rows]
+            found = np.unique(group)
+            self._retired.copy(found, self._together(found, rows, group), np.arange(len(found)))
+            self._added.drop(rows)
 
     def rename(self, renamed: Longs) -> None:
         """Series have other rows now."""
@@ -147,13 +139,27 @@ class Histograms:
         self._retired.restore(parts["retired"])
         self._shape.restore(parts["shape"])
 
+    def _together(self, groups: Longs, rows: Longs, group: Longs) -> Bank:
+        """What series added to each of `groups`, retired ones too; the sum of sums rounded once.
 
-def _together(parts: list[Distribution]) -> Distribution:
-    """Several as one, the sum of their sums rounded once."""
-    sums = [part.edges.total for part in parts]
-    whole = parts[0].copy()
-    for part in parts[1:]:
-        whole.join(part.copy())
-    known = [of for of in sums if of is not None]
-    whole.edges.total = float(total(known)) if len(known) == len(sums) else None
-    return whole
+        Args:
+            groups: Ascending.
+            rows: The series.
+            group: Of each.
+        """
+        summed = Bank(len(groups))
+        retired = groups[self._retired.has(groups)]
+        parts = (
+            (self._added, rows, np.searchsorted(groups, group)),
+            (self._retired, retired, np.searchsorted(groups, retired)),
+        )
+        for kept, of, into in parts:
+            summed.combine(ADD, into, kept.bank, kept.places(of))
+        bits = np.concatenate([kept.bank.head[kept.places(of), SUM] for kept, of, _ in parts])
+        into = np.concatenate([part[2] for part in parts])
+        several = np.bincount(into, minlength=len(groups)) > 1
+        several &= (summed.head[:, HAS] & np.uint64(HAS_SUM)) > 0
+        for place, mine in by_group(into, np.flatnonzero(several[into])):
+            whole = total(values(bits[mine], np.full(len(mine), DOUBLE, np.uint8)))
+            summed.head[place, SUM] = encoded(whole)[0]
+        return summed

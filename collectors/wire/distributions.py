@@ -1,4 +1,4 @@
-"""Histograms that are added and subtracted, in whole numbers: buckets never lose an event.
+"""Histograms one by one, as objects: the arithmetic of the twin in `histograms_reference.py`.
 
 A point's count, buckets, sum, least and greatest value are taken out, changed, and written
 back; attributes, times and exemplars are the caller's.
@@ -10,6 +10,7 @@ is reduced, and the zero threshold when histograms are merged.
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -18,23 +19,17 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     HistogramDataPoint,
 )
 
-from collectors.series.edges import Edges, HistogramPoint
+from collectors.wire.edges import Edges, HistogramPoint
+from collectors.wire.histograms_kernel import (
+    HIGHEST,
+    LARGEST,
+    MAX_BUCKETS,
+    MOST_BUCKETS,
+    MOST_SCALE,
+)
 from collectors.wire.points_kernel import HISTOGRAM
 
-MAX_BUCKETS: Final = 160
-"""Buckets of each sign that a merged exponential histogram has at most, as SDKs have it; more
-only where one that came had more."""
-
-_SCALES: Final = range(-64, 65)
-"""Scales that make sense; doubles need -11 to 20."""
-
-_MOST: Final = 2**64 - 1
-
-_MOST_BUCKETS: Final = 10_000
-"""Buckets that a point may have of a sign: each is an object here, and SDKs make a few hundred."""
-
-_HIGHEST: Final = 2**31 - 1
-"""Highest index of a bucket: offsets are 32 bits wide."""
+_SCALES: Final = range(-MOST_SCALE, MOST_SCALE + 1)
 
 
 class Distribution(Protocol):
@@ -73,7 +68,7 @@ def distribution(point: HistogramPoint) -> Distribution | None:
     """What `point` counted; None where its scale or its buckets make no sense."""
     if isinstance(point, HistogramDataPoint):
         most = max(len(point.bucket_counts), len(point.explicit_bounds))
-        return Explicit.of(point) if most <= _MOST_BUCKETS else None
+        return Explicit.of(point) if most <= MOST_BUCKETS else None
     sides = (point.positive, point.negative)
     if point.scale not in _SCALES or not all(_makes_sense(side) for side in sides):
         return None
@@ -82,7 +77,7 @@ def distribution(point: HistogramPoint) -> Distribution | None:
 
 def _makes_sense(buckets: ExponentialHistogramDataPoint.Buckets) -> bool:
     number = len(buckets.bucket_counts)
-    return number <= _MOST_BUCKETS and buckets.offset + number - 1 <= _HIGHEST
+    return number <= MOST_BUCKETS and buckets.offset + number - 1 <= HIGHEST
 
 
 def blank(kind: int) -> HistogramPoint:
@@ -90,25 +85,16 @@ def blank(kind: int) -> HistogramPoint:
     return HistogramDataPoint() if kind == HISTOGRAM else ExponentialHistogramDataPoint()
 
 
-def read_point(kind: int, message: bytes) -> HistogramPoint:
-    """A data point of a metric of `kind`, `HISTOGRAM` or `EXPONENTIAL`."""
-    if kind == HISTOGRAM:
-        return HistogramDataPoint.FromString(message)
-    return ExponentialHistogramDataPoint.FromString(message)
-
-
-def _capped(counts: list[int]) -> list[int]:
+def _plus(one: int, two: int) -> int:
     """What the fields can hold; only a sender that lies about its counts comes near."""
-    if max(counts, default=0) <= _MOST:
-        return counts
-    return [min(count, _MOST) for count in counts]
+    return min(one + two, LARGEST)
 
 
 @dataclass(slots=True)
 class Explicit:
-    """Buckets with bounds."""
+    """Buckets with bounds, which are the same only bit by bit."""
 
-    bounds: tuple[float, ...]
+    bounds: bytes
     counts: list[int]
     count: int
     edges: Edges
@@ -118,7 +104,8 @@ class Explicit:
     def of(cls, point: HistogramDataPoint) -> Explicit:
         """What `point` counted."""
         counts = list(point.bucket_counts)
-        return cls(tuple(point.explicit_bounds), counts, point.count, Edges.of(point))
+        bounds = struct.pack(f"<{len(point.explicit_bounds)}d", *point.explicit_bounds)
+        return cls(bounds, counts, point.count, Edges.of(point))
 
     def copy(self) -> Explicit:
         """See `Distribution.copy`."""
@@ -136,8 +123,8 @@ class Explicit:
         """See `Distribution.join`."""
         if not isinstance(other, Explicit) or not self.fits(other):
             return False
-        self.counts = [one + two for one, two in zip(self.counts, other.counts, strict=True)]
-        self.count += other.count
+        self.counts = [_plus(one, two) for one, two in zip(self.counts, other.counts, strict=True)]
+        self.count = _plus(self.count, other.count)
         self.edges.add(other.edges)
         return True
 
@@ -157,12 +144,9 @@ class Explicit:
         if not isinstance(point, HistogramDataPoint):
             msg = "an explicit histogram is written to a point of its kind"
             raise TypeError(msg)
-        point.count = min(self.count, _MOST)
-        point.bucket_counts[:] = _capped(self.counts)
-        if len(point.explicit_bounds) != len(self.bounds) or self.bounds != tuple(
-            point.explicit_bounds
-        ):
-            point.explicit_bounds[:] = self.bounds
+        point.count = self.count
+        point.bucket_counts[:] = self.counts
+        point.explicit_bounds[:] = struct.unpack(f"<{len(self.bounds) // 8}d", self.bounds)
         self.edges.write(point)
 
 
@@ -174,22 +158,33 @@ class Side:
 
     @classmethod
     def of(cls, buckets: ExponentialHistogramDataPoint.Buckets) -> Side:
-        """From the dense form."""
-        offset = buckets.offset
-        return cls({offset + at: count for at, count in enumerate(buckets.bucket_counts) if count})
+        """As a point has them."""
+        return cls.from_dense(buckets.offset, list(buckets.bucket_counts))
+
+    @classmethod
+    def from_dense(cls, first: int, counts: list[int]) -> Side:
+        """From the count of each bucket, `first` and following."""
+        return cls({first + at: count for at, count in enumerate(counts) if count})
+
+    def dense(self) -> tuple[int, list[int]]:
+        """Index of the first bucket that is not empty, and the counts up to the last one."""
+        span = self.span()
+        if span is None:
+            return 0, []
+        return span[0], [self.counts.get(index, 0) for index in range(span[0], span[1] + 1)]
 
     def coarser(self, by: int) -> None:
         """Reduce the scale: each bucket goes into the one that holds it."""
         if by:
             merged: dict[int, int] = {}
             for index, count in self.counts.items():
-                merged[index >> by] = merged.get(index >> by, 0) + count
+                merged[index >> by] = _plus(merged.get(index >> by, 0), count)
             self.counts = merged
 
     def add(self, other: Side) -> None:
         """Add, bucket by bucket."""
         for index, count in other.counts.items():
-            self.counts[index] = self.counts.get(index, 0) + count
+            self.counts[index] = _plus(self.counts.get(index, 0), count)
 
     def less(self, other: Side) -> Side | None:
         """What is here and not in `other`; None where that has more."""
@@ -208,15 +203,6 @@ class Side:
         """Take out the buckets that begin below `threshold`; returns what they held."""
         gone = [index for index in self.counts if lower_bound(index, scale) < threshold]
         return sum(self.counts.pop(index) for index in gone)
-
-    def write(self, buckets: ExponentialHistogramDataPoint.Buckets) -> None:
-        """In the dense form."""
-        span = self.span()
-        buckets.Clear()
-        if span is not None:
-            buckets.offset = span[0]
-            indices = range(span[0], span[1] + 1)
-            buckets.bucket_counts[:] = _capped([self.counts.get(index, 0) for index in indices])
 
 
 def lower_bound(index: int, scale: int) -> float:
@@ -271,8 +257,8 @@ class Exponential:
         self.meet(other)
         self.positive.add(other.positive)
         self.negative.add(other.negative)
-        self.count += other.count
-        self.zero_count += other.zero_count
+        self.count = _plus(self.count, other.count)
+        self.zero_count = _plus(self.zero_count, other.zero_count)
         self.edges.add(other.edges)
         self.width = max(self.width, other.width)
         self._shrink()
@@ -313,11 +299,15 @@ class Exponential:
         if not isinstance(point, ExponentialHistogramDataPoint):
             msg = "an exponential histogram is written to a point of its kind"
             raise TypeError(msg)
-        point.scale, point.count = self.scale, min(self.count, _MOST)
-        point.zero_count = min(self.zero_count, _MOST)
+        point.scale, point.count, point.zero_count = self.scale, self.count, self.zero_count
         point.zero_threshold = self.zero_threshold
-        self.positive.write(point.positive)
-        self.negative.write(point.negative)
+        for name, side in (("positive", self.positive), ("negative", self.negative)):
+            point.ClearField(name)  # type: ignore[arg-type]  # one of its fields
+            first, counts = side.dense()
+            if counts:
+                buckets = getattr(point, name)
+                buckets.offset = first
+                buckets.bucket_counts[:] = counts
         self.edges.write(point)
 
     def meet(self, other: Exponential) -> None:
@@ -348,8 +338,8 @@ class Exponential:
     def zero(self, threshold: float) -> None:
         """Raise the zero threshold; what begins below it is zero now."""
         if threshold > self.zero_threshold:
-            self.zero_count += self.positive.zeroed(threshold, self.scale)
-            self.zero_count += self.negative.zeroed(threshold, self.scale)
+            for side in (self.positive, self.negative):
+                self.zero_count = _plus(self.zero_count, side.zeroed(threshold, self.scale))
             self.zero_threshold = threshold
 
     def coarsen(self, by: int) -> None:
