@@ -21,6 +21,8 @@ SEVERITIES: Final = "slo:severities:info"
 SLI_EVENTS: Final = "fleetslo_sli_events_total"
 SHED_EVENTS: Final = "fleetslo_sampling_shed_events_total"
 """Bad events that a sampler wanted to keep, and its bytes did not allow."""
+STAND_INS: Final = ("fleetslo_proof_bad_events_total", "fleetslo_proof_events_total")
+"""Bad events and all, in proofs of rules whose SLI does not tell its own; recorded nowhere."""
 SIGNAL_LOST: Final = "SLOSignalLost"
 LOST_SIGNALS: Final = "lost-signals"
 """Their root cause: a release that renames a metric takes many at once, for one reason."""

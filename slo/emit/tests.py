@@ -13,7 +13,8 @@ from typing import Final
 
 from slo.diagnostic import Diagnostic
 from slo.emit.proving.alert_tests import alert_test
-from slo.emit.proving.change_tests import EXCLUDED, excluded
+from slo.emit.proving.change_tests import EXCLUDED, excluded, stand_in
+from slo.emit.proving.scenario import Feed
 from slo.emit.proving.slo_tests import long_tests, slo_tests
 from slo.emit.proving.subject import Subject
 from slo.emit.rules import HEADER, rule_file_text
@@ -69,12 +70,15 @@ def _planned_work(
         if not subject.slo.excluded:
             continue
         moved = replace(subject.slo, excluded=(EXCLUDED,))
+        feed = subject.feed
+        if not feed.raw:
+            moved = stand_in(moved)
+            feed = Feed(moved)
         own = [worded(group, settings) for group in slo_groups(settings, moved)]
         rules = tuple(rule for group in own for rule in group.rules if isinstance(rule, AlertRule))
-        found = list(excluded(replace(subject, slo=moved, rules=rules)))
-        if found:
-            groups.extend(own)
-            tests.extend(found)
+        found = list(excluded(replace(subject, slo=moved, rules=rules, feed=feed)))
+        groups.extend(own)
+        tests.extend(found)
     if tests:
         rules_file = RuleFile(service, tuple(groups))
         path = f"{EXCLUDED_RULES}/{service}.yaml"

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from slo import names
 from slo.plugin import Result, Verdict
 from slo.prove.pages import between_pages
+from slo.prove.planned import differing
 from slo.prove.reading import Plain, Rule, load, mappings, rules_of, strings, texts
 
 _RECORDED: Final = re.compile(r"\bslo:[a-z0-9_:]+|\bslo_info\b")
@@ -23,7 +24,6 @@ _ALERT_NAMES: Final = re.compile(r'alertname=~?"([A-Za-z0-9_|]+)"')
 _EVENTS_OF: Final = re.compile(rf'{names.SLI_EVENTS}\{{[^}}]*\bslo_id="([^"]+)"')
 _SLO: Final = re.compile(r'slo_id="([^"]+)"')
 _TEAM: Final = re.compile(r'team="([^"]+)"')
-_SPANS: Final = re.compile(r"(?: \* \(1 - \(time\(\) >= bool \d+\) \* \(time\(\) < bool \d+\)\))+")
 _NOT_OF_AN_ALERT: Final = frozenset({"index.md"})
 
 
@@ -119,7 +119,10 @@ def checks(tree: Tree) -> Iterator[tuple[str, list[str]]]:
     if tree.tests is not None:
         yield "every SLO has unit tests, every test an SLO or alert", sorted(_tests(tree))
     if tree.moved:
-        yield "planned work is proven on the rules that are loaded", sorted(_moved(tree))
+        yield (
+            "planned work is proven on the rules that are loaded",
+            sorted(differing(tree.moved, tree.rules)),
+        )
     if tree.runbooks is not None:
         yield "every alert has its runbook, every runbook its alert", sorted(_runbooks(tree))
     if tree.dashboards is not None:
@@ -196,26 +199,6 @@ def _tests(tree: Tree) -> Iterator[str]:
         yield f"{slo_id} has no unit tests"
     for subject in tested - tree.slo_ids - {rule.name for rule in tree.alerts}:
         yield f"a test names {subject}, which is no SLO and no alert"
-
-
-def _moved(tree: Tree) -> Iterator[str]:
-    """The rules with planned work moved in time must say nothing else than the others."""
-    loaded = {_key(rule): rule for rule in tree.rules}
-    for rule in tree.moved:
-        real = loaded.get(_key(rule))
-        if real is None:
-            yield f"{rule.group} has no {rule.name}, and it is proven"
-        elif _timeless(real.expr) != _timeless(rule.expr):
-            yield f"{rule.name} in {rule.group} is not the rule that is proven"
-
-
-def _key(rule: Rule) -> tuple[str, str, str]:
-    return rule.group, rule.name, rule.labels.get("slo_tier", "")
-
-
-def _timeless(expr: str) -> str:
-    """An expression in which all planned work is one piece of it, whenever it is."""
-    return _SPANS.sub(" * planned", expr)
 
 
 def _runbooks(tree: Tree) -> Iterator[str]:

@@ -48,18 +48,21 @@ def _rates(terms: Terms, intervals: Intervals) -> tuple[RecordRule, ...]:
     total, errors = tiles(terms, intervals)
     recorded = (
         (f"{names.SLI_TOTAL}:rate5m", terms.raw_total(FIVE_MINUTES)),
-        (f"{names.SLI_ERRORS}:rate5m", terms.raw_errors(FIVE_MINUTES)),
-        (f"{names.SLI_TOTAL}:avg5m", total),
-        (f"{names.SLI_ERRORS}:avg5m", errors),
+        (f"{names.SLI_ERRORS}:rate5m", f"({terms.raw_errors(FIVE_MINUTES)})"),
+        (f"{names.SLI_TOTAL}:avg5m", _closed(total)),
+        (f"{names.SLI_ERRORS}:avg5m", _closed(errors)),
     )
     return tuple(RecordRule(record, checked(_number(expr)), identity) for record, expr in recorded)
 
 
 def _number(expr: str) -> str:
     """`expr` where it is a number: one sample that is none would spoil sums for a whole period."""
-    # Of the operators that may stand at the top of it, `or` alone binds weaker than `>`.
-    closed = f"({expr})" if " or " in expr else expr
-    return f"{closed} > -Inf"
+    return f"{expr} > -Inf"
+
+
+def _closed(tile: str) -> str:
+    """A tile as one side of a comparison: `or` binds weaker than `>`."""
+    return f"({tile})" if " or " in tile else tile
 
 
 def _ratio(terms: Terms, window: Duration) -> RecordRule:

@@ -1,12 +1,14 @@
 """The tests of one SLO while something around it changes: labels, and planned work.
 
-Both need raw series: what is fed as recorded rates has been through the expressions that
-would be wrong.
+Where no raw series are known that mean a good and a bad event, planned work is proven on a
+stand-in for the SLI: the rules around it are the same, word for word, which the links between
+the files prove. A change of labels is then seen as far as the recorded rates go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from slo import names
@@ -24,7 +26,7 @@ from slo.emit.proving.subject import (
     unit_test,
 )
 from slo.emit.yaml import Value
-from slo.model import AlertRule, Rolling, Tier
+from slo.model import AlertRule, Rolling, Sli, SliKind, Slo, Tier
 
 _LABEL: Final = "relabelled"
 """A label that no SLI names."""
@@ -36,13 +38,23 @@ _LONG: Final = 10_000
 """Seconds that a series may last beyond its test."""
 
 
+def stand_in(slo: Slo) -> Slo:
+    """`slo` with events that raw series tell, in place of its own."""
+    by = f" by ({', '.join(sorted(slo.by))}) " if slo.by else ""
+    errors, total = (f"sum{by}(rate({series}[$window]))" for series in names.STAND_INS)
+    return replace(slo, sli=Sli(SliKind.EVENTS, errors, total))
+
+
 def relabelled(subject: Subject) -> Iterator[Value]:
     """Targets come back with another label, as the SLO does with another description.
 
     No event counts twice, none is lost, and the alert is one alert.
     """
     chosen = _fastest(subject)
-    if chosen is None or not subject.feed.raw:
+    if chosen is None:
+        return
+    if not subject.feed.raw:
+        yield _described_anew(subject, *chosen)
         return
     tier, rule = chosen
     before, after = subject.healthy, subject.after(WINDOW, 2)
@@ -76,8 +88,6 @@ def excluded(subject: Subject) -> Iterator[Value]:
         subject: Of an SLO whose only excluded span is `EXCLUDED`.
     """
     chosen = _fastest(subject)
-    if not subject.feed.raw:
-        return
     start, end = EXCLUDED
     after = subject.after(2 * WINDOW, 1)
     worst = subject.feed.worst
@@ -100,6 +110,16 @@ def excluded(subject: Subject) -> Iterator[Value]:
         phases.append(Phase(fired - again, BUSY, worst))
         checks.append(fires(rule, fired, subject))
     yield unit_test(subject, "planned work", subject.series(phases), checks)
+
+
+def _described_anew(subject: Subject, tier: Tier, rule: AlertRule) -> Value:
+    """The rates go on, and the SLO has another description: the alert is one alert."""
+    start = subject.healthy
+    end = subject.ceil(start + fire_seconds(subject, tier))
+    phases = [Phase(start, BUSY), Phase(end - start, BUSY, subject.feed.worst)]
+    inputs = [*subject.series(phases), _described_before(subject)]
+    checks = [silent(subject, start), fires(rule, end, subject)]
+    return unit_test(subject, "described anew", inputs, checks)
 
 
 def _fastest(subject: Subject) -> tuple[Tier, AlertRule] | None:
