@@ -13,7 +13,7 @@ from collectors.graph.control import (
     control_entry,
     read_control,
 )
-from collectors.graph.graph import Graph
+from collectors.graph.graph import LEDGER, Graph
 from collectors.graph.ledger import COUNTED, ITEMS, Ledger, PipelineMeter, Total
 from collectors.graph.parts import Output, Pipeline, StepFailed, Unrouted
 from collectors.graph.topology import GraphError, Wiring, order, reach
@@ -21,6 +21,7 @@ from collectors.graph.topology import GraphError, Wiring, order, reach
 __all__ = [
     "COUNTED",
     "ITEMS",
+    "LEDGER",
     "Configured",
     "Control",
     "DeadWords",

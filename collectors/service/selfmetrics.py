@@ -11,7 +11,7 @@ import psutil
 from aiohttp import web
 
 from collectors.component import Signal
-from collectors.graph import COUNTED, Graph
+from collectors.graph import COUNTED, LEDGER, Graph
 from collectors.log import SIGNALS, Log
 from collectors.service import names
 from collectors.service.books import Books
@@ -108,7 +108,7 @@ class SelfMetrics:
             self._meter.set(names.IN_FLIGHT, destination.in_flight, exporter=name)
 
     def _pipelines(self) -> None:
-        graph = self._watched.graph()
+        graph, known = self._watched.graph(), self._watched.books.progress().pipelines
         for name, pipeline in graph.pipelines.items():
             ledger = pipeline.ledger
             for outcome, items in (
@@ -124,7 +124,9 @@ class SelfMetrics:
                     pipeline=name,
                     outcome=outcome,
                 )
-            decided = ledger.entered - graph.held_items(name)
+            # As the graph's thread published it: components are asked in no other one.
+            _, _, held = known.get(LEDGER + name, (pipeline.wiring.signal, 0, 0))
+            decided = ledger.entered - held
             ratio = 1.0 - ledger.sampled_out / decided if decided else 1.0
             self._meter.set(names.SAMPLING, ratio, pipeline=name)
             if graph.waits_in(name):

@@ -7,6 +7,7 @@ import errno
 import itertools
 import os
 import shutil
+import threading
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
@@ -17,9 +18,9 @@ import pytest
 from collectors.component import Batch, Delivery, Exporter, Refused, Settings, Signal
 from collectors.log import Entry, Kind, Log, LogFailed, OsFileSystem, Store, StoreSettings
 from collectors.log.disk import OsFile
-from collectors.service import ExporterPlan, Reload, Service, ServicePlan, run
+from collectors.service import ExporterPlan, ProcessorPlan, Reload, Service, ServicePlan, run
 from tests.collector_disk import SimDisk, disk_error
-from tests.collector_parts import ScriptedExporter
+from tests.collector_parts import Hold, ScriptedExporter
 from tests.collector_setup import Setup, imbalance, until
 from tests.fault.test_dead_letters import bury, command, never
 from tests.recovered_daemon import fresh, plan_of, settled, started
@@ -47,6 +48,7 @@ def test_letters_that_are_put_back_after_a_kill_bring_nothing_back_but_themselve
     async def after() -> None:
         again = replace(fresh(setup, killed), left=ScriptedExporter())
         async with started(plan_of(again)) as service:
+            await until(lambda: bool(again.left.names))  # what was put back is not in the books yet
             await settled(service)
             assert Counter(again.left.names) == {"letter": 1, "letter2": 1}
             assert again.right.names == []
@@ -205,5 +207,32 @@ def test_a_delivery_that_a_library_cancelled_is_tried_again(tmp_path: Path) -> N
             await settled(service)
             assert setup.left.names == ["a"]
             assert imbalance(service) == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_scrape_asks_no_component_anything_for_that_is_the_graphs_thread_alone(
+    tmp_path: Path,
+) -> None:
+    class Shy(Hold):
+        def held_items(self) -> int:
+            assert threading.current_thread() is not threading.main_thread()
+            return super().held_items()
+
+    async def scenario() -> None:
+        setup = Setup(tmp_path)
+        plan = setup.plan()
+        shy = replace(plan, processors={"hold": ProcessorPlan(create=lambda _: Shy(2))})
+        async with started(shy) as service:
+            await setup.send("a")
+            await setup.send("b")
+            await setup.send("c")
+            await settled(service)
+            sampled = {
+                (sample.name, sample.labels.get("pipeline")): sample.value
+                for metric in service.meter.collect()
+                for sample in metric.samples
+            }
+            assert sampled["fleetslo_sampling_ratio", "traces/held"] == 1
 
     asyncio.run(scenario())
