@@ -181,8 +181,9 @@ def seen(request: ExportMetricsServiceRequest) -> Seen:
                 for histogram in metric.histogram.data_points:
                     key = (metric.name, _labels(histogram.attributes))
                     found.counts[key] += histogram.count
-                    # Resources come in any order, and sums of floats know it.
-                    found.sums[key] = round(found.sums[key] + histogram.sum, 6)
+                    # Resources come in any order, and sums of floats know it. All are whole
+                    # nanoseconds: rounded to coarser ones, a half would go either way.
+                    found.sums[key] = round(found.sums[key] + histogram.sum, 9)
     return found
 
 
