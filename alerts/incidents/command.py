@@ -137,7 +137,14 @@ def listed(
 @_SPECS
 @_with_alertmanager
 @click.option("--number", type=click.IntRange(min=1), help="As `list` counts; default: every one.")
-@click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "json"]),
+    default="markdown",
+    show_default=True,
+    help="For people, or for programs.",
+)
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="A folder; default: stdout."
 )

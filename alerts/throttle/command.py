@@ -46,7 +46,13 @@ def throttle() -> None:
 @click.option("--key-file", required=True, type=_FILE, help="Signs answers and ledger; mode 600.")
 @click.option("--ledger", required=True, type=_FILE, help="Where every decision is appended.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=9096, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--port",
+    default=9096,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="To listen on; 0 for one that is free.",
+)
 @click.option("--token-file", type=_FILE, help="What Alertmanager must show; needed off loopback.")
 @click.option("--enforce", is_flag=True, help="Tell agents the limits; without it only recommend.")
 @click.option("--kill-switch", type=_FILE, help="While this file exists everybody runs free.")
@@ -57,8 +63,20 @@ def throttle() -> None:
 @click.option("--page", default=0.5, show_default=True, type=_SHARE, help="Share of the rate.")
 @click.option("--ticket", default=1.0, show_default=True, type=_SHARE, help="Share of the rate.")
 @click.option("--page-severity", default="page", show_default=True, help="As in Settings.")
-@click.option("--release-after", default="10m", show_default=True, callback=_seconds)
-@click.option("--expire-after", default="3h", show_default=True, callback=_seconds)
+@click.option(
+    "--release-after",
+    default="10m",
+    show_default=True,
+    callback=_seconds,
+    help="How long all must be quiet before each step back.",
+)
+@click.option(
+    "--expire-after",
+    default="3h",
+    show_default=True,
+    callback=_seconds,
+    help="How long an alert counts that nobody repeats or ends.",
+)
 def serve(  # noqa: PLR0913 - one parameter per option of the command
     *,
     key_file: Path,

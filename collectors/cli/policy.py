@@ -65,7 +65,14 @@ def policy() -> None:
     show_default=True,
     help="Traces to name of each difference.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 def evaluate(
     paths: tuple[Path, ...],
     data: Path,

@@ -31,7 +31,14 @@ _UNREAD: Final = (
     required=True,
     help="The data directory of the daemon, which may run.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 @click.option(
     "--spans/--no-spans", default=True, help="Look for the trace's spans in the inbox as well."
 )

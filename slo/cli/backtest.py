@@ -63,7 +63,14 @@ def _policies(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
     metavar="LIST",
     help=f"Try these as well: {','.join(PolicyName)}",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),

@@ -25,6 +25,7 @@ Row = Mapping[str, str | list[str]]
     type=click.Choice(["table", "json", "yaml", "markdown"]),
     default="table",
     show_default=True,
+    help="For people, for programs, or for pages.",
 )
 def catalog(what: str, form: str) -> int:
     """Show the built-in catalogue of metrics, SLOs or alerts.

@@ -19,7 +19,14 @@ from slo.model import Project
 @click.command("diff")
 @click.argument("old", type=click.Path(exists=True))
 @click.argument("new", type=click.Path(exists=True))
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 @click.option("--exit-code", is_flag=True, help="Exit 1 when anything changed.")
 @click.pass_obj
 def diff(state: State, old: str, new: str, form: str, exit_code: bool) -> int:

@@ -36,7 +36,14 @@ _CLEAR = "\x1b[H\x1b[2J"
     metavar="SECONDS",
     help="How often, with --watch.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
 @click.pass_obj
 def status(
     state: State,
