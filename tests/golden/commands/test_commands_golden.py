@@ -31,8 +31,8 @@ PAGES = [
 HEAD = """# Every command, every option
 
 What `--help` says, on one page; the other pages say what for. Every command takes `--help`, and
-those of `sloctl` `-q` (say nothing but problems) and `-v` (say more). Exit codes: 0 fine, 1 problems in
-the input or a proof that failed, 2 wrong usage, 3 a bug of ours, 4 cannot tell.
+those of `sloctl` take `-q` (say nothing but problems) and `-v` (say more). Exit codes: 0 fine,
+1 problems in the input or a proof that failed, 2 wrong usage, 3 a bug of ours, 4 cannot tell.
 """
 _TYPED = re.compile(
     r"(?:^|[$|&;(`] ?|run: )(?:\S*/)?((?:sloctl|collector) [^`#|\n]+)", re.MULTILINE
