@@ -33,6 +33,9 @@ DELIVERY_SHARE = 0.8
 """Share of that which destinations may fill: the rest is kept for what the graph gives up,
 which holds up everything where it cannot be listed."""
 
+_WORDS_BYTES = 16 * KIBI
+"""What stands beside a request: its headers, and among the dead letters the reason."""
+
 DEFAULT_MOST_BYTES = 10 * GIBI
 _MOST_DECISIONS_BYTES = 256 * MEBI
 _DECISIONS_PART = 32
@@ -121,6 +124,16 @@ class Budget:
             return True
         wanted = self._dead.size_bytes + self._dead.growth_bytes(size_bytes)
         return wanted <= self._dead_limit * share
+
+    @property
+    def most_request_bytes(self) -> int:
+        """The longest request that could be listed if nobody takes it, were it the only letter.
+
+        A longer one would be taken, and hold up what comes behind it for good.
+        """
+        if self._dead is None:
+            return self.limit_bytes
+        return int(self._dead_limit * DELIVERY_SHARE) - _WORDS_BYTES
 
     @property
     def _dead_limit(self) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from collectors.component import Context, Gate, Meter, Refused, Signal
+from collectors.component import Context, Gate, Meter, Refused, Rejected, Signal
 from collectors.graph import InboxWords
 from collectors.log import Entry, Kind, Log, LogFailed, LogFull
 from collectors.service import names
@@ -72,6 +72,7 @@ class Door:
 
         Raises:
             Refused: The daemon is stopping, or there is no room.
+            Rejected: It is longer than there can ever be room for.
         """
         mark = digest(receiver, signal, payload, context)
         clock = self._admission.clock
@@ -93,6 +94,12 @@ class Door:
         if not self._admission.is_open():
             msg = "the disk does not take the configuration yet"
             raise Refused(msg, _hint_seconds())
+        if size_bytes > (most := self._admission.budget.most_request_bytes):
+            msg = (
+                f"a request must be at most {most} bytes, got {size_bytes}: the disk budget has no "
+                "room for a longer one, raise max_size of file_storage"
+            )
+            raise Rejected(msg)
         if not self._has_room(signal, size_bytes):
             limit = self._admission.budget.limit_bytes
             msg = f"the disk budget of {limit} bytes is used up, or the disk is full"

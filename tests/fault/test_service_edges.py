@@ -15,13 +15,21 @@ from pathlib import Path
 
 import pytest
 
-from collectors.component import Batch, Delivery, Exporter, Refused, Settings, Signal
+from collectors.component import (
+    Batch,
+    Delivery,
+    Exporter,
+    Refused,
+    Rejected,
+    Settings,
+    Signal,
+)
 from collectors.log import Entry, Kind, Log, LogFailed, OsFileSystem, Store, StoreSettings
 from collectors.log.disk import OsFile
 from collectors.service import ExporterPlan, ProcessorPlan, Reload, Service, ServicePlan, run
 from tests.collector_disk import SimDisk, disk_error
 from tests.collector_parts import Hold, ScriptedExporter
-from tests.collector_setup import Setup, imbalance, until
+from tests.collector_setup import Setup, dead_letters, imbalance, until
 from tests.fault.test_dead_letters import bury, command, never
 from tests.recovered_daemon import fresh, plan_of, settled, started
 
@@ -234,5 +242,21 @@ def test_a_scrape_asks_no_component_anything_for_that_is_the_graphs_thread_alone
                 for sample in metric.samples
             }
             assert sampled["fleetslo_sampling_ratio", "traces/held"] == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_could_never_be_listed_as_dead_is_rejected_and_not_put_off(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        setup = Setup(tmp_path, left=ScriptedExporter(never), max_size_bytes=1 << 20)
+        async with started(plan_of(setup)) as service:
+            with pytest.raises(Rejected, match="has no room for a longer one, raise max_size"):
+                await setup.send("x" * 100_000)
+            await setup.send("x" * 60_000)
+            await settled(service)
+            assert imbalance(service) == 0
+        assert [items for _, items in dead_letters(tmp_path)] == [1]
 
     asyncio.run(scenario())
