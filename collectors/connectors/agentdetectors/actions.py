@@ -37,7 +37,10 @@ ROW: Final = np.dtype(
         ("epoch", "<i8"),
         ("lease", "<i8"),
         ("base", "<i8"),
+        ("inside", "<i8"),  # the span that it is, or was written in; 0 where its key is said
         ("type", "<i4"),  # a word
+        ("by_record", "i1"),
+        ("undone", "i1"),  # its span says that nothing was done
         ("judged", "i1"),
     ]
 )
@@ -77,9 +80,8 @@ class Actions:
         rows = self._gathered(steady_ns)
         order = np.lexsort((rows["key"], rows["said"], self._steps(rows), rows["on"]))
         rows = rows[order]
-        due = (rows["judged"] == 0) & (
-            self._steps(rows) < steady_ns // self._config.order_tolerance
-        )
+        due = (rows["judged"] == 0) & (rows["undone"] == 0)
+        due &= self._steps(rows) < steady_ns // self._config.order_tolerance
         found: list[Clash] = []
         keep = np.ones(len(rows), np.bool_)
         held = self._holders(rows, due)
@@ -129,8 +131,7 @@ class Actions:
         rows: Rows = np.concatenate([self._rows, *self._new])
         self._new = []
         window = max(self._config.conflict_window, self._config.reversal_window)
-        kept: Rows = rows[rows["at"] + window > steady_ns]
-        return kept
+        return _once(rows[rows["at"] + window > steady_ns])
 
     def _steps(self, rows: Rows) -> Longs:
         """Arrival in steps of the tolerance."""
@@ -175,6 +176,24 @@ class Actions:
                 continue
             earlier.append(Seen(at, deed))
             del earlier[:-REMEMBERED]
+
+
+def _once(rows: Rows) -> Rows:
+    """`rows` without what a span and a record inside it both tell; the record tells more.
+
+    Where the span was judged before, its first record is taken for judged.
+    """
+    inside, fresh = rows["inside"], rows["judged"] == 0
+    records = (rows["by_record"] != 0) & (inside != 0)
+    spans = (rows["by_record"] == 0) & (inside != 0)
+    told = spans & fresh & (rows["undone"] == 0) & np.isin(inside, inside[records])
+    void = records & fresh & np.isin(inside, inside[spans & (rows["undone"] != 0)])
+    late = records & fresh & np.isin(inside, inside[spans & ~fresh])
+    late &= ~np.isin(inside, inside[records & ~fresh])
+    places = np.flatnonzero(late)
+    rows["judged"][places[np.unique(inside[places], return_index=True)[1]]] = 1
+    kept: Rows = rows[~told & ~void]
+    return kept
 
 
 def _deed(row: Rows | np.void) -> Deed:

@@ -77,13 +77,14 @@ class Rows:
         outcomes = facts.column(keys.outcome)
         ignored = [place for place, text in enumerate(types.values) if self._ignores(text)]
         undone = [place for place, text in enumerate(outcomes.values) if text in _NOT_DONE]
-        is_action = (types.codes >= 0) & (targets.codes >= 0)
-        is_action &= ~np.isin(types.codes, ignored) & ~np.isin(outcomes.codes, undone)
+        is_action = (types.codes >= 0) & (targets.codes >= 0) & ~np.isin(types.codes, ignored)
         bases = facts.column(keys.base)
         # Whoever fails because the version has moved on has overwritten nothing.
         failed = [place for place, text in enumerate(outcomes.values) if text in _FAILED]
-        is_action &= (bases.codes < 0) | ~np.isin(outcomes.codes, failed)
-        rows = np.flatnonzero(is_action)
+        is_undone = (bases.codes >= 0) & np.isin(outcomes.codes, failed)
+        is_undone |= np.isin(outcomes.codes, undone)
+        # A span of which nothing was done says so of the records inside it too.
+        rows = np.flatnonzero(is_action & ~is_undone | is_action & facts.are_spans)
         if not len(rows):
             return np.zeros(0, actions.ROW)
         found = self._empty(told, rows)
@@ -96,6 +97,8 @@ class Rows:
         found["value"] = hashes(at(facts.column(keys.value), rows))
         said = hashes(at(facts.column(keys.key), rows))
         found["key"] = np.where(said != 0, said, self._own_keys(told, rows, found))
+        found["inside"] = np.where(said != 0, 0, self._insides(told, rows, found))
+        found["by_record"], found["undone"] = not facts.are_spans, is_undone[rows]
         found["epoch"] = whole(at(facts.column(keys.epoch), rows))
         found["lease"] = hashes(at(facts.column(keys.lease), rows))
         kept: actions.Rows = found[(hashes(at(targets, rows)) != 0) & (kinds_of != 0)]
@@ -131,6 +134,7 @@ class Rows:
             found["type"] = self._words.number(tool.type)
             found["on"], found["value"] = on[codes], value[codes]
             found["key"] = self._own_keys(told, rows, found)
+            found["inside"] = self._insides(told, rows, found)
             made.append(found[found["on"] != 0])
         return np.concatenate(made)
 
@@ -197,6 +201,13 @@ class Rows:
         spans = told.facts.identities()[rows]
         record = pairs(pairs(found["agent"], found["on"]), pairs(found["value"], found["said"]))
         return np.where(spans != 0, spans, record)
+
+    @staticmethod
+    def _insides(told: Told, rows: Longs, found: actions.Rows) -> Longs:
+        """The span that each action is, or that its record was written in, with what was done."""
+        spans = told.facts.spans()[rows]
+        where = pairs(pairs(spans, found["agent"]), found["on"])
+        return np.where(spans != 0, where, 0)
 
     def _ignores(self, text: str) -> bool:
         return not text or fits(text, self._config.actions.ignore_types)

@@ -67,6 +67,53 @@ def test_the_same_action_in_a_span_and_in_its_record_is_one() -> None:
     assert fleet.value(CONFLICTS) == 0
 
 
+@pytest.mark.parametrize("gap", [0, 20])
+@pytest.mark.parametrize("span_first", [True, False])
+def test_an_action_and_the_record_written_inside_it_are_one(gap: float, span_first: bool) -> None:
+    fleet = Fleet()
+    for number, who, value in ((900, A, "1"), (901, B, "2")):
+        for is_span in (span_first, not span_first):
+            if is_span:
+                fleet.ended(who, number, act("db"))
+            else:
+                fleet.record(who, act("db", value), inside=number)
+            fleet.pass_time(gap)
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 1
+
+
+def test_the_value_that_only_the_record_tells_is_known() -> None:
+    fleet = Fleet()
+    for number, value in ((900, "1"), (901, "2"), (902, "1")):
+        fleet.record(A, act("db", value), inside=number)
+        fleet.ended(A, number, act("db"))
+        fleet.pass_time(30)
+    settle(fleet)
+
+    assert fleet.value(REVERSALS) == 1
+
+
+def test_two_records_inside_one_span_are_two_actions() -> None:
+    fleet = Fleet()
+    fleet.record(A, act("db", "1"), act("db", "2"), act("db", "1"), inside=900)
+    fleet.ended(A, 900, act("db"))
+    settle(fleet)
+
+    assert fleet.value(REVERSALS) == 1
+
+
+def test_what_its_span_says_was_not_done_no_record_inside_it_did() -> None:
+    fleet = Fleet()
+    for number, who in enumerate((A, B), 900):
+        fleet.record(who, act("db", "4"), inside=number)
+        fleet.ended(who, number, act("db", mas__action__outcome="rejected"))
+        fleet.pass_time(5)
+    settle(fleet)
+
+    assert fleet.value(CONFLICTS) == 0
+
+
 def test_back_and_forth_is_reversals_and_up_and_up_is_none() -> None:
     fleet = Fleet()
     for step in range(8):
