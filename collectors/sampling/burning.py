@@ -8,6 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from collectors.ottl.columns import Mask
+from collectors.wire.kernel import Longs
+
+_WORD: Final = 2**62
 _SLOTS: Final = 60
 """Parts of the window: it slides by one of them at a time."""
 
@@ -42,6 +46,25 @@ class Burning:
             bool(bad) and bad >= limit * events
             for limit, (events, bad) in zip(self._limits, sums, strict=True)
         ]
+
+    def without(self, events: Longs, bad: Longs) -> Mask:
+        """Which budgets burned before the last of what was counted came.
+
+        Args:
+            events: Shape (SLOs, n): events that are not to count, n times.
+            bad: How many of them are bad.
+        """
+        sums = self._counts.sum(axis=0)[:, :, None]
+        left, left_bad = sums[:, 0] - events, sums[:, 1] - bad
+        found = np.zeros(left.shape, np.bool_)
+        for slo, limit in enumerate(self._limits):
+            # Whole numbers, as in `now`; of any size where 64 bits might not do.
+            most = int(sums[slo, 0, 0]) * max(limit.numerator, limit.denominator)
+            kind = np.dtype(np.int64 if most < _WORD else object)
+            spent = left_bad[slo].astype(kind) * limit.denominator
+            allowed = left[slo].astype(kind) * limit.numerator
+            found[slo] = (left_bad[slo] > 0) & (spent >= allowed).astype(np.bool_)
+        return found
 
     def words(self) -> object:
         """All state, in words of JSON."""

@@ -79,6 +79,8 @@ class Facts:
         randomness: 56 bits: `rv` of the trace state where it is stated, else of the id.
         thresholds: The highest `th` that was stated, 0 where none was.
         extras: Shape (`Plan.extras`, traces): what `Plan.measure` said, folded.
+        places: Of single spans, which of those that `Plan.arrived` was told of last they are:
+            what came behind them in the same request has no say. None of whole traces.
     """
 
     ids: Octets
@@ -91,6 +93,7 @@ class Facts:
     randomness: Words
     thresholds: Words
     extras: Words = field(default_factory=_none)
+    places: Longs | None = None
 
     def __len__(self) -> int:
         """How many traces."""

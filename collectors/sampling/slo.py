@@ -108,6 +108,7 @@ class Slo:
         budgets = [slo.budget() for slo in config.slos.values()]
         self._burning = Burning(budgets, config.window, config.burn_rate)
         self._bucket = Bucket(config.bytes_per_second, config.burst_capacity)
+        self._last: Words = np.zeros(0, np.uint64)
         self._interval = 0
         self._shown = [0] * len(self._ids)
         self._shed = [0] * len(self._ids)
@@ -115,6 +116,7 @@ class Slo:
 
     def arrived(self, flags: Words, steady_ns: int) -> None:
         """Count the events of the spans of one request."""
+        self._last = flags
         counts = [
             [int(np.count_nonzero(flags & self._bit(slo, kind))) for slo in range(len(self._ids))]
             for kind in (EVENT, BAD)
@@ -128,7 +130,7 @@ class Slo:
         facts = asking.facts
         if asking.is_alone:
             return self._ask_alone(asking, rows)
-        burning = self._burning.now(asking.steady_ns)
+        burning = np.array(self._burning.now(asking.steady_ns), np.bool_)[:, None]
         urgent = self._urgent(facts, rows, burning)
         thresholds = self._thresholds(facts, rows, urgent)
         wanted: Mask = facts.randomness >= thresholds
@@ -189,18 +191,33 @@ class Slo:
         What is wanted by the share of a calm hour as well, and is not kept, is shed.
         """
         facts = asking.facts
-        urgent = self._urgent(facts, rows, self._burning.now())
+        urgent = self._urgent(facts, rows, self._burned(facts))
         fits: Mask = facts.sizes <= self._bucket.left()
         wanted: Mask = facts.randomness >= self._thresholds(facts, rows, urgent)
         asking.shed.append((self._count_shed_events, wanted & ~(urgent & fits)))
         return certain(urgent & fits)
 
-    def _urgent(self, facts: Facts, rows: Mask, burning: list[bool]) -> Mask:
+    def _burned(self, facts: Facts) -> Mask:
+        """Shape (SLOs, spans or 1): whether each budget burned once each late span had come.
+
+        What came behind it in its request does not count: so it is the same however spans are
+        cut into requests.
+        """
+        if facts.places is None:
+            return np.array(self._burning.now(), np.bool_)[:, None]
+        behind = np.empty((2, len(self._ids), len(facts)), np.int64)
+        for slo in range(len(self._ids)):
+            for kind, bit in enumerate((EVENT, BAD)):
+                so_far = np.cumsum((self._last & self._bit(slo, bit)) != 0)
+                behind[kind, slo] = so_far[-1] - so_far[facts.places]
+        return self._burning.without(*behind)
+
+    def _urgent(self, facts: Facts, rows: Mask, burning: Mask) -> Mask:
         """Traces with a bad event of an SLO whose budget burns."""
         found = np.zeros_like(rows)
         for slo, burns in enumerate(burning):
-            if burns:
-                found |= rows & self._has(facts, slo, BAD)
+            if burns.any():
+                found |= rows & self._has(facts, slo, BAD) & burns
         return found
 
     def _thresholds(self, facts: Facts, rows: Mask, urgent: Mask) -> Words:

@@ -66,6 +66,7 @@ class Arrived:
             randomness=randomness,
             thresholds=thresholds,
             extras=told.extras,
+            places=chosen,
         )
 
 

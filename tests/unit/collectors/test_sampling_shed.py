@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
+from collectors.sampling.burning import Burning
 from collectors.sampling.counted import BURNING, SHED, SHED_EVENTS
 from tests.sampled_traces import SLOW, Sampled, sampled, span
 
@@ -99,6 +103,21 @@ def test_while_the_budget_does_not_burn_the_share_that_is_wanted_is_shed(percent
     assert made.shown(SHED_EVENTS) == pytest.approx(0.4 * percentage, abs=4)
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_comes_behind_a_late_span_in_its_request_lets_no_budget_burn_for_it(
+    *, cut: bool
+) -> None:
+    made = sampled(slo())
+    made.give(*(span(trace) for trace in range(190)))
+    made.pass_time(31)
+    late = [span(1, 1, error=True), span(2, 1, error=True), span(3, 1)]
+
+    for request in [[one] for one in late] if cut else [late]:
+        made.give(*request, at=40)
+
+    assert made.shown(SHED_EVENTS) == 1, "of the second, with which the budget began to burn"
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_restart_between_changes_no_count(restarts: bool) -> None:
     made = dropped()
@@ -119,3 +138,23 @@ def test_whoever_has_no_such_policy_counts_nothing() -> None:
     made.give(span(1, 1, error=True), at=40)
 
     assert made.shown(SHED_EVENTS) == 0
+
+
+@pytest.mark.parametrize("burn_rate", [1.0, 14.4, 1 / 3])
+@pytest.mark.parametrize("scale", [1, 10**12])
+def test_what_burned_before_is_what_burned_then(burn_rate: float, scale: int) -> None:
+    """Also where products do not fit into a word."""
+    budgets = [Fraction(1, 1000), Fraction(1, 3), Fraction(1, 10)]
+    counts = np.random.default_rng(5).integers(0, 30, (40, 2, len(budgets))) * scale
+    counts[:, 1] //= 9
+    counts[::7] = 0
+    then = Burning(budgets, 60_000_000_000, burn_rate)
+    burned = []
+    for events, bad in counts:
+        then.count(events, bad, 0)
+        burned.append(then.now())
+
+    behind = counts.sum(axis=0)[None] - np.cumsum(counts, axis=0)
+    found = then.without(*behind.transpose(1, 2, 0))
+
+    assert found.T.tolist() == burned
