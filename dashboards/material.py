@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
@@ -86,14 +86,22 @@ class Material:
         """A label matcher, comma first, that selects this dashboard's alerts; empty for all."""
         return f",team={any_of([self.team])}" if self.team else ""
 
-    def runbook(self, catalog_id: str, title: str) -> tuple[Link, ...]:
-        """A link to the runbook of the alert from row `catalog_id`, if there is one."""
-        for rule in self.alerts:
-            if rule.alert is not None and not rule.escalated:
-                url = rule.annotations.get("runbook_url", "")
-                if rule.alert.catalog_id == catalog_id and url:
-                    return (Link(f"Runbook: {title}", url),)
-        return ()
+    def runbook(self, alert: str, title: str) -> tuple[Link, ...]:
+        """A link to the runbook of `alert`, if there is one.
+
+        By name and not by row of the catalogue: several alerts stand in one row.
+        """
+        return self._link((rule for rule in self.alerts if rule.name == alert), title)
+
+    def burn_runbook(self, catalog_id: str, title: str) -> tuple[Link, ...]:
+        """A link to the runbook of the burn alert of row `catalog_id`, if there is one."""
+        rules = (rule for rule in self.alerts if rule.slo is not None and rule.tier is not None)
+        return self._link((r for r in rules if r.slo and r.slo.catalog_id == catalog_id), title)
+
+    def _link(self, rules: Iterable[AlertRule], title: str) -> tuple[Link, ...]:
+        urls = (rule.annotations.get("runbook_url", "") for rule in rules)
+        url = next((each for each in urls if each), "")
+        return (Link(f"Runbook: {title}", url),) if url else ()
 
 
 def material(compiled: Compiled) -> Material:

@@ -17,7 +17,11 @@ from slo.plural import plural
 
 WEEK_SECONDS: Final = 7 * 86_400.0
 _AGENT: Final = "gen_ai_agent_name"
-_FAILED: Final = 'mas_agent_actions_total{mas_action_outcome=~"failure|timeout"}'
+# As the SLO on them counts (M2): what the user caused is no failure, what was called off no action.
+_RAN: Final = 'mas_agent_actions_total{mas_action_outcome!~"rejected|cancelled|deferred"}'
+_FAILED: Final = (
+    'mas_agent_actions_total{mas_action_outcome=~"failure|timeout",mas_error_attribution!="user"}'
+)
 _BY: Final = "slo_id"
 
 
@@ -48,7 +52,7 @@ class BudgetWeek:
 
 def agents(prometheus: Prometheus, until: float) -> list[AgentWeek]:
     """Every class of agents that did something, those that failed most first."""
-    total = _by_agent(prometheus, "increase(mas_agent_actions_total[7d])", until)
+    total = _by_agent(prometheus, f"increase({_RAN}[7d])", until)
     now = _share_failed(prometheus, until)
     before = _share_failed(prometheus, until - WEEK_SECONDS)
     found = [
@@ -134,7 +138,7 @@ def markdown(
 
 
 def _share_failed(prometheus: Prometheus, at: float) -> dict[str, float]:
-    total = _by_agent(prometheus, "increase(mas_agent_actions_total[7d])", at)
+    total = _by_agent(prometheus, f"increase({_RAN}[7d])", at)
     failed = _by_agent(prometheus, f"increase({_FAILED}[7d])", at)
     return {agent: failed.get(agent, 0.0) / n for agent, n in total.items() if n > 0}
 

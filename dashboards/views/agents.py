@@ -19,6 +19,11 @@ _FAILED: Final = (
     'rate(mas_agent_actions_total{mas_action_outcome=~"failure|timeout",'
     'gen_ai_agent_name=~"$agent"}[$__rate_interval])'
 )
+_OUR_FAULT: Final = (
+    'rate(mas_agent_actions_total{mas_action_outcome=~"failure|timeout",'
+    'mas_error_attribution!="user",gen_ai_agent_name=~"$agent"}[$__rate_interval])'
+)
+"""As the SLO on them counts (M2), whose limits the share is held against."""
 _EVERY: Final = (
     'rate(mas_agent_actions_total{mas_action_outcome!~"rejected|cancelled|deferred",'
     'gen_ai_agent_name=~"$agent"}[$__rate_interval])'
@@ -51,7 +56,7 @@ def _classes(material: Material) -> Viz:
         unit="ops",
         low=0.0,
         overrides=named("agent", "provider", "dependency", "policy", "infra", "user"),
-        see=material.runbook("M2", "action success"),
+        see=material.burn_runbook("M2", "action success"),
         wish=_THIRD,
     )
 
@@ -61,14 +66,15 @@ def _failing(material: Material) -> Viz:
         key="failing",
         title="Share of failed actions, worst agents",
         words=Words(
-            "Failed and timed-out actions among those that ran, for the ten worst agents.",
+            "Failed and timed-out actions among those that ran, for the ten worst agents; "
+            "what users caused is left out.",
             _ratio_words(_steps(material)),
             "Open the debug view for that agent by the link at its bar.",
         ),
         none="No action ended in this time: no agent reports.",
         queries=(
             Prom(
-                expr=f"topk(10, sum by (gen_ai_agent_name) ({_FAILED})"
+                expr=f"topk(10, sum by (gen_ai_agent_name) ({_OUR_FAULT})"
                 f" / (sum by (gen_ai_agent_name) ({_EVERY}) > 0))",
                 legend="{{gen_ai_agent_name}}",
                 instant=True,
@@ -110,8 +116,8 @@ def _states(material: Material) -> Viz:
             quarantined=palette.PURPLE,
         ),
         see=(
-            *material.runbook("F5", "missing agent"),
-            *material.runbook("R1", "orchestrator"),
+            *material.runbook("AgentSilent", "missing agent"),
+            *material.runbook("OrchestratorUnhealthy", "orchestrator"),
         ),
         wish=_THIRD,
     )

@@ -169,10 +169,10 @@ def _stale(material: Material) -> Viz:
         limits=True,
         steps=above(1.0),
         color_mode="continuous-BlPu",
-        see=material.runbook("F4", "stale policy"),
+        see=material.runbook("StalePolicy", "stale policy"),
         wish=Size(8, 8),
     )
 
 
 def _links(material: Material) -> tuple[Link, ...]:
-    return material.runbook("R4", "compliance violation")
+    return material.runbook("ComplianceViolationDetected", "compliance violation")

@@ -59,7 +59,7 @@ def _wait(material: Material) -> Viz:
         limits=True,
         steps=above(_QUEUE_WAIT_SECONDS),
         color_mode="continuous-BlPu",
-        see=material.runbook("R2", "queue latency"),
+        see=material.runbook("HighMessageQueueLatency", "queue latency"),
         wish=_THIRD,
     )
 
@@ -85,7 +85,7 @@ def _oldest(material: Material) -> Viz:
         unit="s",
         low=0.0,
         steps=above(_QUEUE_AGE_SECONDS / 2, _QUEUE_AGE_SECONDS),
-        see=material.runbook("R2", "queue latency"),
+        see=material.runbook("HighMessageQueueLatency", "queue latency"),
         wish=_THIRD,
     )
 
@@ -114,7 +114,7 @@ def _llm(material: Material) -> Viz:
         limits=True,
         steps=above(_LLM_ERRORS),
         overrides=named("provider", "rate_limit", "timeout", "auth", "client", "content_filter"),
-        see=material.runbook("R3", "model errors"),
+        see=material.runbook("HighLLMAPIErrorRate", "model errors"),
         wish=_THIRD,
     )
 

@@ -47,7 +47,7 @@ def _revisions(material: Material) -> Viz:
         unit="none",
         decimals=0,
         color_mode="continuous-BlPu",
-        see=material.runbook("F4", "stale policy"),
+        see=material.runbook("StalePolicy", "stale policy"),
         wish=Size(24, 9),
     )
 
@@ -108,8 +108,7 @@ def _propagation() -> Viz:
         key="propagation",
         title="Time until a revision is everywhere",
         words=Words(
-            "From publication until an agent enforces it, 95 % of agents, "
-            "over the last six hours.",
+            "From publication until an agent enforces it, 95 % of agents, over the last six hours.",
             "Minutes are good; ten or more leave agents with old rules.",
             "Look at the agent that lags in the bands above.",
         ),

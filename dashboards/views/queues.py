@@ -114,4 +114,4 @@ def _waits() -> Viz:
 
 
 def _links(material: Material) -> tuple[Link, ...]:
-    return material.runbook("R2", "queue latency")
+    return material.runbook("HighMessageQueueLatency", "queue latency")

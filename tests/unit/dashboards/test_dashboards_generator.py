@@ -24,6 +24,7 @@ from slo.exact import Ratio
 from slo.model import Compiled, LogStore, Settings, Slo, TraceStore
 from slo.names import DASHBOARD_UIDS
 from slo.rules.compile import compile_project
+from tests.catalog_project import catalog_project
 from tests.dashboard_projects import fleet, health, project, slo
 from tests.rule_projects import promtool
 
@@ -428,3 +429,24 @@ def test_how_long_an_alert_fires_is_not_how_long_its_neighbour_waits(tmp_path: P
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_link_to_a_runbook_leads_to_the_alert_that_it_names() -> None:
+    """`DependencyDown` stands in the row of the orchestrator, `AuditGap` in that of violations."""
+    links = {
+        (link["title"], link["url"].rpartition("/")[2])
+        for board in boards(compile_project(catalog_project())).values()
+        for panel in panels(board)
+        for link in panel.get("links", ())
+        if not panel["title"].startswith(("agent-fleet-", "telemetry-"))
+    }
+
+    assert links == {
+        ("Runbook: action success", "AgentFleetActionSuccessBurn.md"),
+        ("Runbook: compliance violation", "ComplianceViolationDetected.md"),
+        ("Runbook: missing agent", "AgentSilent.md"),
+        ("Runbook: model errors", "HighLLMAPIErrorRate.md"),
+        ("Runbook: orchestrator", "OrchestratorUnhealthy.md"),
+        ("Runbook: queue latency", "HighMessageQueueLatency.md"),
+        ("Runbook: stale policy", "StalePolicy.md"),
+    }
