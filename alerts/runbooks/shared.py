@@ -9,9 +9,9 @@ from alerts.runbooks import links, text
 from alerts.runbooks.way import Ways, severities
 from slo import names
 from slo.model import AlertRule, Settings
+from slo.rules.burn import IDLE
 
-_TRAFFIC_STOPPED: Final = "SLOTrafficStopped"
-_FIRING: Final = 'ALERTS{alertname="Watchdog"}'
+_FIRING: Final = f'ALERTS{{alertname="{names.WATCHDOG}"}}'
 _SCRAPED: Final = "up == 0"
 _BOOKS: Final = "fleetslo_conservation_imbalance != 0"
 
@@ -108,7 +108,8 @@ def _watchdog(rules: Sequence[AlertRule], ways: Ways) -> text.Page:
             text.query("rate(prometheus_notifications_errors_total[5m])"),
             "3. Does Alertmanager have it, and does it get rid of its notifications?",
             text.command(
-                f"amtool --alertmanager.url={settings.urls.alertmanager} alert query Watchdog"
+                f"amtool --alertmanager.url={settings.urls.alertmanager} "
+                f"alert query {names.WATCHDOG}"
             ),
             text.query("rate(alertmanager_notifications_failed_total[5m])"),
             "4. Was the configuration refused after a change?",
@@ -197,5 +198,5 @@ def _links(settings: Settings, rule: AlertRule) -> tuple[tuple[str, str], ...]:
 _PAGES: Final[dict[str, Callable[[Sequence[AlertRule], Ways], text.Page]]] = {
     names.SIGNAL_LOST: _signal_lost,
     names.WATCHDOG: _watchdog,
-    _TRAFFIC_STOPPED: _traffic_stopped,
+    IDLE: _traffic_stopped,
 }

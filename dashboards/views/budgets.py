@@ -20,12 +20,10 @@ from dashboards.query import Prom, quoted
 from slo.exact import decimal
 from slo.model import AlertRule, Severity, Slo, Tier, TierForm
 from slo.names import error_ratio
-from slo.rules import windows_of
+from slo.rules import SHOWN, windows_of
 
 _NO_SLO: Final = "No traffic in this window; the first value comes after five minutes of traffic."
 _FIVE_MINUTES: Final = frozenset({(300_000, "5m")})
-_COMMON_WINDOWS: Final = ("5m", "1h", "6h", "1d", "3d")
-"""Windows that are recorded for every SLO, whatever its policy."""
 _HEADER_CHARACTERS: Final = 80
 """Longer headers run out of a narrow window; the description has all words."""
 _MANY: Final = 12
@@ -144,7 +142,7 @@ def _steps(steps: tuple[Step, ...]) -> tuple[str, JsonValue]:
 
 
 def _burns(material: Material) -> tuple[Viz, ...]:
-    windows = _COMMON_WINDOWS
+    windows = [window.promql() for window in SHOWN]
     factors = [
         *limits.burn_factors(material.slos, Severity.PAGE),
         *limits.burn_factors(material.slos, Severity.TICKET),

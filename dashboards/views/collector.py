@@ -17,9 +17,9 @@ from slo.names import SHED_EVENTS
 _QUARTER: Final = Size(6, 8)
 _THIRD: Final = Size(8, 8)
 _SILENT: Final = "The collector's own metrics are not scraped, or it is down."
-_LAG_SECONDS: Final = 5.0
+LAG_SECONDS: Final = 5.0
 """Time from emission to durable acceptance that the catalogue promises (M7)."""
-_STALLED_SECONDS: Final = 30.0
+STALLED_SECONDS: Final = 30.0
 """Age of the oldest record above which the pipeline counts as stalled (M7)."""
 _SLOW_DISK_SECONDS: Final = 0.1
 
@@ -111,7 +111,7 @@ def _lag() -> Viz:
         title="Ingestion lag",
         words=Words(
             "From the time that an item carries until it is durable, 95 % of items.",
-            f"Below {_LAG_SECONDS:.0f} s is good.",
+            f"Below {LAG_SECONDS:.0f} s is good.",
             "Above: senders batch too long, or refusals make them retry.",
         ),
         none=_SILENT,
@@ -126,7 +126,7 @@ def _lag() -> Viz:
         unit="s",
         low=0.0,
         limits=True,
-        steps=above(_LAG_SECONDS),
+        steps=above(LAG_SECONDS),
         overrides=named("traces", "metrics", "logs"),
         wish=_QUARTER,
     )
@@ -175,7 +175,7 @@ def _age() -> Viz:
         title="Oldest record that waits",
         words=Words(
             "Age of the oldest record in each log of the collector.",
-            f"Below {_STALLED_SECONDS:.0f} s is good in inbox and outbox; dead letters wait "
+            f"Below {STALLED_SECONDS:.0f} s is good in inbox and outbox; dead letters wait "
             "for a person.",
             "Inbox old: the graph stands still. Outbox old: a destination is down.",
         ),
@@ -184,7 +184,7 @@ def _age() -> Viz:
         unit="s",
         low=0.0,
         limits=True,
-        steps=above(_STALLED_SECONDS),
+        steps=above(STALLED_SECONDS),
         overrides=named("inbox", "outbox", "held", "dead_letters"),
         wish=_QUARTER,
     )

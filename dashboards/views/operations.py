@@ -20,11 +20,11 @@ _ATTEMPTS: Final = "rate(mas_llm_attempts_total[$__rate_interval])"
 _FAILED_ATTEMPTS: Final = (
     'rate(mas_llm_attempts_total{mas_llm_attempt_result!="success"}[$__rate_interval])'
 )
-_QUEUE_WAIT_SECONDS: Final = 5.0
+QUEUE_WAIT_SECONDS: Final = 5.0
 """P95 of the wait above which High Message Queue Latency fires (R2)."""
-_QUEUE_AGE_SECONDS: Final = 60.0
+QUEUE_AGE_SECONDS: Final = 60.0
 """Age of the oldest message above which it fires too (R2)."""
-_LLM_ERRORS: Final = 0.05
+LLM_ERRORS: Final = 0.05
 """Share of failed calls above which High LLM API Error Rate fires (R3)."""
 
 
@@ -43,7 +43,7 @@ def _wait(material: Material) -> Viz:
         title="How long messages wait",
         words=Words(
             "Wait of 95 % of messages, by queue.",
-            f"Below {_QUEUE_WAIT_SECONDS:.0f} s is good.",
+            f"Below {QUEUE_WAIT_SECONDS:.0f} s is good.",
             "Check the depth in the debug view and whether workers take messages; then "
             "scale workers.",
         ),
@@ -57,7 +57,7 @@ def _wait(material: Material) -> Viz:
         unit="s",
         low=0.0,
         limits=True,
-        steps=above(_QUEUE_WAIT_SECONDS),
+        steps=above(QUEUE_WAIT_SECONDS),
         color_mode="continuous-BlPu",
         see=material.runbook("HighMessageQueueLatency", "queue latency"),
         wish=_THIRD,
@@ -70,7 +70,7 @@ def _oldest(material: Material) -> Viz:
         title="Oldest message",
         words=Words(
             "Age of the oldest message in each queue.",
-            f"Below {_QUEUE_AGE_SECONDS:.0f} s is good. It rises even when "
+            f"Below {QUEUE_AGE_SECONDS:.0f} s is good. It rises even when "
             "nothing is taken any more, and waits fall silent.",
             "Check that workers are healthy; if they are and it rises, call the platform team.",
         ),
@@ -84,7 +84,7 @@ def _oldest(material: Material) -> Viz:
         ),
         unit="s",
         low=0.0,
-        steps=above(_QUEUE_AGE_SECONDS / 2, _QUEUE_AGE_SECONDS),
+        steps=above(QUEUE_AGE_SECONDS / 2, QUEUE_AGE_SECONDS),
         see=material.runbook("HighMessageQueueLatency", "queue latency"),
         wish=_THIRD,
     )
@@ -97,7 +97,7 @@ def _llm(material: Material) -> Viz:
         words=Words(
             "Share of requests to language models that failed, by the class of the error, "
             "retries counted one by one.",
-            f"All classes together below {_LLM_ERRORS:.0%} is good. Provider "
+            f"All classes together below {LLM_ERRORS:.0%} is good. Provider "
             "and timeout speak for an outage, rate limit and auth for our own account.",
             "Provider: its status page. Rate limit: quota. Auth: keys. Else: AI/ML team.",
         ),
@@ -112,7 +112,7 @@ def _llm(material: Material) -> Viz:
         unit="percentunit",
         low=0.0,
         limits=True,
-        steps=above(_LLM_ERRORS),
+        steps=above(LLM_ERRORS),
         overrides=named("provider", "rate_limit", "timeout", "auth", "client", "content_filter"),
         see=material.runbook("HighLLMAPIErrorRate", "model errors"),
         wish=_THIRD,

@@ -20,7 +20,7 @@ RAW_UP_TO: Final = Duration.parse("1h")
 is most of the detection time of a fast tier."""
 SLOW_FROM: Final = Duration.parse("1d")
 """Windows from this on are sums of 5-minute tiles, evaluated in the slow group."""
-_SHOWN: Final = tuple(Duration.parse(window) for window in ("5m", "1h", "6h", "1d", "3d"))
+SHOWN: Final = tuple(Duration.parse(window) for window in ("5m", "1h", "6h", "1d", "3d"))
 """Windows that are recorded for every SLO, whatever its policy: dashboards show them."""
 _TRAIL: Final = FIVE_MINUTES.ms // 1000
 """Seconds for which a rate over 5 minutes still shows what was in a span that is left out."""
@@ -47,7 +47,7 @@ def windows_of(slo: Slo) -> tuple[Duration, ...]:
 
 @lru_cache(maxsize=1024)
 def _windows(tiers: tuple[Tier, ...]) -> tuple[Duration, ...]:
-    windows = set(_SHOWN)
+    windows = set(SHOWN)
     for tier in tiers:
         windows.add(tier.long)
         short = tier.short

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -14,8 +15,10 @@ from dashboards.limits import (
     success_steps,
 )
 from dashboards.panel import Step
+from dashboards.views import collector, operations
 from slo.exact import Ratio
 from slo.model import Severity, TierForm
+from tests.catalog_project import catalog_project
 from tests.dashboard_projects import slo
 
 
@@ -66,3 +69,20 @@ def test_a_spent_budget_is_bad() -> None:
 def test_one_limit_or_two() -> None:
     assert above(1.0) == (Step(palette.GOOD, None), Step(palette.WATCH, 1.0))
     assert above(1.0, 2.0)[-1] == Step(palette.BAD, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("HighMessageQueueLatency", (operations.QUEUE_WAIT_SECONDS, operations.QUEUE_AGE_SECONDS)),
+        ("HighLLMAPIErrorRate", (operations.LLM_ERRORS, operations.LLM_ERRORS)),
+        ("IngestStalled", (collector.STALLED_SECONDS,)),
+        ("IngestLagHigh", (collector.LAG_SECONDS,)),
+    ],
+)
+def test_a_line_on_a_panel_stands_where_the_shipped_alert_fires(
+    name: str, limits: tuple[float, ...]
+) -> None:
+    (found,) = (each for each in catalog_project().alerts if each.name == name)
+
+    assert [float(number) for number in re.findall(r"> ([0-9.]+)", found.expr)] == list(limits)
