@@ -217,7 +217,7 @@ def request_of(
     return request
 
 
-def span_of(number: int, says: dict[str, str | int], *, above: int = 0, code: int = 0) -> Span:
+def span_of(number: int, says: Mapping[str, str | int], *, above: int = 0, code: int = 0) -> Span:
     """A span of a second, in one trace."""
     made = Span(
         trace_id=b"T" * 16,
@@ -234,6 +234,6 @@ def span_of(number: int, says: dict[str, str | int], *, above: int = 0, code: in
     return made
 
 
-def outcome(*spans: Span, config: dict[str, object] | None = None, scope: str = "app") -> Seen:
+def outcome(*spans: Span, config: Mapping[str, object] | None = None, scope: str = "app") -> Seen:
     """What counts of some spans."""
     return counted([request_of(*spans, scope=scope)], config)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class Daemon:
 
 
 @contextmanager
-def running(folder: Path, config: str) -> Iterator[Daemon]:
+def running(folder: Path, config: str) -> Generator[Daemon]:
     daemon = Daemon(folder, config)
     try:
         daemon.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ SERVICES = {
 }
 
 
-def processor(kind: Kind, name: str, raw: dict[str, object], *, conserves: bool = True) -> Check:
+def processor(kind: Kind, name: str, raw: Mapping[str, object], *, conserves: bool = True) -> Check:
     async def check(data: Path) -> None:
         factory = factory_of(kind, name)
         assert isinstance(factory, ProcessorFactory | ConnectorFactory)
@@ -55,7 +55,7 @@ def processor(kind: Kind, name: str, raw: dict[str, object], *, conserves: bool 
     return check
 
 
-def extension(name: str, raw: dict[str, object]) -> Check:
+def extension(name: str, raw: Mapping[str, object]) -> Check:
     async def check(data: Path) -> None:
         factory = factory_of(Kind.EXTENSIONS, name)
         assert isinstance(factory, ExtensionFactory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +42,7 @@ class Backend:
 @asynccontextmanager
 async def serving(
     backend: Backend, credentials: grpc.ServerCredentials | None = None
-) -> AsyncIterator[int]:
+) -> AsyncGenerator[int]:
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((backend,))  # type: ignore[arg-type]
     if credentials is None:
@@ -57,7 +57,7 @@ async def serving(
 
 
 @asynccontextmanager
-async def exporting(endpoint: str, **raw: object) -> AsyncIterator[OtlpGrpcExporter]:
+async def exporting(endpoint: str, **raw: object) -> AsyncGenerator[OtlpGrpcExporter]:
     values = {"endpoint": endpoint, "tls": {"insecure": True}, **raw}
     exporter = OtlpGrpcExporter(OtlpGrpcConfig.model_validate(values), HERE)
     await exporter.start()

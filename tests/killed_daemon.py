@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,7 +141,7 @@ class Daemon:
 
 
 @contextmanager
-def daemon(directory: Path) -> Iterator[Daemon]:
+def daemon(directory: Path) -> Generator[Daemon]:
     with otlp_sink() as sink:
         made = Daemon(directory, sink)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ async def running(
     http: dict[str, object] | None = None,
     grpc_mib: int = 64,
     signals: Sequence[Signal] = tuple(Signal),
-) -> AsyncIterator[Running]:
+) -> AsyncGenerator[Running]:
     intake, meter = MemoryIntake(), MemoryMeter()
     config = OtlpConfig.model_validate(
         {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class Sink:
 
 
 @contextmanager
-def otlp_sink() -> Iterator[Sink]:
+def otlp_sink() -> Generator[Sink]:
     """A sink on two free ports of loopback."""
     sink = Sink()
     server = grpc.server(ThreadPoolExecutor(4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -49,7 +49,7 @@ def _names(body: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def recorder() -> Iterator[Recorder]:
+def recorder() -> Generator[Recorder]:
     """Listen on a free port of loopback until the block is left."""
     kept = Recorder()
 

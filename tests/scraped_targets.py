@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +103,7 @@ class Exporter:
 @asynccontextmanager
 async def scraping(
     exporter: Exporter, meter: MemoryMeter | None = None, **job: object
-) -> AsyncIterator[MemoryIntake]:
+) -> AsyncGenerator[MemoryIntake]:
     server = web.Server(exporter.handle)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     instance = f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 @asynccontextmanager
 async def receiver(
     tls: dict[str, object], intake: MemoryIntake | None = None
-) -> AsyncIterator[OtlpReceiver]:
+) -> AsyncGenerator[OtlpReceiver]:
     block = {"endpoint": "127.0.0.1:0", "tls": tls}
     config = OtlpConfig.model_validate({"protocols": {"grpc": block, "http": block}})
     made = OtlpReceiver(config, settings(Path("/nowhere")), intake or MemoryIntake())

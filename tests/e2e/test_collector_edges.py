@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,7 +186,7 @@ class Fleet(threading.Thread):
 
 
 @contextmanager
-def edge(folder: Path) -> Iterator[Edge]:
+def edge(folder: Path) -> Generator[Edge]:
     config = folder / "prometheus.yml"
     config.write_text("storage: {tsdb: {out_of_order_time_window: 10m}}\n")
     extra = ["--web.enable-remote-write-receiver"]

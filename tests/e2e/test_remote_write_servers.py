@@ -7,7 +7,7 @@ import json
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ SERIES = 5
 
 
 @contextmanager
-def real_prometheus(folder: Path) -> Iterator[Server]:
+def real_prometheus(folder: Path) -> Generator[Server]:
     config = folder / "prometheus.yml"
     config.write_text("global: {}\n")
     with prometheus(folder, config, extra=["--web.enable-remote-write-receiver"]) as server:
@@ -40,7 +40,7 @@ def real_prometheus(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def victoria_metrics(folder: Path) -> Iterator[Server]:
+def victoria_metrics(folder: Path) -> Generator[Server]:
     program = find("victoria-metrics")
     if program is None:
         pytest.skip("victoria-metrics is not to be had, run `make servers`")

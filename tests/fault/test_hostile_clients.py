@@ -9,7 +9,7 @@ import resource
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ class Attacked:
 
 
 @contextmanager
-def attacked(**block: object) -> Iterator[Attacked]:
+def attacked(**block: object) -> Generator[Attacked]:
     """A receiver in a process of its own, so that its memory is its own."""
     block["endpoint"] = "127.0.0.1:0"
     with subprocess.Popen(
@@ -105,7 +105,7 @@ def attacked(**block: object) -> Iterator[Attacked]:
 
 
 @contextmanager
-def many_files() -> Iterator[None]:
+def many_files() -> Generator[None]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     if before[1] != resource.RLIM_INFINITY and before[1] < NEEDED_FILES:
         pytest.skip(f"needs {NEEDED_FILES} open files, {before[1]} are allowed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Mapping
 
 import pytest
 from google.protobuf.message import Message
@@ -44,7 +45,7 @@ BEFORE = {
 }
 
 
-def edit(*actions: dict[str, object]) -> dict[str, AnyValue]:
+def edit(*actions: Mapping[str, object]) -> dict[str, AnyValue]:
     attributes = {
         key: KeyValue(key=key, value=value).SerializeToString() for key, value in BEFORE.items()
     }
@@ -54,7 +55,7 @@ def edit(*actions: dict[str, object]) -> dict[str, AnyValue]:
     return {key: pair.value for key, pair in found.items()}
 
 
-def process(payload: bytes, signal: Signal, *actions: dict[str, object]) -> bytes:
+def process(payload: bytes, signal: Signal, *actions: Mapping[str, object]) -> bytes:
     config = AttributesConfig.model_validate({"actions": list(actions)})
     out: list[Batch] = []
     AttributesProcessor(config).step(Batch(signal, payload, 3, CONTEXT, 0, 0), out.append)
@@ -121,7 +122,7 @@ def string(value: str) -> AnyValue:
     ],
 )
 def test_each_action_does_what_it_says(
-    action: dict[str, object], changed: dict[str, AnyValue]
+    action: Mapping[str, object], changed: dict[str, AnyValue]
 ) -> None:
     assert edit(action) == {**BEFORE, **changed}
 
@@ -162,7 +163,7 @@ def test_actions_are_applied_in_order() -> None:
     ],
     ids=str,
 )
-def test_an_action_that_makes_no_sense_is_a_mistake(action: dict[str, object]) -> None:
+def test_an_action_that_makes_no_sense_is_a_mistake(action: Mapping[str, object]) -> None:
     with pytest.raises(ValidationError):
         ActionConfig.model_validate(action)
 

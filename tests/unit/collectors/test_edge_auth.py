@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -226,7 +226,7 @@ class Running:
 @asynccontextmanager
 async def running(
     sender: dict[str, object], extensions: Mapping[str, Extension]
-) -> AsyncIterator[Running]:
+) -> AsyncGenerator[Running]:
     intake, meter = MemoryIntake(), MemoryMeter()
     block = {"endpoint": "127.0.0.1:0", **sender}
     config = OtlpConfig.model_validate({"protocols": {"grpc": block, "http": block}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ from collectors.testing.samples import request
 MEBIBYTE = 1024 * 1024
 
 
-def edited(payload: bytes, *actions: dict[str, object]) -> bytes:
+def edited(payload: bytes, *actions: Mapping[str, object]) -> bytes:
     config = ResourceConfig.model_validate({"attributes": list(actions)})
     out: list[Batch] = []
     ResourceProcessor(config).step(Batch(Signal.TRACES, payload, 1, Context(), 0, 0), out.append)
@@ -62,7 +63,7 @@ PAYLOAD = traces_request().SerializeToString()
     ],
 )
 def test_each_action_does_what_it_says(
-    action: dict[str, object], expected: dict[str, object]
+    action: Mapping[str, object], expected: Mapping[str, object]
 ) -> None:
     assert attributes(edited(PAYLOAD, action)) == expected
 
@@ -101,7 +102,7 @@ def test_a_request_without_resource_gets_one() -> None:
         {"key": "a", "action": "rename"},
     ],
 )
-def test_an_action_that_makes_no_sense_is_a_mistake(action: dict[str, object]) -> None:
+def test_an_action_that_makes_no_sense_is_a_mistake(action: Mapping[str, object]) -> None:
     with pytest.raises(ValidationError):
         ResourceConfig.model_validate({"attributes": [action]})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -101,7 +101,7 @@ class Backend:
 
 
 @asynccontextmanager
-async def exporting(backend: Backend, **raw: object) -> AsyncIterator[RemoteWriteExporter]:
+async def exporting(backend: Backend, **raw: object) -> AsyncGenerator[RemoteWriteExporter]:
     server = web.Server(backend.handle, auto_decompress=False)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]

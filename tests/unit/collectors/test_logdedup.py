@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -221,7 +222,7 @@ def test_what_says_already_how_many_it_stands_for_says_it_once() -> None:
 
 
 @pytest.mark.parametrize("raw", [{"max_records": 2}, {"max_bytes": 95}])
-def test_records_beyond_the_bounds_go_through_and_are_counted(raw: dict[str, object]) -> None:
+def test_records_beyond_the_bounds_go_through_and_are_counted(raw: Mapping[str, object]) -> None:
     meter = MemoryMeter()
     given_ = [batch(*(record(of) for of in "aabbccab"), second=1)]
     processor = make(FACTORY, raw, meter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def spans() -> bytes:
     return request.SerializeToString()
 
 
-def chosen(signal: Signal, payload: bytes, **blocks: dict[str, object]) -> list[int]:
+def chosen(signal: Signal, payload: bytes, **blocks: Mapping[str, object]) -> list[int]:
     made = {name: MatchConfig.model_validate(block) for name, block in blocks.items()}
     selection = Selection(made.get("include"), made.get("exclude"), signal)
     return [row for row, is_in in enumerate(selection(scan(signal, payload)).tolist()) if is_in]
@@ -62,7 +63,7 @@ def chosen(signal: Signal, payload: bytes, **blocks: dict[str, object]) -> list[
     ],
 )
 def test_spans_are_chosen_by_every_property_that_is_given(
-    block: dict[str, object], rows: list[int]
+    block: Mapping[str, object], rows: list[int]
 ) -> None:
     whole = {"match_type": "strict", **block}
 
@@ -89,7 +90,7 @@ def test_what_is_included_may_still_be_excluded() -> None:
     ],
 )
 def test_log_records_are_chosen_by_body_and_severity(
-    block: dict[str, object], rows: list[int]
+    block: Mapping[str, object], rows: list[int]
 ) -> None:
     request = ExportLogsServiceRequest()
     scope = request.resource_logs.add().scope_logs.add()
@@ -156,6 +157,6 @@ def test_a_property_that_the_signal_does_not_have_ends_the_start() -> None:
         ({"match_type": "strict", "span_kinds": ["client"]}, "must be a span kind"),
     ],
 )
-def test_a_block_that_cannot_be_meant_is_refused(block: dict[str, object], words: str) -> None:
+def test_a_block_that_cannot_be_meant_is_refused(block: Mapping[str, object], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         MatchConfig.model_validate(block)

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import tracemalloc
+from collections.abc import Mapping
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -28,7 +29,7 @@ CANARY = "canary-4711"
 BLOCKED = {"allow_all_keys": True, "blocked_values": ["canary-[0-9]+"]}
 
 
-def redacted(signal: Signal, message: Message, config: dict[str, object]) -> Redacted:
+def redacted(signal: Signal, message: Message, config: Mapping[str, object]) -> Redacted:
     redactor = Redactor(RedactionConfig.model_validate(config))
     return redactor.redact(signal, message.SerializeToString())
 
@@ -40,7 +41,7 @@ def span_with(*pairs: KeyValue) -> ExportTraceServiceRequest:
     return message
 
 
-def attributes_after(config: dict[str, object], *pairs: KeyValue) -> dict[str, object]:
+def attributes_after(config: Mapping[str, object], *pairs: KeyValue) -> dict[str, object]:
     payload = redacted(Signal.TRACES, span_with(*pairs), config).payload
     span = ExportTraceServiceRequest.FromString(payload).resource_spans[0].scope_spans[0].spans[0]
     return {
@@ -109,7 +110,7 @@ def test_a_canary_in_a_field_nobody_knows_is_left_out() -> None:
 
 @pytest.mark.parametrize("config", [BLOCKED, {"allowed_keys": ["a"]}])
 def test_bytes_that_are_in_the_request_but_not_in_the_message_are_left_out(
-    config: dict[str, object],
+    config: Mapping[str, object],
 ) -> None:
     """Else a sender hides what it likes behind a request in which nothing else is blocked."""
     hidden = bytes([len(CANARY)]) + CANARY.encode()
@@ -222,7 +223,7 @@ def test_what_is_removed_leaves_the_others_in_their_order() -> None:
     ],
 )
 def test_keys_and_values_are_judged_in_their_order(
-    config: dict[str, object], pairs: list[KeyValue], after: dict[str, object]
+    config: Mapping[str, object], pairs: list[KeyValue], after: Mapping[str, object]
 ) -> None:
     assert attributes_after(config, *pairs) == after
 
@@ -230,7 +231,7 @@ def test_keys_and_values_are_judged_in_their_order(
 @pytest.mark.parametrize("summary", ["", "silent"])
 @pytest.mark.parametrize("keys", [{"allow_all_keys": True}, {"allowed_keys": ["a"]}])
 def test_a_sender_cannot_write_a_summary_where_there_is_none(
-    keys: dict[str, object], summary: str
+    keys: Mapping[str, object], summary: str
 ) -> None:
     config = {**keys, "blocked_values": ["x"], "summary": summary}
     claimed = [text(key, "Jane Doe") for key in sorted(OWN_KEYS)]
@@ -343,7 +344,9 @@ def test_a_hash_stands_in_the_place_of_what_was_masked(function: str, digest: st
         ({"allowed_keyes": []}, "allowed_keyes"),
     ],
 )
-def test_a_configuration_that_cannot_work_is_refused(config: dict[str, object], words: str) -> None:
+def test_a_configuration_that_cannot_work_is_refused(
+    config: Mapping[str, object], words: str
+) -> None:
     with pytest.raises(ValidationError, match=re.escape(words)):
         RedactionConfig.model_validate(config)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ async def bench(
     exporter: ScriptedExporter | Removed,
     settings: QueueSettings = SIMPLE,
     before: Callable[[Bench], None] = lambda _: None,
-) -> AsyncIterator[Bench]:
+) -> AsyncGenerator[Bench]:
     outbox = Log(Store(OsFileSystem(), directory / "outbox", StoreSettings(1 << 16)))
     dead = Log(Store(OsFileSystem(), directory / "dead", StoreSettings(1 << 16)))
     books, clock = Books(), ManualClock()
