@@ -110,7 +110,8 @@ def _gaps() -> Viz:
         key="gaps",
         title="Gaps in the audit trail",
         words=Words(
-            "Audit records missing by their numbers, or of decisions that have none, in the time chosen above.",
+            "Audit records missing by their numbers, or of decisions that have none, in the time "
+            "chosen above.",
             "0 is good.",
             "Keep the agent's log: the record may still be there.",
         ),
