@@ -33,6 +33,9 @@ _DOUBT: Final = 2.0**-20
 """Where a computed index is nearer to a whole number, it could be on either side of it: logarithms
 are below 64 and right to some units in the last of 53 bits, at scale 20 to 2 ** -24 or better."""
 
+_BESIDE: Final = 5
+"""Words of a series beside its buckets: zeros, extremes, scale and place."""
+
 _PARTS: Final = ("counts", "zeros", "least", "most")
 
 
@@ -43,10 +46,22 @@ class Exponents:
     Attributes:
         max_size: Most buckets, from 2 on.
         unit_ns: Nanoseconds that are 1 on the scale.
+        most_bytes: What all series together may take, overflow series aside; 0 for any number.
     """
 
     max_size: int
     unit_ns: int
+    most_bytes: int = 0
+
+    @property
+    def most_series(self) -> int:
+        """How many series `most_bytes` are; 0 for any number."""
+        return self.most_bytes // series_bytes(self.max_size)
+
+
+def series_bytes(max_size: int) -> int:
+    """What a series of `max_size` buckets takes, in memory and in a snapshot."""
+    return 8 * (max_size + _BESIDE)
 
 
 class Exponential:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -22,6 +22,9 @@ from collectors.wire.kernel import Longs, Words
 
 Exemplar: TypeAlias = tuple[int, int, bytes, bytes]
 """Duration and end in nanoseconds, trace id, span id."""
+
+OVERFLOWED: Final = "fleetslo_connector_overflow_items_total"
+"""Spans that a connector counted in an overflow series, by connector and metric."""
 
 _HALF: Final = np.uint64(32)
 
@@ -61,6 +64,7 @@ class Table:
         """
         self._buckets = buckets
         self._limit = limit
+        self._most = buckets.most_series if isinstance(buckets, Exponents) else 0
         self._most_exemplars = exemplars
         self.clear()
 
@@ -68,6 +72,7 @@ class Table:
         """Forget every series."""
         self._rows: dict[tuple[int, Key], int] = {}
         self._of_resource: Counter[int] = Counter()
+        self._overflowing: set[int] = set()
         self._counts = _counts(self._buckets)
         self._seen_ns = np.zeros(FIRST_ROOM, np.int64)
         self._began_ns: list[int] = []
@@ -103,6 +108,18 @@ class Table:
             for row, above, below in zip(rows.tolist(), high.tolist(), low.tolist(), strict=True):
                 self._totals_ns[row] += (int(above) << 32) + int(below)
         return rows
+
+    def beyond(self, groups: Groups, rows: Longs) -> int:
+        """How many of the spans that `add` counted are in an overflow series.
+
+        Args:
+            groups: As given to `add`.
+            rows: As `add` returned.
+        """
+        if not self._overflowing:
+            return 0
+        of_group = np.isin(rows, list(self._overflowing))
+        return int(of_group[groups.of_span].sum())
 
     def begin(self, resource: int, key: Key, wall_ns: int, steady_ns: int) -> None:
         """Let a series exist, at zero where it is new."""
@@ -168,9 +185,7 @@ class Table:
         self.clear()
         if not self._counts.restore(parts, len(words["keys"])):
             return
-        for place, (of, key) in enumerate(words["keys"]):
-            self._rows[int(of), tuple(_part(part) for part in key)] = place
-        self._of_resource = Counter(of for of, key in self._rows if key != OVERFLOW)
+        self._index((int(of), tuple(_part(part) for part in key)) for of, key in words["keys"])
         self._seen_ns = np.frombuffer(parts["seen"], np.int64).copy()
         self._began_ns = [int(value) for value in words["began"]]
         self._totals_ns = [int(value) for value in words["totals"]]
@@ -184,20 +199,36 @@ class Table:
 
     def _row(self, resource: int, key: Key, wall_ns: int) -> int:
         row = self._rows.get((resource, key))
-        if row is None and self._limit and self._of_resource[resource] >= self._limit:
+        if row is None and self._is_full(resource):
             key = OVERFLOW
             row = self._rows.get((resource, key))
         if row is not None:
             return row
         row = self._rows[resource, key] = len(self._rows)
         self._of_resource[resource] += key != OVERFLOW
+        if key == OVERFLOW:
+            self._overflowing.add(row)
         self._began_ns.append(wall_ns)
         self._totals_ns.append(0)
         if row >= len(self._seen_ns):
             room = max(FIRST_ROOM, len(self._seen_ns))
+            if self._most:
+                room = max(FIRST_ROOM, min(room, self._most - row))
             self._counts.grow(room)
             self._seen_ns = np.concatenate((self._seen_ns, np.zeros(room, np.int64)))
         return row
+
+    def _is_full(self, resource: int) -> bool:
+        """Whether there is no room for a further series of this resource."""
+        if self._most and len(self._rows) - len(self._overflowing) >= self._most:
+            return True
+        return bool(self._limit) and self._of_resource[resource] >= self._limit
+
+    def _index(self, keys: Iterable[tuple[int, Key]]) -> None:
+        """Number the rows by their keys."""
+        self._rows = {key: place for place, key in enumerate(keys)}
+        self._of_resource = Counter(of for of, key in self._rows if key != OVERFLOW)
+        self._overflowing = {row for (_, key), row in self._rows.items() if key == OVERFLOW}
 
     def _keep(self, keys: list[tuple[int, Key]]) -> None:
         if len(keys) == len(self._rows):
@@ -210,8 +241,7 @@ class Table:
         self._exemplars = {
             place: self._exemplars[row] for place, row in enumerate(rows) if row in self._exemplars
         }
-        self._rows = {key: place for place, key in enumerate(keys)}
-        self._of_resource = Counter(of for of, key in keys if key != OVERFLOW)
+        self._index(keys)
 
 
 def _counts(buckets: tuple[int, ...] | Exponents) -> Counts:

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from collectors.component import Config, ExtensionFactory, Host, Settings
-from collectors.net.fields import SECOND, Nanoseconds, differs
+from collectors.net.fields import SECOND, Nanoseconds, Size, differs
 
-_SIZE: Final = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|TiB|KB|MB|GB|TB)?")
-_UNITS: Final = {
-    "": 1,
-    "B": 1,
-    "KiB": 1024,
-    "MiB": 1024**2,
-    "GiB": 1024**3,
-    "TiB": 1024**4,
-    "KB": 1000,
-    "MB": 1000**2,
-    "GB": 1000**3,
-    "TB": 1000**4,
-}
 STATE_VARIABLE: Final = "FLEETSLO_STATE"
 """What configurations call the user's directory for state."""
 
@@ -50,16 +36,6 @@ def data_directory() -> Path:
     return state_directory() / "data"
 
 
-def _to_bytes(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = _SIZE.fullmatch(value.strip())
-    if match is None:
-        msg = f"must be a size such as 10GiB or 500MB, got {value!r}"
-        raise ValueError(msg)
-    return int(match[1]) * _UNITS[match[2] or ""]
-
-
 class FileStorageConfig(Config):
     """Configuration of `file_storage`.
 
@@ -82,17 +58,17 @@ class FileStorageConfig(Config):
         default_factory=data_directory,
         json_schema_extra=differs("/var/lib/otelcol/file_storage"),
     )
-    max_size: Annotated[
-        Annotated[int, Field(ge=MIN_SIZE_BYTES)] | None, BeforeValidator(_to_bytes)
-    ] = Field(default=None, json_schema_extra=differs("(no limit)"))
+    max_size: Annotated[Size, Field(ge=MIN_SIZE_BYTES)] | None = Field(
+        default=None, json_schema_extra=differs("(no limit)")
+    )
     durability: Literal["fsync", "os"] = Field(
         default="fsync", json_schema_extra=differs("os (fsync: false)")
     )
     retain: Nanoseconds = Field(default=3600 * SECOND, json_schema_extra=differs("0s"))
     dead_letters_max_age: Nanoseconds = Field(default=0, json_schema_extra=differs("(none)"))
-    decisions_max_size: Annotated[
-        Annotated[int, Field(ge=MIN_DECISIONS_BYTES)] | None, BeforeValidator(_to_bytes)
-    ] = Field(default=None, json_schema_extra=differs("(none)"))
+    decisions_max_size: Annotated[Size, Field(ge=MIN_DECISIONS_BYTES)] | None = Field(
+        default=None, json_schema_extra=differs("(none)")
+    )
     decisions_max_age: Nanoseconds = Field(
         default=86400 * SECOND, json_schema_extra=differs("(none)")
     )

@@ -6,6 +6,7 @@ so with `differs`, and `collector print-config` prints it.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Protocol, runtime_checkable
@@ -45,10 +46,34 @@ class Remarked(Protocol):
 
 _LEAST_BARE_NS: Final = 1_000
 
+_SIZE: Final = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|TiB|KB|MB|GB|TB)?")
+_UNITS: Final = {
+    "": 1,
+    "B": 1,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+    "TiB": 1024**4,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "TB": 1000**4,
+}
+
 
 def differs(collector_default: str) -> JsonDict:
     """What `json_schema_extra` of a field holds whose default is not the Collector's."""
     return {DIFFERS: collector_default}
+
+
+def _to_bytes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        msg = f"must be a size such as 10GiB or 500MB, got {value!r}"
+        raise ValueError(msg)
+    return int(match[1]) * _UNITS[match[2] or ""]
 
 
 def _to_ns(value: object) -> object:
@@ -66,6 +91,9 @@ def _not_negative(value: int) -> int:
         raise ValueError(msg)
     return value
 
+
+Size = Annotated[int, BeforeValidator(_to_bytes)]
+"""Bytes; in YAML also with a unit, such as ``10GiB``."""
 
 Nanoseconds = Annotated[
     int,

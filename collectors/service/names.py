@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collectors.component import Signal
+from collectors.counting import OVERFLOWED
 from collectors.dialects.told import AGENT_SPANS
 from collectors.judging.told import LEFT_OUT
 from collectors.sampling import counted
@@ -122,7 +123,11 @@ _OURS = [
     _gauge(IMBALANCE, "Items that the books cannot account for; 0 by contract.", "signal"),
     _counter(CONNECTED, "Items by what a connector did with them.", "connector", "outcome"),
     _gauge(MISSING, "Items that a log holds and can no longer be read.", "log", "signal"),
-    _gauge(LOG_BYTES, "Bytes that a log, or the state beside them, takes on disk, reserved room included.", "log"),
+    _gauge(
+        LOG_BYTES,
+        "Bytes that a log, or the state beside them, takes on disk, reserved room included.",
+        "log",
+    ),
     _gauge(LOG_AGE, "Age of the oldest record of a log that somebody still needs.", "log"),
     MetricSpec(
         LOG_SYNC,
@@ -182,6 +187,12 @@ _OURS = [
         "Log records that `logdedup` met and had no room for.",
         "processor",
         "reason",
+    ),
+    _counter(
+        OVERFLOWED,
+        "Spans that a connector counted in an overflow series, for want of room.",
+        "connector",
+        "metric",
     ),
     _gauge(
         CARDINALITY_SERIES,

@@ -8,8 +8,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from collectors.component import Config
-from collectors.counting import Exponents
-from collectors.net.fields import SECOND, Count, Nanoseconds, Positive, differs
+from collectors.counting import Exponents, series_bytes
+from collectors.net.fields import SECOND, Count, Nanoseconds, Positive, Size, differs
 
 MILLISECOND: Final = SECOND // 1000
 UNITS_NS: Final = {"ms": MILLISECOND, "s": SECOND}
@@ -81,9 +81,21 @@ class ExponentialConfig(Config):
 
     Attributes:
         max_size: Most buckets of a series.
+        max_bytes: What the buckets of all series of all resources may take; what comes beyond
+            is counted in one more series of its resource, ``otel.metric.overflow="true"``.
     """
 
     max_size: Annotated[int, Field(ge=2, le=MOST_BUCKETS)] = 160
+    max_bytes: Size = Field(default=64 << 20, json_schema_extra=differs("(no limit)"))
+
+    @field_validator("max_bytes")
+    @classmethod
+    def _holds_a_series(cls, value: int, info: ValidationInfo) -> int:
+        needed = series_bytes(info.data.get("max_size", 2))
+        if value < needed:
+            msg = f"must hold one series, which takes {needed} bytes, got {value}"
+            raise ValueError(msg)
+        return value
 
 
 class HistogramConfig(Config):
@@ -109,7 +121,8 @@ class HistogramConfig(Config):
     def buckets(self) -> tuple[int, ...] | Exponents:
         """What `Table` counts in."""
         if self.exponential is not None:
-            return Exponents(self.exponential.max_size, UNITS_NS[self.unit])
+            of = self.exponential
+            return Exponents(of.max_size, UNITS_NS[self.unit], of.max_bytes)
         return tuple((self.explicit or ExplicitConfig()).buckets)
 
 

@@ -17,7 +17,7 @@ from collectors.connectors.spanmetrics.metrics import (
     SpanMetric,
     span_metrics,
 )
-from collectors.counting import Flushing, Groups, Resources, Writing
+from collectors.counting import OVERFLOWED, Flushing, Groups, Resources, Writing
 from collectors.graph import pack, unpack
 from collectors.wire.kernel import Longs
 from collectors.wire.scan import Scan, locate
@@ -32,6 +32,7 @@ class SpanMetrics:
 
     def __init__(self, config: SpanMetricsConfig, settings: Settings) -> None:
         self._config = config
+        self._meter, self._name = settings.meter, settings.component_id
         self._metrics = span_metrics(config)
         every = [of for metric in self._metrics.values() for of in metric.dimensions]
         self._attributes = sorted({of.name for of in every if isinstance(of, DimensionConfig)})
@@ -117,6 +118,9 @@ class SpanMetrics:
     ) -> None:
         times = batch.wall_ns, batch.steady_ns
         rows = metric.table.add(groups, resources, counted.durations, *times)
+        beyond = metric.table.beyond(groups, rows)
+        if beyond:
+            self._meter.add(OVERFLOWED, beyond, connector=self._name, metric=metric.family.name)
         if self._config.exemplars.enabled:
             metric.show(counted, groups, rows, self._config.exemplars.max_per_data_point)
 

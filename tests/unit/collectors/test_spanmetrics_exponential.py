@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +20,10 @@ from collectors.config.load import Text, load
 from collectors.config.registry import Registry
 from collectors.config.tree import Surroundings
 from collectors.connectors.spanmetrics import FACTORY, SpanMetricsConfig
+from collectors.counting import OVERFLOWED, series_bytes
 from collectors.graph import unpack
 from collectors.prom.values import exponential
-from collectors.testing import settings
+from collectors.testing import MemoryMeter, settings
 from collectors.testing.samples import text
 
 MILLI, SECOND = 1_000_000, 1_000_000_000
@@ -237,3 +239,72 @@ def test_a_size_that_cannot_be_is_refused_where_it_stands(size: str) -> None:
 
     assert line == 7
     assert words.startswith("histogram.exponential.max_size must be")
+
+
+def of_services(*services: str, at_seconds: int = 1) -> Batch:
+    """A span of a millisecond from each service."""
+    request = ExportTraceServiceRequest()
+    for service in services:
+        one = ExportTraceServiceRequest.FromString(batch([MILLI]).payload).resource_spans[0]
+        one.resource.attributes[0].value.string_value = service
+        request.resource_spans.append(one)
+    payload, steady = request.SerializeToString(), at_seconds * SECOND
+    return Batch(Signal.TRACES, payload, len(services), Context(), steady, WALL + steady)
+
+
+def durations(connector: Processor) -> dict[tuple[str, bool], int]:
+    """Count of each series by service, and whether it is an overflow series."""
+    out: list[Batch] = []
+    connector.tick(connector.next_deadline() or 0, out.append)
+    return {
+        (of.resource.attributes[0].value.string_value, is_overflow(point)): point.count
+        for made in out
+        for of in ExportMetricsServiceRequest.FromString(made.payload).resource_metrics
+        for metric in of.scope_metrics[0].metrics
+        for point in metric.exponential_histogram.data_points
+    }
+
+
+def is_overflow(point: ExponentialHistogramDataPoint) -> bool:
+    return any(of.key == "otel.metric.overflow" for of in point.attributes)
+
+
+def test_buckets_of_all_resources_have_one_bound_and_what_is_beyond_is_counted() -> None:
+    histogram = {"exponential": {"max_size": 20, "max_bytes": 2 * series_bytes(20) + 1}}
+    config = SpanMetricsConfig.model_validate({"histogram": histogram})
+    meter = MemoryMeter()
+    around = dataclasses.replace(settings(Path("unused")), meter=meter)
+    whole, first, second = (FACTORY.create(config, around) for _ in range(3))
+    batches = [of_services("a", "b", "c"), of_services("c", "a", "d", at_seconds=2)]
+    for given in batches:
+        whole.step(given, lambda _: None)
+
+    assert meter.total(OVERFLOWED, metric="traces.span.metrics.duration") == 3
+    first.step(batches[0], lambda _: None)
+    second.restore(first.snapshot())
+    second.step(batches[1], lambda _: None)
+    assert second.snapshot() == whole.snapshot()
+    assert durations(whole) == {
+        ("a", False): 2, ("b", False): 1, ("c", True): 2, ("d", True): 1
+    }  # fmt: skip
+
+
+def test_a_series_that_goes_leaves_its_room_to_another() -> None:
+    histogram = {"exponential": {"max_size": 20, "max_bytes": series_bytes(20)}}
+    connector = make(histogram, series_expiration="30s")
+    connector.step(of_services("a", at_seconds=1), lambda _: None)
+    connector.step(of_services("b", at_seconds=50), lambda _: None)
+    assert durations(connector) == {("b", True): 1}
+
+    connector.step(of_services("c", at_seconds=100), lambda _: None)
+
+    assert durations(connector) == {("c", False): 1}
+
+
+def test_a_bound_below_one_series_is_refused_where_it_stands() -> None:
+    config = CONFIG.replace("      explicit: {buckets: [1s]}\n", "")
+
+    ((line, words),) = problems(config.replace("20}", "20, max_bytes: 199}"))
+
+    assert line == 7
+    assert "must hold one series, which takes 200 bytes, got 199" in words
