@@ -12,8 +12,10 @@ from alerts.incidents.past import Episode, Event
 from alerts.runbooks.text import bullets, document, table
 from slo import names
 from slo.ask import Prometheus, Series
+from slo.exact import Duration
 from slo.percent import percent
 from slo.plural import plural
+from slo.rules.terms import tiles_of
 
 WEEK_SECONDS: Final = 7 * 86_400.0
 _AGENT: Final = "gen_ai_agent_name"
@@ -68,11 +70,12 @@ def budgets(prometheus: Prometheus, until: float) -> list[BudgetWeek]:
     objective = _by_budget(prometheus.instant(f"max by ({_BY}) ({names.OBJECTIVE})", until))
     left = _by_budget(prometheus.instant(names.BUDGET_REMAINING, until))
     before = _by_budget(prometheus.instant(f"{names.BUDGET_REMAINING} offset 7d", until))
-    # Summed over evaluations, so that each event weighs the same on a quiet day and a busy one.
+    # Of tiles, as the budget is: rates over 5 minutes lose what came across a gap of scrapes.
+    week = tiles_of(Duration.seconds(int(WEEK_SECONDS)))
     bad = _by_budget(
         prometheus.instant(
-            f"sum_over_time({names.SLI_ERRORS}:rate5m[7d])"
-            f" / (sum_over_time({names.SLI_TOTAL}:rate5m[7d]) > 0)",
+            f"sum_over_time({names.SLI_ERRORS}:avg5m[{week}])"
+            f" / (sum_over_time({names.SLI_TOTAL}:avg5m[{week}]) > 0)",
             until,
         )
     )

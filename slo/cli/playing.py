@@ -35,7 +35,7 @@ def moment(text: str) -> int:
         pass
     try:
         return int(float(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         found = datetime.fromisoformat(text)

@@ -169,13 +169,17 @@ def test_the_weekly_report_tells_errors_changes_and_what_was_spent(
         return Samples(name, labels, list(week), values)
 
     agent = {"gen_ai_agent_name": "coder"}
+    users = {"mas_action_outcome": "failure", "mas_error_attribution": "user"}
     per_week = 7 * 24 * 12
     budget = {"slo_id": "agent-fleet-action-success", **agent}
     samples = (
-        steady("mas_agent_actions_total", 9, mas_action_outcome="success", **agent),
+        steady("mas_agent_actions_total", 4, mas_action_outcome="success", **agent),
         steady("mas_agent_actions_total", 1, mas_action_outcome="failure", **agent),
-        steady("slo:sli_errors:rate5m", 0, 0.02, **budget),
-        steady("slo:sli_total:rate5m", 0, 1.0, **budget),
+        # What a user caused is no failure, and what was called off no action.
+        steady("mas_agent_actions_total", 5, **users, **agent),
+        steady("mas_agent_actions_total", 30, mas_action_outcome="cancelled", **agent),
+        steady("slo:sli_errors:avg5m", 0, 0.02, **budget),
+        steady("slo:sli_total:avg5m", 0, 1.0, **budget),
         steady("slo:objective:ratio", 0, 0.99, slo_id=budget["slo_id"]),
         steady("slo:error_budget_remaining:ratio", -0.25 / per_week, 0.75, **budget),
     )
