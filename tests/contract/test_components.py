@@ -130,6 +130,18 @@ CASES: dict[tuple[Kind, str], list[Check]] = {
             Kind.PROCESSORS,
             "tail_sampling",
             {
+                "sampling_strategy": "span-ingest",
+                "policies": [
+                    {"name": "long", "type": "latency", "latency": {"threshold_ms": 1}},
+                    {"name": "half", "type": "probabilistic", "probabilistic": HALF},
+                ],
+            },
+            conserves=False,
+        ),
+        processor(
+            Kind.PROCESSORS,
+            "tail_sampling",
+            {
                 "decision_wait": "2s",
                 "decision_wait_after_root_received": "1s",
                 "num_traces": 5,
