@@ -222,10 +222,6 @@ class Log:
         """See `Store.trim`."""
         return self._store.trim(before, begun_before_ns)
 
-    def mark(self) -> None:
-        """See `Store.mark`; raises OSError."""
-        self._store.mark()
-
     def close(self) -> bool:
         """Write what is pending, stop the writer, let go of the directory. Safe twice.
 

@@ -19,8 +19,6 @@ from collectors.net.counts import ReceiverCounts
 
 _log = logging.getLogger(__name__)
 
-_NANOSECONDS = 1_000_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Fetched:

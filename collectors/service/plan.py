@@ -52,11 +52,10 @@ class QueueSettings:
     """How one destination is sent to: `sending_queue` and `retry_on_failure` of its exporter.
 
     Attributes:
-        initial_interval_seconds: Wait after the first failure, > 0.
+        initial_interval_seconds: Wait after the first failure, >= 0.
         multiplier: Growth of the wait per failure, >= 1.
         randomization_factor: Share of the wait that is drawn by lot, 0 to 1.
-        max_interval_seconds: Longest wait, also the clamp of the far end's own hints
-            unless those ask for more than `initial_interval_seconds`.
+        max_interval_seconds: Longest wait, unless the far end asks for a longer one.
         max_elapsed_seconds: Give a batch up to dead letters after so long; 0 is never.
         num_consumers: Requests in flight at once; 1 keeps the order.
         max_items: Most items of a merged request; a single larger one is sent as it is.

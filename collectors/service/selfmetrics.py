@@ -26,7 +26,6 @@ from collectors.waiting import Pins
 
 INTAKE_OUTCOMES = ("accepted", "duplicate", "refused", "rejected", "lost")
 DELIVERY_OUTCOMES = ("delivered", "dead_lettered", "lost")
-PIPELINE_OUTCOMES = tuple(sorted(COUNTED - {"made"}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from typing import cast
 
 from google_crc32c import extend
 
-from collectors.component import Signal
 from collectors.graph import Unreadable, pack, unpack
 from collectors.log import DRAFT, SIGNALS, FileSystem, Mark, Totals, read_whole, write_atomically
 from collectors.service.books import Counts
@@ -339,8 +338,3 @@ def _totals(words: object) -> Totals:
 
 def _counts(words: dict[str, int]) -> Counts:
     return {signal: int(words.get(signal, 0)) for signal in SIGNALS}
-
-
-def counts_of(totals: Totals) -> Counts:
-    """The same numbers by signal."""
-    return {Signal.TRACES: totals[0], Signal.METRICS: totals[1], Signal.LOGS: totals[2]}

@@ -133,6 +133,9 @@ def _tell_of_a_full_disk(storage: Storage, directory: Path, free: int) -> None:
         )
 
 
+_Closable = Log | Owned | Recent
+
+
 @dataclass(frozen=True, slots=True)
 class _Opening:
     """Opens logs below a directory.
@@ -144,7 +147,7 @@ class _Opening:
     files: FileSystem
     directory: Path
     hooks: Callable[[str], LogHooks]
-    opened: list[Log | Owned]
+    opened: list[_Closable]
 
     def log(
         self,
@@ -199,55 +202,69 @@ def open_storage(
     Raises:
         StartError: It is in use, not writable, or of a later version.
     """
-    directory = settings.directory
-    opened: list[Log | Owned] = []
+    opened: list[_Closable] = []
     try:
-        files.make_directory(directory)
-        opened.append(owned := files.lock(directory / "lock"))
-        state = StateFiles(files, directory / STATE)
-        recent = Recent(state.directory / "recent")
-        snapshot, before = state.load_snapshot(), state.load_boot()
-        cursors = newest(state.load_cursors(), recent.cursors)
-        free = _free_bytes(directory)
-        budget = budget_bytes(settings.max_size_bytes, free, _held(directory))
-        store = _store_settings(settings, budget, free)
-
-        opening = _Opening(files, directory, hooks, opened)
-        outbox = opening.log(OUTBOX, store, _outbox_floor(snapshot, cursors))
-        last = last_identity(outbox)
-        inbox = opening.log(INBOX, store, _inbox_floor(snapshot, last))
-        dead = opening.log(DEAD, replace(store, sync=True))
-        waiting = None
-        if waits or (directory / HELD).is_dir():
-            most = decisions_bytes(settings.decisions_max_bytes, budget)
-            waiting = opening.waiting(store, snapshot, most)
-        storage = Storage(
-            owned=owned,
-            inbox=inbox,
-            outbox=outbox,
-            dead=dead,
-            state=state,
-            marker=Marker(state.directory / "working"),
-            snapshot=snapshot,
-            cursors=cursors,
-            recent=recent,
-            budget_bytes=budget,
-            segment_bytes=store.segment_bytes,
-            last=last,
-            boot=boot(),
-            is_synced=store.sync,
-            lost_tail=before is not None and before.may_have_lost(boot()),
-            waiting=waiting,
-        )
-        if not storage.lost_tail:  # else once the graph was told
-            storage.save_boot(is_clean=False)
-        _tell_of_a_full_disk(storage, directory, free)
-        return storage  # noqa: TRY300 - what comes before may fail as well
-    except (OSError, Locked, NewerFormat) as error:
-        for one in reversed(opened):
+        return _opened(settings, files, hooks, boot(), opened, waits=waits)
+    except BaseException as error:
+        for one in reversed(opened):  # whoever comes next must find the directory free
             one.close()
-        msg = f"data directory {directory}: {_words(error)}"
+        if not isinstance(error, OSError | Locked | NewerFormat):
+            raise
+        msg = f"data directory {settings.directory}: {_words(error)}"
         raise StartError(msg) from error
+
+
+def _opened(
+    settings: StorageSettings,
+    files: FileSystem,
+    hooks: Callable[[str], LogHooks],
+    boot: str,
+    opened: list[_Closable],
+    *,
+    waits: bool,
+) -> Storage:
+    """See `open_storage`; what is in `opened` is to be closed if this raises."""
+    directory = settings.directory
+    files.make_directory(directory)
+    opened.append(owned := files.lock(directory / "lock"))
+    state = StateFiles(files, directory / STATE)
+    opened.append(recent := Recent(state.directory / "recent"))
+    snapshot, before = state.load_snapshot(), state.load_boot()
+    cursors = newest(state.load_cursors(), recent.cursors)
+    free = _free_bytes(directory)
+    budget = budget_bytes(settings.max_size_bytes, free, _held(directory))
+    store = _store_settings(settings, budget, free)
+    opening = _Opening(files, directory, hooks, opened)
+    outbox = opening.log(OUTBOX, store, _outbox_floor(snapshot, cursors))
+    last = last_identity(outbox)
+    inbox = opening.log(INBOX, store, _inbox_floor(snapshot, last))
+    dead = opening.log(DEAD, replace(store, sync=True))
+    waiting = None
+    if waits or (directory / HELD).is_dir():
+        most = decisions_bytes(settings.decisions_max_bytes, budget)
+        waiting = opening.waiting(store, snapshot, most)
+    storage = Storage(
+        owned=owned,
+        inbox=inbox,
+        outbox=outbox,
+        dead=dead,
+        state=state,
+        marker=Marker(state.directory / "working"),  # last: it forgets what it has read
+        snapshot=snapshot,
+        cursors=cursors,
+        recent=recent,
+        budget_bytes=budget,
+        segment_bytes=store.segment_bytes,
+        last=last,
+        boot=boot,
+        is_synced=store.sync,
+        lost_tail=before is not None and before.may_have_lost(boot),
+        waiting=waiting,
+    )
+    if not storage.lost_tail:  # else once the graph was told
+        storage.save_boot(is_clean=False)
+    _tell_of_a_full_disk(storage, directory, free)
+    return storage
 
 
 def boot_identity() -> str:

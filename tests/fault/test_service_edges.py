@@ -24,9 +24,27 @@ from collectors.component import (
     Settings,
     Signal,
 )
-from collectors.log import Entry, Kind, Log, LogFailed, OsFileSystem, Store, StoreSettings
+from collectors.log import (
+    Entry,
+    Kind,
+    Log,
+    LogFailed,
+    LogHooks,
+    OsFileSystem,
+    Store,
+    StoreSettings,
+)
 from collectors.log.disk import OsFile
-from collectors.service import ExporterPlan, ProcessorPlan, Reload, Service, ServicePlan, run
+from collectors.service import (
+    ExporterPlan,
+    ProcessorPlan,
+    Reload,
+    Service,
+    ServicePlan,
+    StorageSettings,
+    run,
+)
+from collectors.service.storage import open_storage
 from tests.collector_disk import SimDisk, disk_error
 from tests.collector_parts import Hold, ScriptedExporter
 from tests.collector_setup import Setup, dead_letters, imbalance, until
@@ -260,3 +278,18 @@ def test_a_request_that_could_never_be_listed_as_dead_is_rejected_and_not_put_of
         assert [items for _, items in dead_letters(tmp_path)] == [1]
 
     asyncio.run(scenario())
+
+
+def test_a_directory_that_cannot_be_opened_is_free_for_the_next_who_tries(tmp_path: Path) -> None:
+    def boot() -> str:
+        return "boot"
+
+    def hooks(_: str) -> LogHooks:
+        msg = "unforeseen"
+        raise LookupError(msg)
+
+    settings = StorageSettings(directory=tmp_path, max_size_bytes=8 << 20)
+    with pytest.raises(LookupError):
+        open_storage(settings, OsFileSystem(), hooks, boot)
+
+    open_storage(settings, OsFileSystem(), lambda _: LogHooks(), boot).close()
