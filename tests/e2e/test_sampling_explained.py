@@ -115,3 +115,54 @@ def test_decisions_are_explained_and_policies_tried_while_the_daemon_runs(tmp_pa
             for one in tried["configurations"]
         ]
         assert errors == [TRACES / 10, 0]
+
+
+LIMITED = """\
+receivers:
+  otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:4318"}}}}}}
+processors:
+  tail_sampling:
+    decision_wait: 1s
+    policies:
+      - {{name: errors, type: status_code, status_code: {{status_codes: [ERROR]}}}}
+      - name: few
+        type: rate_limiting
+        rate_limiting: {{spans_per_second: 7, burst_capacity: 9}}
+      - name: by kind
+        type: ema_dynamic
+        ema_dynamic: {{field_list: [span.name], goal_sample_rate: 4, adjustment_interval: 1s}}
+exporters:
+  otlp_http: {{endpoint: "{sink}", retry_on_failure: {{initial_interval: 100ms}}}}
+extensions:
+  file_storage: {{directory: "${{env:FLEETSLO_STATE}}/data", max_size: 256MiB}}
+  health_check: {{endpoint: "127.0.0.1:13133"}}
+service:
+  extensions: [file_storage, health_check]
+  pipelines:
+    traces: {{receivers: [otlp], processors: [tail_sampling], exporters: [otlp_http]}}
+  telemetry:
+    metrics:
+      readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: 8888}}}}}}}}]
+"""
+DECIDED = "otelcol_processor_tail_sampling_global_count_traces_sampled"
+KEPT = DECIDED + '{processor="tail_sampling",sampled="true"'
+
+
+def test_what_runs_is_shown_to_keep_what_it_kept_budgets_and_all(tmp_path: Path) -> None:
+    """What budgets and rates let through depends on when the daemon decided."""
+    stopping = threading.Event()
+    with otlp_sink() as sink, running(tmp_path, LIMITED.format(sink=sink.http)) as daemon:
+        for group in range(3):
+            for number in range(2):
+                spans = [spans_of(20 * group + trace)[number] for trace in range(20)]
+                assert daemon.send(request(spans), stopping)
+            page = wait_for(daemon, DECIDED, 20 * (group + 1))
+        kept = sum(of for name, of in page.items() if name.startswith(KEPT))
+        same = tmp_path / "same.yaml"
+        same.write_text(daemon.config.read_text().replace("${env:FLEETSLO_STATE}", str(tmp_path)))
+
+        tried = ask(daemon, "policy", "eval", "--config", str(same))
+
+    assert 6 < kept < TRACES, "errors and some more"
+    assert [of["keptTraces"] for of in tried["configurations"]] == [kept, kept]
+    assert [of["traces"] for of in tried["differences"]] == [0, 0]
