@@ -21,6 +21,7 @@ SECOND = 1_000_000_000
 ERRORS = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
 SLOW = {"name": "slow", "type": "latency", "latency": {"threshold_ms": 1000}}
 ALL = {"name": "all", "type": "always_sample"}
+FEW_SPANS = {"name": "rate", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 1}}
 
 
 def share(percentage: float) -> dict[str, object]:
@@ -161,6 +162,16 @@ def sampled(*policies: object, **config: object) -> Sampled:
     shelf, meter, ledger = MemoryShelf(), MemoryMeter(), Ledger()
     pipeline = PipelineMeter(ledger, meter)
     return Sampled(_sampler(made, shelf, pipeline), shelf, meter, ledger, made, pipeline)
+
+
+def names(spans: list[Span]) -> list[str]:
+    """What spans are called, in their order."""
+    return [one.name for one in spans]
+
+
+def batch_of(payload: bytes, items: int) -> Batch:
+    """A request as it is, whatever it says of its items."""
+    return Batch(Signal.TRACES, payload, items, Context(), 1, START_NS)
 
 
 def _sampler(config: TailSamplingConfig, shelf: MemoryShelf, meter: PipelineMeter) -> TailSampler:
