@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -72,7 +73,7 @@ def ls(directory: Path, letters: bool) -> None:
                 f"{told.used_bytes} of {told.allocated_bytes} bytes  from {first}  {items}"
             )
         if log.name == DEAD:
-            tell_letters(list(records(log)), each=letters)
+            tell_letters(partial(records, log), each=letters)
 
 
 @buffer.command()

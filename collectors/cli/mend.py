@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -104,17 +105,22 @@ def _is_data_directory(directory: Path) -> None:
         raise Fault(msg)
 
 
-def tell_letters(records: list[Record], *, each: bool) -> None:
-    """List dead letters: how many of each kind, or one by one."""
+def tell_letters(records: Callable[[], Iterable[Record]], *, each: bool) -> None:
+    """List dead letters: how many of each kind, or one by one.
+
+    Args:
+        records: Reads them from the first on; twice, for they are more than fits into memory.
+        each: One by one.
+    """
     gone = {
         letter
-        for record in records
+        for record in records()
         if record.kind is Kind.CONTROL and isinstance(said := read_control(record.meta), Requeued)
         for letter in said.letters
     }
     kinds: Counter[tuple[str, str, str]] = Counter()
     items: Counter[tuple[str, str, str]] = Counter()
-    for record in records:
+    for record in records():
         if record.kind is not Kind.DATA:
             continue
         try:

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from collectors.log.disk import OsFileSystem
+from collectors.log.disk import OsFileSystem, write_atomically
 from collectors.log.mark import read_mark
 from collectors.log.record import SIGNALS, Entry, Kind, Record, Totals, encode, raise_to, total_of
 from collectors.log.segment import Frame, SegmentHeader, SegmentName, frames
@@ -137,16 +137,12 @@ def _write_anew(
         parts.append(_again(frame, header.name.salt))
     durable = whole[-1].durable if whole else header.name.base
     parts += [_note(gap, header, durable) for gap in left]
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(b"".join(parts))
-        file.flush()
-        os.fsync(file.fileno())
-    aside.mkdir(parents=True, exist_ok=True)
+    files = OsFileSystem()
+    files.make_directory(aside)
     if not (aside / path.name).exists():
         os.link(path, aside / path.name)
-    fresh.replace(path)
-    OsFileSystem().sync_directory(path.parent)
+        files.sync_directory(aside)
+    write_atomically(files, path, b"".join(parts))
 
 
 def _again(frame: Frame, salt: int) -> bytes:

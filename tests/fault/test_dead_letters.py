@@ -213,6 +213,7 @@ def test_a_repaired_log_verifies_keeps_the_damage_aside_and_still_tells_the_loss
     assert "records 2 to 2 are gone, with 2 traces" in mended.output
     assert "outbox: nothing to repair" in mended.output
     assert list((tmp_path / "damaged" / "inbox").glob("*.seg"))
+    assert not any(path.stat().st_mode & 0o077 for path in tmp_path.rglob("*.seg"))
     verified = command("verify", str(tmp_path))
     assert verified.exit_code == 0, verified.output
     assert "nothing to repair" in command("repair", str(tmp_path)).output

@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 import threading
+import tracemalloc
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +18,7 @@ import pytest
 
 from collectors.component import (
     Batch,
+    Context,
     Delivery,
     Exporter,
     Refused,
@@ -24,6 +26,7 @@ from collectors.component import (
     Settings,
     Signal,
 )
+from collectors.graph import DeadWords
 from collectors.log import (
     Entry,
     Kind,
@@ -293,3 +296,20 @@ def test_a_directory_that_cannot_be_opened_is_free_for_the_next_who_tries(tmp_pa
         open_storage(settings, OsFileSystem(), hooks, boot)
 
     open_storage(settings, OsFileSystem(), lambda _: LogHooks(), boot).close()
+
+
+def test_letters_are_listed_without_being_held_in_memory(tmp_path: Path) -> None:
+    words = DeadWords("why", "delivery", "left", "traces", 1, 0, Context()).encode()
+    letter = Entry(Kind.DATA, Signal.TRACES, 1, 1, 1, words, bytes(4 << 20))
+    log = Log(Store(OsFileSystem(), tmp_path / "dead_letters", StoreSettings()), cache_bytes=0)
+    for _ in range(12):
+        log.append_now([letter])
+    log.close()
+
+    tracemalloc.start()
+    shown = command("ls", str(tmp_path)).output
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "12 letters, 12 items, left, waits: why" in shown
+    assert peak_bytes < 6 * len(letter.payload)
