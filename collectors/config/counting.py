@@ -98,7 +98,7 @@ def _late(loaded: Loaded, root: source.Node) -> Iterator[Diagnostic]:
 def _before(component_id: str, late: str, role: str) -> str:
     if role == "processors" and " in " not in late:
         return f"put {component_id} before {late}"
-    return f"let it count in a pipeline before {late}, which a connector such as forward goes on"
+    return f"count in a pipeline before {late}, and hand on to it by a connector such as forward"
 
 
 def _samplers_before(loaded: Loaded) -> dict[str, str]:
