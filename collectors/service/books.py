@@ -133,13 +133,13 @@ class Books:
             account.dead_lettered = dict(dead_lettered)
             account.lost = dict(lost)
 
-    def recount(self, destination: str, records: Iterable[tuple[Signal, int]]) -> None:
+    def recount(self, destination: str, counts: Counts, records: int) -> None:
         """Take note of what the outbox held for `destination` at start."""
         with self._lock:
             account = self._accounts.setdefault(destination, _Account())
-            for signal, items in records:
+            for signal, items in counts.items():
                 account.buffered[signal] += items
-                account.records += 1
+            account.records += records
             account.counted = True
 
     def delivered(self, destination: str, signal: Signal, items: int) -> None:

@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from collectors.component import Exporter, Meter, Signal
-from collectors.graph import OutboxWords, Unreadable
-from collectors.log import SIGNALS, Log, skim, total_of
+from collectors.component import Exporter, Meter
+from collectors.log import SIGNALS, Log, total_of
 from collectors.service import names
 from collectors.service.books import Books, no_counts
 from collectors.service.budget import DELIVERY_SHARE, Budget
 from collectors.service.clock import Clock
+from collectors.service.counted import Counted, count
 from collectors.service.cursor import Cursor
 from collectors.service.delivery import Destination, DestinationParts, Removed
 from collectors.service.keeper import Keeper
 from collectors.service.plan import QueueSettings
 from collectors.service.recent import Recent
-from collectors.service.shares import Shares, holder
+from collectors.service.shares import Shares
 from collectors.service.state import SavedCursor, StateFiles
 from collectors.service.wakeup import Mailbox
 
@@ -36,8 +36,6 @@ _FIRST_SAVE_SECONDS = 0.05
 
 STRANDED_ROUNDS = 3
 """How many rounds of saving the books must say the same before it is believed."""
-
-_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,39 +228,20 @@ class Courier:
         """Count what the outbox held at start, so that the books begin from what is there."""
         while (found := await asyncio.to_thread(self._count)) is None:  # noqa: ASYNC110 - a disk tells nobody that it is back
             await asyncio.sleep(SAVE_SECONDS)
-        for name, records in found.items():
-            self._parts.books.recount(name, records)
+        for (block, tenant), size in found.held.items():
+            self._parts.shares.add(block, tenant, size)
+        for name, (counts, records) in found.waiting.items():
+            self._parts.books.recount(name, counts, records)
             self._book_lost(name, waited=False)
         self._is_counted = True
 
-    def _count(self) -> dict[str, list[tuple[Signal, int]]] | None:
-        """The records that wait for each; None while the disk does not let them be read."""
+    def _count(self) -> Counted | None:
+        """What waits for each; None while the disk does not let it be read."""
         try:
-            return self._counted()
+            return count(self._parts.outbox, self._end_at_start, self._at_start)
         except OSError as error:
             _log.warning("the outbox cannot be counted, trying again: %s", error)
             return None
-
-    def _counted(self) -> dict[str, list[tuple[Signal, int]]]:
-        outbox, end = self._parts.outbox, self._end_at_start
-        waiting = {name: (low, frozenset(done)) for name, (low, done) in self._at_start.items()}
-        found: dict[str, list[tuple[Signal, int]]] = {name: [] for name in waiting}
-        shares: list[tuple[int, str, int]] = []
-        for note in skim(outbox, min((low for low, _ in waiting.values()), default=end), end):
-            if note.signal is None:
-                continue
-            try:
-                words = OutboxWords.decode(note.meta)
-            except Unreadable:
-                continue
-            shares.append((note.offset, holder(words.context), note.payload_bytes))
-            for name in words.destinations:
-                low, done = waiting.get(name, (end, _NONE))
-                if note.offset >= low and note.offset not in done:
-                    found[name].append((note.signal, note.items))
-        for share in shares:
-            self._parts.shares.add(*share)
-        return found
 
     def _expire(self) -> None:
         """Let go of segments of dead letters that are all too old; counted and told."""

@@ -20,6 +20,11 @@ def holder(context: Context) -> str:
     return context.tenant or host_of(context.peer)
 
 
+def block_of(offset: int) -> int:
+    """The first offset of the block in which `offset` is counted."""
+    return offset - offset % _BLOCK
+
+
 class Shares:
     """Bytes held by each tenant; any thread."""
 
