@@ -53,6 +53,11 @@ _Chosen = TypeVar("_Chosen", Scenario, Case)
     metavar="NAME",
     help="In whose words the agents tell of their work: own, mixed, or one that is understood.",
 )
+@click.option(
+    "--without-metrics",
+    is_flag=True,
+    help="The agents send spans and log records alone; the collector finds out the rest.",
+)
 @click.option("--junit", type=_FILE, help="Write JUnit XML.")
 @click.option("--report", "written", type=_FILE, help="Write Markdown.")
 @click.option("--table", type=_FILE, help="Renew the table in a Markdown file that has its marks.")
@@ -75,6 +80,7 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     grpc: str,
     http: str,
     dialect: str,
+    without_metrics: bool,
     junit: Path | None,
     written: Path | None,
     table: Path | None,
@@ -94,8 +100,10 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     if given is not None and (virtual or against):
         msg = "--prometheus and --alertmanager are for real time, without --virtual and --against"
         raise click.UsageError(msg)
-    if dialect != "own" and (virtual or against):
-        msg = "--dialect is for real time: in virtual time nobody reads spans"
+    if (dialect != "own" or without_metrics) and (virtual or against):
+        msg = (
+            "--dialect and --without-metrics are for real time: in virtual time there are no spans"
+        )
         raise click.UsageError(msg)
     console = Console(stderr=True)
     shown: Coverage | None = None
@@ -112,8 +120,10 @@ def gameday(  # noqa: PLR0913 - one argument for each option
             _list(known)
             return
         try:
-            chosen_live = known if everything else _choose(wanted, known)
-            manner = Manner(seed, baseline, "" if dialect == "own" else dialect)
+            seen = [each for each in known if each.shows or not without_metrics]
+            chosen_live = seen if everything else _choose(wanted, known)
+            spoken_in = "" if dialect == "own" else dialect
+            manner = Manner(seed, baseline, spoken_in, has_metrics=not without_metrics)
             found = live(chosen_live, manner, console, given)
         except EndedError as error:
             _cannot_tell(error, console)

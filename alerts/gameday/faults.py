@@ -289,4 +289,10 @@ def _failures(topology: Topology) -> tuple[Fault, ...]:
             f"the credential of {SILENT} expires, its heartbeats do not get through",
             (Command(("workers-*",), "mute", (("agents", [SILENT]),)),),
         ),
+        Fault(
+            "X-loop",
+            "agent in circles",
+            f"{SILENT} repeats one call of a tool in every task",
+            (Command(("workers-*",), "loop", (("agents", [SILENT]),)),),
+        ),
     )

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -16,14 +17,17 @@ from alerts.gameday.fleet.charge import Charge
 from alerts.gameday.fleet.crew import Crew, FleetError
 from alerts.gameday.fleet.traffic import Traffic
 from alerts.gameday.leave import leaving
-from alerts.gameday.oracles import ask_all
+from alerts.gameday.oracles import ask_all, found_out
 from alerts.gameday.runner import BASELINE_SECONDS, Outcome, UnhealthyError, run
 from alerts.gameday.scenarios import Scenario
 from alerts.gameday.sink import Sink
 from alerts.gameday.site import GIVEN_PUSH_SECONDS, Given, own
 from alerts.gameday.stack import COMPACT, COMPACT_TRAFFIC, Stack, stack, start_collector
-from alerts.gameday.tree import Also, TreeError
+from alerts.gameday.tree import PUSH_SECONDS, Also, TreeError
 from slo.servers import MissingToolError, ServerError
+
+PLAIN: Final = "otel-genai"
+"""In whose words agents without metrics tell of their work, unless it is said."""
 
 
 class EndedError(RuntimeError):
@@ -38,11 +42,17 @@ class Manner:
         seed: Of the traffic.
         baseline_seconds: Healthy traffic before each fault.
         dialect: In whose words agents tell of their work; empty is in their own.
+        has_metrics: The fleet sends metrics; else the collector must find everything out.
     """
 
     seed: int = COMPACT_TRAFFIC.seed
     baseline_seconds: float = BASELINE_SECONDS
     dialect: str = ""
+    has_metrics: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.has_metrics and not self.dialect:  # some dialect that the collector counts
+            object.__setattr__(self, "dialect", PLAIN)
 
     @property
     def traffic(self) -> Traffic:
@@ -76,6 +86,9 @@ _Play = Callable[[Scenario, Manner, Console], Outcome]
 
 def _run(scenario: Scenario, play: _Play, manner: Manner, console: Console) -> Outcome:
     console.print(f"{scenario.id} {scenario.fault.title}", style="bold", highlight=False)
+    if not (manner.has_metrics or scenario.shows):
+        msg = f"{scenario.id} shows in metrics of the fleet alone, and it sends none"
+        return Outcome(scenario, (), (), (), msg)
     try:
         with leaving():
             return play(scenario, manner, console)
@@ -94,7 +107,8 @@ def _on_our_own(scenario: Scenario, manner: Manner, console: Console) -> Outcome
         ExitStack() as again,
     ):
         stage = _OwnStage(running, again, sink)
-        charge = running.charge(COMPACT, manner.traffic, manner.dialect)
+        push_seconds = PUSH_SECONDS if manner.has_metrics else 0.0
+        charge = running.charge(COMPACT, manner.traffic, manner.dialect, push_seconds)
         with Crew(charge, hear=_say(console)) as crew:
             outcome = run(
                 scenario,
@@ -104,7 +118,10 @@ def _on_our_own(scenario: Scenario, manner: Manner, console: Console) -> Outcome
                 stage=stage,
                 tell=_tell(console),
             )
-        return replace(outcome, oracles=ask_all(running, crew.truth()))
+        truth = crew.truth()
+        if truth is not None and not manner.has_metrics:
+            truth = found_out(truth)
+        return replace(outcome, oracles=ask_all(running, truth))
 
 
 def _destination(scenario: Scenario) -> AbstractContextManager[Sink | None]:
@@ -114,6 +131,7 @@ def _destination(scenario: Scenario) -> AbstractContextManager[Sink | None]:
 def _also(scenario: Scenario, manner: Manner, sink: Sink | None) -> Also:
     return Also(
         understands=bool(manner.dialect),
+        watches=not manner.has_metrics,
         limits_series=scenario.fault.limits_series,
         destination="" if sink is None else sink.url,
     )
@@ -156,7 +174,7 @@ def _on(given: Given, scenario: Scenario, manner: Manner, console: Console) -> O
         http=given.http,
         traffic=manner.traffic,
         topology=COMPACT,
-        push_seconds=GIVEN_PUSH_SECONDS,
+        push_seconds=GIVEN_PUSH_SECONDS if manner.has_metrics else 0.0,
         dialect=manner.dialect,
     )
     with Crew(charge, hear=_say(console)) as crew:

@@ -22,17 +22,28 @@ from alerts.gameday.stack import Stack
 MOST_SERIES: Final = 25_000
 """Of the whole stack, the recorded ones included."""
 
-SETTLE_SECONDS: Final = 30.0
+SETTLE_SECONDS: Final = 60.0
+"""What is found out of agents is known two ticks of fifteen seconds later, at the longest."""
+
 _POLL_SECONDS: Final = 0.5
 _ASK_SECONDS: Final = 5.0
 _ACTIONS: Final = "mas_agent_actions_total"
-_TOKENS: Final = "gen_ai_client_token_usage_sum"
 _COUNTS: Final = {
     "mas_compliance_violations_total": "violations",
     "gen_ai_invoke_agent_duration_seconds_count": "invocations",
     "gen_ai_client_operation_duration_seconds_count": "calls",
     "gen_ai_execute_tool_duration_seconds_count": "tools",
+    "mas_action_reversals_total": "reversals",
+    "mas_audit_gaps_total": "gaps",
 }
+_NAMED: Final = {
+    "gen_ai_client_token_usage_sum": ("tokens", "gen_ai_token_type"),
+    "mas_agent_action_conflicts_total": ("conflicts", "mas_conflict_type"),
+    "mas_agent_loops_total": ("loops", "mas_loop_kind"),
+}
+"""Of what is counted by a label: how a `Truth` calls it."""
+
+_FOUND: Final = ("conflicts/", "reversals", "loops/")
 _REDACTED: Final = "fleetslo_redacted_values_total"
 _OVERFLOW: Final = 'otel_metric_overflow="true"'
 _IMBALANCE: Final = "fleetslo_conservation_imbalance"
@@ -80,11 +91,20 @@ def _counters(stack: Stack, truth: Mapping[str, int]) -> tuple[Oracle, ...]:
             break
         time.sleep(_POLL_SECONDS)
     actions = sum(count for name, count in truth.items() if name.startswith("actions/"))
+    done = actions or truth.get("invocations", 0)
     tokens = sum(count for name, count in truth.items() if name.startswith("tokens/"))
     told = "; ".join(f"{name} counted {s}, true {t}" for name, (s, t) in sorted(wrong.items()))
-    told_of = f", {truth['invocations']:,} invocations" if "invocations" in truth else ""
-    says = told or f"{actions:,} actions{told_of} and {tokens:,} tokens, each counted once"
-    return (Oracle("counters equal the truth", not wrong and actions > 0, says),)
+    things = [f"{actions:,} actions"] if actions else []
+    things += [f"{truth[name]:,} {name}" for name in ("invocations",) if name in truth]
+    found = sum(count for name, count in truth.items() if name.startswith(_FOUND))
+    things += [f"{found:,} conflicts, reversals and loops"] if found else []
+    says = told or f"{', '.join(things)} and {tokens:,} tokens, each counted once"
+    return (Oracle("counters equal the truth", not wrong and done > 0, says),)
+
+
+def found_out(truth: Mapping[str, int]) -> dict[str, int]:
+    """What of `truth` shows in spans and records: what no agent counts but in a metric is none."""
+    return {name: count for name, count in truth.items() if not name.startswith("actions/")}
 
 
 def folded(counts: Mapping[str, int]) -> dict[str, int]:
@@ -111,8 +131,9 @@ def _name(metric: str, labels: Mapping[str, str]) -> str | None:
         # An action that the end of the fleet called off is in no truth.
         is_whole = labels.get("mas_action_outcome") != "cancelled"
         return f"actions/{labels.get('mas_action_type', '')}" if is_whole else None
-    if metric == _TOKENS:
-        return f"tokens/{labels.get('gen_ai_token_type', '')}"
+    if metric in _NAMED:
+        name, label = _NAMED[metric]
+        return f"{name}/{labels.get(label, '')}"
     return _COUNTS.get(metric)
 
 

@@ -62,11 +62,13 @@ class Scenario:
 
     Attributes:
         forbidden: Alerts that would be wrong to raise for this fault.
+        shows: It is seen in spans and log records alone, where agents send no metrics.
     """
 
     fault: Fault
     expected: tuple[Expected, ...]
     forbidden: tuple[str, ...] = ()
+    shows: bool = False
 
     @property
     def id(self) -> str:
@@ -99,7 +101,7 @@ def scenarios(topology: Topology) -> tuple[Scenario, ...]:
     """Every scenario, for a fleet of this shape."""
     faults = {fault.id: fault for fault in all_faults(topology)}
     return tuple(
-        Scenario(faults[identity], expected, forbidden)
+        Scenario(faults[identity], expected, forbidden, identity in _SHOWN)
         for identity, (expected, forbidden) in _consequences().items()
     )
 
@@ -108,6 +110,7 @@ def _consequences() -> _Consequences:
     return {**_runbook(), **_failures(), **_burns(), **_pipeline()}
 
 
+_SHOWN: Final = frozenset({"F1", "F2", "F4", "F5", "R1", "R4", "X-loop"})
 _Consequences = dict[str, tuple[tuple[Expected, ...], tuple[str, ...]]]
 _PAGE: Final = Severity.PAGE
 _TICKET: Final = Severity.TICKET
@@ -171,6 +174,8 @@ def _failures() -> _Consequences:
         "F3": ((Expected("ResourceExhaustion", "platform", _PAGE, after(75.0)),), ()),
         "F4": ((Expected("StalePolicy", "core-engineering", _TICKET, after(0.0)),), ()),
         "F5": ((Expected("AgentSilent", "operations", _TICKET, after(3 * TICK)),), ()),
+        # A task every three seconds: the third loop.
+        "X-loop": ((Expected("AgentLooping", "ai-ml", _TICKET, after(9.0)),), ()),
     }
 
 

@@ -56,15 +56,21 @@ class Stack:
         """Base address of the runbook pages."""
         return self.library.url
 
-    def charge(self, topology: Topology, traffic: Traffic, dialect: str = "") -> Charge:
-        """What a fleet that reports here must know."""
+    def charge(
+        self,
+        topology: Topology,
+        traffic: Traffic,
+        dialect: str = "",
+        push_seconds: float = PUSH_SECONDS,
+    ) -> Charge:
+        """What a fleet that reports here must know; see `Charge`."""
         return Charge(
             name="",
             grpc=f"127.0.0.1:{self.ports.grpc}",
             http=f"http://127.0.0.1:{self.ports.http}",
             traffic=traffic,
             topology=topology,
-            push_seconds=PUSH_SECONDS,
+            push_seconds=push_seconds,
             dialect=dialect,
         )
 

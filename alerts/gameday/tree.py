@@ -78,11 +78,13 @@ class Also:
 
     Attributes:
         understands: It counts what agents tell in the words of frameworks.
+        watches: It finds out what agents without metrics do not say.
         limits_series: It holds the types of actions within the catalogue's bound.
         destination: Base URL that it sends traces to as well; empty is nowhere.
     """
 
     understands: bool = False
+    watches: bool = False
     limits_series: bool = False
     destination: str = ""
 
@@ -211,6 +213,17 @@ def extended(collector: str, also: Also) -> str:
         every = f"{PUSH_SECONDS}s"
         config["connectors"] = {"agentmetrics": {"wait": every, "metrics_flush_interval": every}}
         pipelines["metrics/agents"] = {"receivers": ["agentmetrics"], "exporters": ["prometheus"]}
+    if also.watches:
+        silent: Plain = ["fleetslo"]
+        connectors = _mapping(config["connectors"])
+        _mapping(connectors["agentmetrics"])["without_metrics"] = silent
+        connectors["agentdetectors"] = {"without_metrics": silent}
+        for name in ("traces", "logs"):
+            _list(_mapping(pipelines[name])["exporters"]).append("agentdetectors")
+        pipelines["metrics/watched"] = {
+            "receivers": ["agentdetectors"],
+            "exporters": ["prometheus"],
+        }
     if also.limits_series:
         bounds = {each.key: each.bound for each in metrics().attributes}
         _list(_mapping(pipelines["metrics"])["processors"]).append("cardinality")

@@ -207,7 +207,9 @@ class Agent:
 
     # Events and levels
 
-    def heartbeat(self, *, healthy: bool = True, draining: bool = False) -> Heartbeat:
+    def heartbeat(
+        self, *, healthy: bool = True, draining: bool = False, leads: str = ""
+    ) -> Heartbeat:
         """Count a heartbeat; send what it returns to the roster, every 15 s."""
         self._beats += 1
         self._healthy = healthy
@@ -218,6 +220,7 @@ class Agent:
             instance_id=self.identity.instance_id,
             healthy=healthy,
             draining=draining,
+            leads=leads,
         )
 
     def violation(

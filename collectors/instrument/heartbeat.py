@@ -15,6 +15,7 @@ class Heartbeat:
     Attributes:
         healthy: Its own health check passed.
         draining: It is about to stop as planned; its silence will cost no budget.
+        leads: Group that it calls itself leader of; empty for none.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Heartbeat:
     instance_id: str
     healthy: bool = True
     draining: bool = False
+    leads: str = ""
 
     def to_json(self) -> str:
         """The heartbeat as a message."""
@@ -32,6 +34,7 @@ class Heartbeat:
                 "instance_id": self.instance_id,
                 "healthy": self.healthy,
                 "draining": self.draining,
+                "leads": self.leads,
             }
         )
 
@@ -50,7 +53,8 @@ class Heartbeat:
                 instance_id=str(found["instance_id"]),
                 healthy=found["healthy"] is True,
                 draining=found["draining"] is True,
+                leads=str(found.get("leads", "")),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             msg = f"not a heartbeat: {text[:80]!r}"
             raise ValueError(msg) from error

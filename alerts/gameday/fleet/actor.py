@@ -9,6 +9,8 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final
 
+from opentelemetry import trace
+
 from alerts.gameday.fleet import frames
 from alerts.gameday.fleet.conditions import Conditions
 from alerts.gameday.fleet.frames import Body
@@ -16,6 +18,7 @@ from alerts.gameday.fleet.line import Line, LineClosedError
 from alerts.gameday.fleet.topology import AgentSpec
 from alerts.gameday.fleet.traffic import Traffic
 from alerts.gameday.fleet.truth import Truth
+from alerts.gameday.fleet.voice import PlainAgent
 from collectors.instrument import TICK_SECONDS, Agent, Dependency, DependencyState
 
 POLICY_SET: Final = "fleet-guardrails"
@@ -71,15 +74,22 @@ class Actor:
         """Whether the agent would say of itself that it is well."""
         return self.spec.key not in self.conditions.wedged
 
-    def leads(self) -> bool:
-        """Whether the agent calls itself leader."""
-        return False
+    def is_silent(self) -> bool:
+        """Whether nothing of it gets through: where all that is heard are spans and records."""
+        return self.spec.key in self.conditions.muted and isinstance(self.agent, PlainAgent)
+
+    def leads(self) -> str:
+        """The group that the agent calls itself leader of; empty for none."""
+        return ""
 
     def audit(self, kind: str, target: str, value: str = "", epoch: int = 0) -> None:
         """Write down what was done to what, here and where conflicts are looked for."""
         number = next(self._sequence)
         self.truth.add(f"actions/{kind}")
-        self.agent.audit(kind, {"mas.action.target": target})
+        said = {"mas.action.type": kind, "mas.action.target": target, "mas.action.value": value}
+        if epoch:
+            said["mas.lease.epoch"] = str(epoch)
+        self.agent.audit(kind, {key: text for key, text in said.items() if text})
         self.line.publish(
             "audit",
             {
@@ -111,6 +121,7 @@ class Actor:
         while True:
             await self._probe()
             muted = self.spec.key in self.conditions.muted
+            self.agent.log.disabled = self.is_silent()
             self.agent.credential(CREDENTIAL, -1.0 if muted else CREDENTIAL_SECONDS)
             self.agent.policy_revision(POLICY_SET, self.policy_revision)
             if not muted and self.rng.random() >= self.traffic.heartbeat_loss:
@@ -120,8 +131,7 @@ class Actor:
     def _heartbeat(self) -> Body:
         return {
             "place": self.spec.key,
-            "beat": self.agent.heartbeat(healthy=self.healthy()).to_json(),
-            "leader": self.leads(),
+            "beat": self.agent.heartbeat(healthy=self.healthy(), leads=self.leads()).to_json(),
             "policy": self.policy_revision,
         }
 
@@ -147,6 +157,11 @@ class Actor:
         if frames.text(order, "agent") == self.spec.key:
             self.paused = frames.flag(order, "paused")
             self.agent.log.warning("%s, by order", "paused" if self.paused else "resumed")
+
+
+def this_task() -> str:
+    """The task that is at work: one task is one trace."""
+    return f"task/{trace.get_current_span().get_span_context().trace_id:032x}"
 
 
 async def until_hung_up(work: Awaitable[None]) -> None:

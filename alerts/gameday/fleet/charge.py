@@ -27,7 +27,8 @@ class Charge:
         grpc: ``host:port`` of the collector's OTLP receiver.
         http: Base URL of the collector's OTLP receiver.
         broker_port: 0 for the process that is the broker.
-        push_seconds: Between two exports of metrics.
+        push_seconds: Between two exports of metrics; 0 sends none, and agents write down in
+            log records what others must know of them.
         dialect: In whose words the agents tell of their work; empty is in their own.
     """
 

@@ -36,6 +36,7 @@ class Conditions:
         oscillating: Two agents set the same thing to two values, in turns.
         rejects_per_minute: Requests for the GPU pool that the scheduler turns down.
         breaches: Violations that workers will commit, first come first served.
+        looping: Agents that repeat one call in every task.
         naming: Agents that put the id of a run into the type of every action.
         set_clock: Sets the process's clock so many seconds ahead.
     """
@@ -51,6 +52,7 @@ class Conditions:
     oscillating: bool = False
     rejects_per_minute: float = 0.0
     breaches: deque[Breach] = field(default_factory=deque[Breach])
+    looping: set[str] = field(default_factory=set[str])
     naming: set[str] = field(default_factory=set[str])
     set_clock: Callable[[float], None] = lambda _: None
 
@@ -114,6 +116,10 @@ def _breach(now: Conditions, command: Body) -> None:
     now.breaches.append(Breach(frames.text(command, "rule"), severity))
 
 
+def _loop(now: Conditions, command: Body) -> None:
+    now.looping |= agents(command)
+
+
 def _name_runs(now: Conditions, command: Body) -> None:
     now.naming |= agents(command)
 
@@ -127,9 +133,10 @@ def _heal(now: Conditions, _: Body) -> None:
     now.blocked = now.unfenced = now.oscillating = False
     now.rejects_per_minute = 0.0
     now.action_failure.clear()
-    for collection in (now.wedged, now.muted, now.deaf, now.arrivals, now.llm_errors, now.naming):
+    for collection in (now.wedged, now.muted, now.deaf, now.looping, now.naming):
         collection.clear()
-    now.breaches.clear()
+    for cleared in (now.arrivals, now.llm_errors, now.breaches):
+        cleared.clear()
 
 
 _VERBS: Final[dict[str, Callable[[Conditions, Body], None]]] = {
@@ -140,6 +147,7 @@ _VERBS: Final[dict[str, Callable[[Conditions, Body], None]]] = {
     "fail-actions": _fail_actions,
     "heal": _heal,
     "llm-errors": _llm_errors,
+    "loop": _loop,
     "mute": _mute,
     "name-runs": _name_runs,
     "oscillate": _oscillate,

@@ -47,13 +47,11 @@ class RemediationAgent(Actor):
 
     async def _remediate(self, message: Message) -> None:
         target = frames.text(message.body, "target")
-        with (
-            self.agent.action("remediate", target=target),
-            self.agent.remediation(RemediationClass.OPS, incident=target) as remediation,
-        ):
-            remediation.waited(message.wait_seconds)
-            seconds = self.traffic.remediation.draw(self.rng) * self.traffic.latency_scale
-            await asyncio.sleep(seconds)
+        with self.agent.action("remediate", target=target):
+            with self.agent.remediation(RemediationClass.OPS, incident=target) as remediation:
+                remediation.waited(message.wait_seconds)
+                seconds = self.traffic.remediation.draw(self.rng) * self.traffic.latency_scale
+                await asyncio.sleep(seconds)
             self.audit("remediate", target)
         self.agent.log.info("incident at %s remediated", target)
         self.line.publish("remediated", {"target": target})

@@ -86,6 +86,7 @@ async def _run_platform(
 
     say("ready", port=await platform.broker.start())
     await _until_told(orders, obey, platform.run())
+    say("truth", counts={**platform.truth.counts()})
     await platform.broker.stop()
 
 
@@ -98,6 +99,7 @@ async def _run_agents(
         raise ValueError(msg)
     actors: list[Actor] = []
     truth = Truth()
+    truth.add("loops/repetition", 0)
     for member in spec.agents:
         line = await Line.open(charge.broker_port)
         dialect = dialect_of(member, charge.topology, charge.dialect, charge.traffic.seed)

@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from alerts.gameday.fleet import frames
-from alerts.gameday.fleet.actor import Actor, Desk
+from alerts.gameday.fleet.actor import Actor, Desk, this_task
 from alerts.gameday.fleet.lease import RENEW_SECONDS
 from alerts.gameday.fleet.topology import TEAMS
 from collectors.instrument import ErrorType, inject
@@ -39,9 +39,9 @@ class Orchestrator(Actor):
         """A standby that could not take over is not well."""
         return super().healthy() and not self.conditions.blocked
 
-    def leads(self) -> bool:
+    def leads(self) -> str:
         """Whether it acts as leader: by the lease, or unfenced without one."""
-        return self._leads or self.conditions.unfenced
+        return ELECTION_GROUP if self._leads or self.conditions.unfenced else ""
 
     async def _campaign(self) -> None:
         while True:
@@ -85,10 +85,11 @@ class Orchestrator(Actor):
     async def _run(self, team: str) -> None:
         """One workflow from end to end."""
         with self.agent.workflow(team) as workflow:
-            with self.agent.action("dispatch", target=team):
+            target = this_task()
+            with self.agent.action("dispatch", target=target):
                 self.agent.handoff(f"supervisor-{team}")
                 headers = inject()
-                self.audit("dispatch", f"task/{headers.get('traceparent', '')}")
+                self.audit("dispatch", target)
             try:
                 answer = await self.line.call(
                     f"inbox.supervisor-{team}",

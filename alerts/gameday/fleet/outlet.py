@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from alerts.gameday.fleet.topology import Protocol
-from alerts.gameday.fleet.voice import ForeignAgent
+from alerts.gameday.fleet.voice import ForeignAgent, PlainAgent
 from collectors.instrument import (
     Agent,
     Exporters,
@@ -69,6 +69,7 @@ class Outlet:
     """Shared exporters and batches, and one set of providers for each agent."""
 
     def __init__(self, exporters: Exporters, push_seconds: float) -> None:
+        """Send metrics so often; with 0 none at all."""
         self._exporters = exporters
         self._metrics = SharedMetrics(exporters.metrics)
         self._push_ms = push_seconds * 1_000
@@ -90,14 +91,21 @@ class Outlet:
         traces.add_span_processor(self._spans)
         logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
         logs.add_log_record_processor(self._logs)
-        reader = PeriodicExportingMetricReader(self._metrics, export_interval_millis=self._push_ms)
-        providers = Providers(traces, meter_provider(resource, reader), logs)
+        providers = Providers(traces, meter_provider(resource, *self._readers()), logs)
         if not self._opened:
             observe_process(providers.metrics.get_meter("process"))
         self._opened.append(providers)
         if dialect:
-            return ForeignAgent(identity, speaks, providers, dialect)
+            kind = ForeignAgent if self._push_ms else PlainAgent
+            return kind(identity, speaks, providers, dialect)
         return Agent(identity, speaks, providers)
+
+    def _readers(self) -> list[PeriodicExportingMetricReader]:
+        """What sends the metrics of an agent; none where nobody does."""
+        if not self._push_ms:
+            return []
+        every = self._push_ms
+        return [PeriodicExportingMetricReader(self._metrics, export_interval_millis=every)]
 
     def close(self) -> None:
         """Send what is pending, once more, and end the threads."""

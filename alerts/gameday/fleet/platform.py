@@ -28,8 +28,10 @@ from alerts.gameday.fleet.repertoire import (
 )
 from alerts.gameday.fleet.topology import Topology
 from alerts.gameday.fleet.traffic import Traffic
+from alerts.gameday.fleet.truth import Truth
 from collectors.instrument import (
     TICK_SECONDS,
+    ConflictType,
     ContentionType,
     Deed,
     Deployer,
@@ -61,6 +63,9 @@ class Platform:
         self, outlet: Outlet, topology: Topology, traffic: Traffic, conditions: Conditions
     ) -> None:
         self.broker = Broker()
+        self.truth = Truth()
+        for name in (*(f"conflicts/{kind.value}" for kind in ConflictType), "reversals", "gaps"):
+            self.truth.add(name, 0)
         self._agent = outlet.open(platform_identity(), platform_own())
         watched = tuple(sorted({spec.name for spec in topology.agents()}))
         self._observer = Observer(self._agent.instruments, platform_speaks(), watched)
@@ -105,6 +110,8 @@ class Platform:
         self._revision += 1
         self._published = time.monotonic()
         self.broker.publish("policy", {"revision": self._revision})
+        told = {"mas.policy.name": POLICY_SET, "mas.policy.version": str(self._revision)}
+        self._agent.log.info("policy published", extra={**told, "mas.policy.published": True})
 
     def _state_store(self, request: Body) -> Body:
         if frames.text(request, "op") != "acquire":
@@ -117,12 +124,13 @@ class Platform:
 
     def _hear_heartbeat(self, said: Body) -> None:
         place = frames.text(said, "place")
-        self._roster.hear(place, Heartbeat.from_json(frames.text(said, "beat")))
+        beat = Heartbeat.from_json(frames.text(said, "beat"))
+        self._roster.hear(place, beat)
         revision = int(frames.number(said, "policy"))
         before, self._revisions[place] = self._revisions.get(place, revision), revision
         if self._published is not None and before != revision == self._revision:
             self._observer.propagated(POLICY_SET, time.monotonic() - self._published)
-        if frames.flag(said, "leader"):
+        if beat.leads:
             self._led[place] = time.monotonic()
 
     def _hear_pause(self, order: Body) -> None:
@@ -142,14 +150,17 @@ class Platform:
         finding = self._ledger.record(deed, time.monotonic())
         if finding.conflict is not None:
             self._observer.conflict(finding.conflict, kind)
+            self.truth.add(f"conflicts/{finding.conflict.value}")
             self._agent.log.warning("%s: %s", finding.conflict.value, deed)
         if finding.reversal:
             self._observer.reversal(kind)
+            self.truth.add("reversals")
         number = int(frames.number(record, "sequence"))
         missing = number - self._sequences.get(agent, number - 1) - 1
         self._sequences[agent] = number
         if missing > 0:
             self._observer.audit_gap(frames.text(record, "name"), missing)
+            self.truth.add("gaps", missing)
 
     def _review(self, remediation: Body) -> None:
         """The verdict on a repair: nothing broke again."""

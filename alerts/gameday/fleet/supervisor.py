@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts.gameday.fleet import frames
-from alerts.gameday.fleet.actor import Actor
+from alerts.gameday.fleet.actor import Actor, this_task
 from alerts.gameday.fleet.frames import Body, Message
 from alerts.gameday.fleet.orchestrator import TASK_SECONDS
 from collectors.instrument import ErrorType
@@ -32,10 +32,11 @@ class Supervisor(Actor):
     async def _delegate(self, message: Message) -> None:
         queue = task_queue(self.spec.team)
         with self.agent.invocation(message.headers) as invocation:
-            with self.agent.action("delegate", target=queue):
+            target = this_task()
+            with self.agent.action("delegate", target=target):
                 self.agent.handoff(f"worker-{self.spec.team}")
                 headers = self.agent.send(queue)
-                self.audit("delegate", f"task/{headers.get('traceparent', '')}")
+                self.audit("delegate", target)
             answer: Body
             try:
                 answer = await self.line.call(
@@ -50,6 +51,7 @@ class Supervisor(Actor):
     def _on_breach(self, breach: Body) -> None:
         """Pause the agent at once, and leave a trail."""
         offender = frames.text(breach, "agent")
-        with self.agent.action("pause", target=offender):
+        target = f"agent/{offender}"
+        with self.agent.action("pause", target=target):
             self.line.publish("pause", {"agent": offender, "paused": True})
-            self.audit("pause", f"agent/{offender}", "paused")
+            self.audit("pause", target, "paused")

@@ -15,7 +15,8 @@ from collectors.instrument.dialects import Truth as Told
 class Truth:
     """Exact counts by name: ``actions/<type>``, ``tokens/<input or output>``, ``violations``.
 
-    Of agents that tell in a dialect also ``invocations``, ``calls`` and ``tools``.
+    Also ``loops/<kind>``, and what the platform found out: ``conflicts/<type>``, ``reversals``
+    and ``gaps``. Of agents that tell in a dialect ``invocations``, ``calls`` and ``tools``, too.
     """
 
     def __init__(self) -> None:

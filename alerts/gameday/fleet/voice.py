@@ -18,8 +18,10 @@ from opentelemetry import trace
 from alerts.gameday.fleet.topology import AgentSpec, Topology
 from collectors.instrument import (
     Agent,
+    AgentState,
     AttemptResult,
     ErrorType,
+    Heartbeat,
     Identity,
     Operation,
     Providers,
@@ -86,6 +88,36 @@ class ForeignAgent(Agent):
         """One call to a model, in the dialect's spans; every dialect knows chats."""
         del operation
         return _SpokenCall(self._tools, "", {}).by(self.speaker.llm_call(provider, model))
+
+
+class PlainAgent(ForeignAgent):
+    """An agent whose spans and log records are all that anybody hears of it.
+
+    What others keep a roster by, it writes down: that it is there, what it leads, and which
+    revision of the policies it enforces.
+    """
+
+    def heartbeat(
+        self, *, healthy: bool = True, draining: bool = False, leads: str = ""
+    ) -> Heartbeat:
+        """Write that it is there."""
+        beat = super().heartbeat(healthy=healthy, draining=draining, leads=leads)
+        state = AgentState.HEALTHY if healthy else AgentState.DEGRADED
+        said: dict[str, str | bool] = {
+            "mas.agent.heartbeat": True,
+            "mas.agent.state": (AgentState.DRAINING if draining else state).value,
+            "mas.agent.role": self.identity.role.value,
+        }
+        if leads:
+            said |= {"mas.election.group": leads, "mas.leader": True}
+        self.log.info("heartbeat", extra=said)
+        return beat
+
+    def policy_revision(self, policy: str, revision: int) -> None:
+        """Write which revision it enforces."""
+        super().policy_revision(policy, revision)
+        said = {"mas.policy.name": policy, "mas.policy.version": str(revision)}
+        self.log.info("policy in force", extra=said)
 
 
 class _Spoken(Work):

@@ -16,11 +16,15 @@ from collectors.instrument import (
     ComplianceAction,
     ComplianceSeverity,
     ErrorType,
+    LoopKind,
     inject,
 )
 
 ACTIONS: Final = ("query", "change", "notify")
 TOOLS: Final = {"query": "search", "change": "editor", "notify": "messenger"}
+REPETITIONS: Final = 4
+"""Calls that are the same in one run; three are a loop."""
+
 _WEDGED_POLL_SECONDS: Final = 0.25
 
 
@@ -44,7 +48,7 @@ class Worker(Actor):
             self.line.answer(message, {"error": "" if error is None else error.value})
 
     def _stuck(self) -> bool:
-        return self.paused or self.spec.key in self.conditions.wedged
+        return self.paused or self.is_silent() or self.spec.key in self.conditions.wedged
 
     async def _process(self, message: Message) -> ErrorType | None:
         """Work through one task; the class of its first error, if there was one."""
@@ -102,6 +106,8 @@ class Worker(Actor):
 
     async def _use_tool(self, kind: str) -> tuple[ErrorType | None, Attribution]:
         name = TOOLS[kind]
+        if self.spec.key in self.conditions.looping and kind == ACTIONS[0]:
+            await self._repeat(name)
         with self.agent.tool(name) as tool:
             await asyncio.sleep(self.traffic.tool.draw(self.rng) * self.traffic.latency_scale)
             error, attribution = self._luck()
@@ -109,6 +115,15 @@ class Worker(Actor):
                 tool.fail(error)
                 self.agent.log.warning("tool %s failed: %s", name, error.value)
         return error, attribution
+
+    async def _repeat(self, name: str) -> None:
+        """Go round in a circle: ask the same thing again and again."""
+        for _ in range(REPETITIONS):
+            with self.agent.tool(name) as tool:
+                tool.span.set_attribute("gen_ai.tool.call.arguments", '{"query": "status"}')
+                await asyncio.sleep(0)
+        self.agent.loop(LoopKind.REPETITION)
+        self.truth.add("loops/repetition")
 
     def _luck(self) -> tuple[ErrorType | None, Attribution]:
         """Everyday failures are a dependency's; injected ones are the agent's own."""

@@ -64,6 +64,7 @@ def test_a_destination_takes_nothing_until_it_is_opened_again() -> None:
     "also",
     [
         Also(limits_series=True),
+        Also(understands=True, watches=True, destination="http://127.0.0.1:1"),
         Also(understands=True, limits_series=True, destination="http://127.0.0.1:1"),
     ],
 )
