@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeAlias
@@ -37,6 +37,9 @@ from collectors.wire.spans import (
     statuses,
     trace_ids,
 )
+
+EVENTS_AT_ONCE: Final = 1 << 16
+"""An event may be two bytes of a request, and is a hundred of columns."""
 
 _KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 _STATUSES: Final = ("UNSET", "OK", "ERROR")
@@ -111,9 +114,11 @@ class Spans:
         coded = self._of_resources[name]
         return Column(coded.codes[self.resources].astype(np.int64), coded.values)
 
-    def events(self, keys: Sequence[str]) -> Events:
-        """Their events, with the attributes `keys`."""
-        return Events(self, self._scanned, keys)
+    def events(self, keys: Sequence[str]) -> Iterator[Events]:
+        """Their events, with the attributes `keys`, so many at once that columns stay small."""
+        found = events(self._scanned)
+        for first in range(0, len(found), EVENTS_AT_ONCE):
+            yield Events(self, self._scanned, found[first : first + EVENTS_AT_ONCE], keys)
 
     @cached_property
     def _always(self) -> Mapping[str, Column]:
@@ -148,17 +153,13 @@ class Spans:
 class Events:
     """The events of spans: each has the columns of its span, and attributes of its own."""
 
-    def __init__(self, spans: Spans, scanned: Scan, keys: Sequence[str]) -> None:
-        """Find the events, and what their attributes `keys` say."""
+    def __init__(self, spans: Spans, scanned: Scan, found: Longs, keys: Sequence[str]) -> None:
+        """Read what the attributes `keys` of the events `found` say."""
         self._spans = spans
         self._scanned = scanned
-        self._found = events(scanned)
-        self._of = self._found[:, 3]
-        self._own = event_attributes(scanned, self._found, keys)
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._found)
+        self._found = found
+        self._of = found[:, 3]
+        self._own = event_attributes(scanned, found, keys)
 
     @cached_property
     def resources(self) -> Longs:

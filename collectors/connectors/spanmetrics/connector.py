@@ -109,8 +109,7 @@ class SpanMetrics:
             self._add(durations, spans, groups, resources, batch)
         if EVENTS in self._metrics:
             metric = self._metrics[EVENTS]
-            found = spans.events(self._attributes)
-            if len(found):
+            for found in spans.events(self._attributes):
                 self._add(metric, found, group(found, metric.dimensions), resources, batch)
 
     def _add(

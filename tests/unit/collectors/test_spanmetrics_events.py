@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from collectors.component import Batch, Context, Processor, Signal
 from collectors.connectors.spanmetrics import FACTORY, SpanMetricsConfig
+from collectors.connectors.spanmetrics.columns import EVENTS_AT_ONCE
 from collectors.testing import settings
 from collectors.testing.samples import text
 
@@ -108,6 +109,15 @@ def test_events_beyond_the_limit_are_in_the_overflow_series() -> None:
 
     assert [of.as_int for of in found] == [1, 1, 3]
     assert found[2].attributes[0].key == "otel.metric.overflow"
+
+
+def test_more_events_than_are_read_at_once_are_all_counted() -> None:
+    many = EVENTS_AT_ONCE + 3
+    span = Span(events=[Span.Event(attributes=[text("exception.type", "Timeout")])] * many)
+
+    (found,) = points(flush(make(events=ENABLED), span, failing()), ".events")
+
+    assert found.as_int == many
 
 
 def test_events_need_a_dimension_that_spans_do_not_have_already() -> None:
