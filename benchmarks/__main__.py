@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import (
+    agents,
     aggregate,
     backlog,
     compile_slos,
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "wire": wire.main,
     "reduce": reduce.main,
     "tail_sampling": tail_sampling.main,
+    "agents": agents.main,
     "aggregate": aggregate.main,
     "logdedup": logdedup.main,
     "compile": compile_slos.main,

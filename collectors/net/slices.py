@@ -17,6 +17,10 @@ class BrokenMessageError(ValueError):
     """The bytes are not a protobuf message."""
 
 
+_SHORT: Final = tuple(bytes((value,)) for value in range(0x80))
+"""Most tags and lengths."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """One field as it stands in a message.
@@ -41,11 +45,16 @@ def slices(message: bytes) -> Iterator[Slice]:
     position, end = 0, len(message)
     while position < end:
         start = position
-        tag, position = _varint(message, position)
+        tag, position = message[position], position + 1
+        if tag >= 0x80:
+            tag, position = _varint(message, start)
         value: bytes | None = None
         kind = tag & 7
         if kind == _LENGTH:
-            length, position = _varint(message, position)
+            length = message[position] if position < end else 0x80
+            position += 1
+            if length >= 0x80:
+                length, position = _varint(message, position - 1)
             value = message[position : position + length]
             position += length
         elif kind == _VARINT:
@@ -86,6 +95,8 @@ def _varint(message: bytes, position: int) -> tuple[int, int]:
 
 
 def _encode(value: int) -> bytes:
+    if value < 0x80:
+        return _SHORT[value]
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

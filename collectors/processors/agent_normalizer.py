@@ -24,7 +24,7 @@ from collectors.dialects.words import NANO
 from collectors.net.slices import delimited, slices
 from collectors.stateless import Stateless
 from collectors.wire.keep import keep
-from collectors.wire.scan import locate
+from collectors.wire.scan import Scan, attribute_spots, locate
 
 _ATTRIBUTES: Final = 9  # Span.attributes
 _KEY_TAG: Final = 0x0A  # KeyValue.key
@@ -43,21 +43,23 @@ _OF_MODELS: Final = {
 }
 _OF_AGENTS: Final = {"input": "mas.usage.input_tokens", "output": "mas.usage.output_tokens"}
 _COST_OF_MODELS, _COST_OF_AGENTS = "mas.llm.cost", "mas.usage.cost"
-_NOTHING_SAID: Final = {
-    key.encode(): b""
-    for key in (
-        *_WRITTEN,
-        *_OF_MODELS.values(),
-        *_OF_AGENTS.values(),
-        _COST_OF_MODELS,
-        _COST_OF_AGENTS,
-    )
-}
+_DIALECT, _VERSION, _KIND = "mas.dialect", "mas.dialect.version", "mas.span.kind"
+_MEANT: Final = (
+    *_WRITTEN,
+    *_OF_MODELS.values(),
+    *_OF_AGENTS.values(),
+    _COST_OF_MODELS,
+    _COST_OF_AGENTS,
+    _DIALECT,
+    _VERSION,
+    _KIND,
+)
+_MEANT_KEYS: Final = tuple(key.encode() for key in _MEANT)
 _LLM: Final = number_of(Kind.LLM)
 _LEFT_ALONE: Final = frozenset({"normalised", "http"})
 
 Puts = Mapping[bytes, bytes]
-"""By key the attribute of a span as a field; empty where the span is to have none."""
+"""By key the attribute of a span as a field."""
 
 
 class AgentNormalizerConfig(Config):
@@ -92,12 +94,15 @@ class AgentNormalizer(Stateless):
             return
         edited: dict[int, bytes] = {}
         words, of_row = self._words(reading)
-        for place, row in enumerate(reading.rows.tolist()):
-            _, start, end, _ = scanned.entries[row].tolist()
+        has_sums = (reading.sums | reading.has_tokens) & (reading.kinds != _LLM)
+        bodies = scanned.entries[reading.rows, 1:3].tolist()
+        for place, row, (start, end), under, moves_usage in zip(
+            range(len(bodies)), reading.rows.tolist(), bodies, _present(scanned, reading),
+            has_sums.tolist(), strict=True,
+        ):  # fmt: skip
             puts = words[of_row[place]] | _amounts(reading, place)
-            has_sums = bool(reading.sums[place] or reading.has_tokens[place])
-            moves_usage = has_sums and int(reading.kinds[place]) != _LLM
-            edited[row] = _edited(batch.payload[start:end], puts, moves_usage=moves_usage)
+            body = batch.payload[start:end]
+            edited[row] = _edited(body, puts, under, moves_usage=moves_usage)
         payload = keep(scanned, np.ones(len(scanned.entries), np.bool_), edited)
         out(dataclasses.replace(batch, payload=payload))
 
@@ -113,16 +118,26 @@ class AgentNormalizer(Stateless):
         dialect = self._reader.known[int(reading.dialects[row])]
         of_kind = KINDS[int(reading.kinds[row])]
         said = {
-            "mas.dialect": dialect.name,
-            "mas.dialect.version": dialect.version,
-            "mas.span.kind": _UNMAPPED if reading.unmapped[row] else of_kind.value,
+            _DIALECT: dialect.name,
+            _VERSION: dialect.version,
+            _KIND: _UNMAPPED if reading.unmapped[row] else of_kind.value,
         }
         said |= {name: reading.fields[name].at(row) for name in _WRITTEN}
-        return _NOTHING_SAID | {
+        return {
             key.encode(): _field(key, AnyValue(string_value=text))
             for key, text in said.items()
             if text
         }
+
+
+def _present(scanned: Scan, reading: Reading) -> list[list[bytes]]:
+    """Which keys that mean something each span has attributes under."""
+    fields = np.full(len(reading.rows), _ATTRIBUTES, np.int16)
+    spots = attribute_spots(scanned, scanned.entries[reading.rows], fields, _MEANT)
+    found = list[list[bytes]]([] for _ in reading.rows)
+    for key, row in np.argwhere(spots[:, :, 0] >= 0).tolist():
+        found[row].append(_MEANT_KEYS[key])
+    return found
 
 
 def _amounts(reading: Reading, row: int) -> dict[bytes, bytes]:
@@ -142,24 +157,26 @@ def _amounts(reading: Reading, row: int) -> dict[bytes, bytes]:
     return found
 
 
-def _edited(body: bytes, puts: Puts, *, moves_usage: bool) -> bytes:
-    """A span with `puts` in place of what it had under these keys."""
-    missing = {key: field for key, field in puts.items() if not field or field not in body}
-    if not moves_usage and not any(key in body for key in missing):
-        return b"".join((body, *missing.values()))
+def _edited(body: bytes, puts: Puts, under: list[bytes], *, moves_usage: bool) -> bytes:
+    """A span with `puts` in place of what it has `under` keys that mean something."""
+    said = {key for key in under if key in puts and puts[key] in body}
+    moved = {key for key in under if key not in said}
+    missing = [field for key, field in puts.items() if key not in said]
+    if not moved and not (moves_usage and _USAGE in body):
+        return b"".join((body, *missing))
     parts: list[bytes] = []
     for field in slices(body):
         key = _key(field.value) if field.number == _ATTRIBUTES and field.value is not None else b""
         if moves_usage and key.startswith(_USAGE):
             pair = KeyValue.FromString(field.value or b"")
-            moved = key.decode().replace(_USAGE.decode(), _AGGREGATED, 1)
-            parts.append(_field(moved, pair.value))
-        elif key in missing:
+            aside = key.decode().replace(_USAGE.decode(), _AGGREGATED, 1)
+            parts.append(_field(aside, pair.value))
+        elif key in moved:
             pair = KeyValue.FromString(field.value or b"")
             parts.append(_field(f"{_ORIGINAL}{pair.key}", pair.value))
         else:
             parts.append(field.whole)
-    return b"".join((*parts, *missing.values()))
+    return b"".join((*parts, *missing))
 
 
 def _key(pair: bytes) -> bytes:
