@@ -148,7 +148,7 @@ def _gauge(condition: str, expr: str) -> tuple[str, str]:
 
 def _mean(good: str) -> tuple[str, str]:
     """Each evaluation, every 30 seconds, is worth the same."""
-    return f"(1 - ({good} >= 0)) / 30", f"(({good} >= 0) * 0 + 1) / 30"
+    return f"(1 - ({good} >= 0)) / 30", f"({good} >= bool 0) / 30"
 
 
 _SLICE = (
