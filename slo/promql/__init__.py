@@ -1,7 +1,14 @@
 """PromQL, parsed and rewritten as a tree: never pasted together from unchecked text."""
 
 from slo.promql.group import grouped
-from slo.promql.labels import read_labels, result_labels, selected_metrics, selects
+from slo.promql.labels import (
+    chooses,
+    read_labels,
+    result_labels,
+    selected_metrics,
+    selectors,
+    selects,
+)
 from slo.promql.rates import adds_rates, per_second, unguarded, without_zero
 from slo.promql.split import Quotient, quotient
 from slo.promql.syntax import (
@@ -28,6 +35,7 @@ __all__ = [
     "adds_rates",
     "bind",
     "canonical",
+    "chooses",
     "compact",
     "form",
     "grouped",
@@ -40,6 +48,7 @@ __all__ = [
     "read_labels",
     "result_labels",
     "selected_metrics",
+    "selectors",
     "selects",
     "unguarded",
     "uses_window",

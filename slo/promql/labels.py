@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import promql_parser as pp
@@ -93,6 +93,28 @@ def selects(expr: pp.Expr, metric: str, label: str, value: str) -> bool:
         asked = [each for each in expr.matchers.matchers if each.name == label]
         return expr.name == metric and all(_may_be(matcher, value) for matcher in asked)
     return any(selects(child, metric, label, value) for child in children(expr))
+
+
+def selectors(expr: pp.Expr) -> Iterator[pp.VectorSelector]:
+    """Every selector of `expr`."""
+    if isinstance(expr, pp.VectorSelector):
+        yield expr
+    for child in children(expr):
+        yield from selectors(child)
+
+
+def chooses(selector: pp.VectorSelector, name: str, labels: Mapping[str, str]) -> bool:
+    """Whether a selector takes the series with this `name` and exactly these `labels`."""
+    if selector.name not in {None, name}:
+        return False
+    whole = {**labels, "__name__": name}
+    return all(_is(each, whole.get(each.name, "")) for each in selector.matchers.matchers)
+
+
+def _is(matcher: pp.Matcher, value: str) -> bool:
+    if matcher.op in (pp.MatchOp.Equal, pp.MatchOp.NotEqual):
+        return (matcher.value == value) == (matcher.op == pp.MatchOp.Equal)
+    return bool(re.fullmatch(matcher.value, value)) == (matcher.op == pp.MatchOp.Re)
 
 
 def _may_be(matcher: pp.Matcher, value: str) -> bool:

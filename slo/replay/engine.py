@@ -8,7 +8,6 @@ through the state machine of `slo.replay.firing`. Nothing of it outlives its `wi
 from __future__ import annotations
 
 import math
-import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,22 +21,19 @@ from typing import Final
 from slo.ask import MAX_POINTS, Prometheus, Series
 from slo.exact import Duration
 from slo.model import AlertRule, RecordRule, RuleGroup
+from slo.replay.blocks import SeriesError, write_block
 from slo.replay.firing import Firing, alert_labels, in_order, states
 from slo.replay.levels import Timed, inlined, levels, reads
-from slo.replay.series import Samples, write
+from slo.replay.series import Samples
 from slo.replay.watching import Labels, watched
 from slo.servers import Server, prometheus, require
 
 _AT_ONCE: Final = 4
-_LOAD_SECONDS: Final = 900
 _ASK_SECONDS: Final = 300.0
-_BLOCK_HOURS: Final = (1458, 4374, 13122)
-"""Lengths of a block of those that Prometheus makes, from 60 days on."""
-_WORDS: Final = 2_000
 
 
 class ReplayError(RuntimeError):
-    """promtool refused the samples; the message is its own."""
+    """A series cannot be in a database, or is there twice; the message names it."""
 
 
 def _silent(_text: str) -> None:
@@ -78,10 +74,9 @@ def replay(story: Story, told: Callable[[str], None] = _silent) -> Generator[Rep
         told: Is told what is being done, in a few words, from this thread.
 
     Raises:
-        MissingToolError: Prometheus or promtool is not to be had.
+        MissingToolError: Prometheus is not to be had.
     """
     require("prometheus")
-    require("promtool")
     with tempfile.TemporaryDirectory(prefix="fleetslo-replay-") as name:
         playing = Replay(story, Path(name), told)
         try:
@@ -131,17 +126,13 @@ class Replay:
 
         Raises:
             TooMuchError: There are more than a replay takes.
-            ReplayError: promtool refuses them.
+            ReplayError: One of them cannot be in a database.
         """
         self.stop()
-        text = self._folder / "samples.om"
-        count = write(text, series)
         try:
-            if count:
-                _to_blocks(text, self.blocks, _block_hours(self.story))
-        finally:
-            text.unlink()
-        return count
+            return write_block(self.blocks, series)
+        except SeriesError as error:
+            raise ReplayError(str(error)) from error
 
     def record(
         self,
@@ -163,7 +154,7 @@ class Replay:
         Raises:
             CircleError: The rules read each other in a circle.
             TooMuchError: More samples than a replay takes.
-            ReplayError: promtool refuses what was recorded: two series with the same labels.
+            ReplayError: What was recorded is two series with the same labels.
             UnreachableError: `source` gave no usable answer.
             RefusedError: A rule's expression is refused.
         """
@@ -299,36 +290,3 @@ def _lookback(story: Story, groups: Iterable[RuleGroup]) -> Duration:
 
 def _nameless(series: Series) -> dict[str, str]:
     return {key: text for key, text in series.labels.items() if key != "__name__"}
-
-
-def _block_hours(story: Story) -> int:
-    """The shortest blocks of which one holds the whole story: promtool reads all for each."""
-
-    def is_one(hours: int) -> bool:
-        return story.start // (hours * 3600) == story.end // (hours * 3600)
-
-    return next(filter(is_one, _BLOCK_HOURS), _BLOCK_HOURS[0])
-
-
-def _to_blocks(text: Path, blocks: Path, hours: int) -> None:
-    command = [
-        str(require("promtool")),
-        "tsdb",
-        "create-blocks-from",
-        "openmetrics",
-        f"--max-block-duration={hours}h",
-        "--quiet",
-        str(text),
-        str(blocks),
-    ]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LOAD_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        msg = f"promtool took more than {_LOAD_SECONDS} s to read the samples"
-        raise ReplayError(msg) from error
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()
-        msg = f"promtool refuses the samples: {said[-_WORDS:]}"
-        raise ReplayError(msg)

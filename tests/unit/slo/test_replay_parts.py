@@ -9,8 +9,8 @@ import pytest
 from slo.exact import Duration
 from slo.model import RecordRule, RuleGroup
 from slo.replay import CircleError, Samples, Story, TooMuchError, alert_labels, levels, states
+from slo.replay.blocks import SeriesError, write_block
 from slo.replay.levels import inlined, reads
-from slo.replay.series import write
 from slo.rules import compile_project
 from tests.rule_projects import make_project, make_slo
 
@@ -109,22 +109,31 @@ def test_a_story_that_ends_before_it_starts_is_refused() -> None:
         Story(20, 10)
 
 
-def test_samples_are_written_family_by_family_with_awkward_labels_escaped(tmp_path: Path) -> None:
-    series = [
-        Samples("b", {"x": 'a"\\\n'}, [1.5], ["0.1"]),
-        Samples("a", {}, [1], [2]),
-        Samples("b", {"x": "y"}, [2], [3.5]),
-    ]
-
-    assert write(tmp_path / "s", series) == 3
-    assert (tmp_path / "s").read_text() == (
-        '# TYPE a unknown\na{} 2 1\n# TYPE b unknown\nb{x="a\\"\\\\\\n"} 0.1 1.5\n'
-        'b{x="y"} 3.5 2\n# EOF\n'
-    )
-
-
-def test_too_many_samples_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_too_many_samples_are_refused_and_nothing_is_left_of_them(tmp_path: Path) -> None:
     with pytest.raises(TooMuchError, match="a replay takes 2 samples at most"):
-        write(tmp_path / "s", [Samples("a", {}, [1, 2, 3], [1, 2, 3])], limit=2)
+        write_block(tmp_path, [Samples("a", {}, [1, 2, 3], [1, 2, 3])], limit=2)
 
-    assert not (tmp_path / "s").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("series", "words"),
+    [
+        (Samples("9 lives", {}, [1], [1]), "no metric can be called '9 lives'"),
+        (Samples("a", {"b-c": "d"}, [1], [1]), "no label can be called 'b-c'"),
+        (Samples("a", {}, [2, 1], [1, 1]), "times of a series must ascend"),
+        (Samples("x", {}, [2], [1]), "two series have the same labels"),
+    ],
+)
+def test_what_no_database_holds_is_refused_by_name(
+    tmp_path: Path, series: Samples, words: str
+) -> None:
+    with pytest.raises(SeriesError, match=words):
+        write_block(tmp_path, [Samples("x", {"empty": ""}, [1], ["NaN"]), series])
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_samples_are_no_block(tmp_path: Path) -> None:
+    assert write_block(tmp_path, [Samples("a", {}, [], [])]) == 0
+    assert list(tmp_path.iterdir()) == []
