@@ -40,13 +40,13 @@ class Inspected:
         return (self.oldest_ns, self.newest_ns) if self.newest_ns else None
 
 
-def inspect(signal: Signal, payload: bytes) -> Inspected:
+def inspect(signal: Signal, payload: bytes, most: int | None = None) -> Inspected:
     """Validate `payload` and tell what is in it; every item is looked at.
 
     Raises:
-        Malformed: It is not a request of that signal.
+        Malformed: It is not a request of that signal, or has more than `most` parts.
     """
-    found = scan(signal, payload)
+    found = scan(signal, payload, most=most)
     times = _times(found)
     dated = times[times > 0]
     if not len(dated):

@@ -61,17 +61,28 @@ class Coded:
     values: tuple[bytes, ...]
 
 
-def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL) -> Scan:
+def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL, most: int | None = None) -> Scan:
     """Validate `payload` and find its parts.
 
+    Args:
+        signal: What it must be.
+        payload: From whom ever.
+        kernel: The scanner.
+        most: Parts that it may have: resources, scopes, entries and data points. An empty
+            span takes two bytes on the wire, and seventy times that in the columns.
+
     Raises:
-        Malformed: It is not a request of that signal; says at which byte.
+        Malformed: It is not a request of that signal, and says at which byte; or of more parts.
     """
     known = schema(signal)
     counts = np.zeros(known.kinds, np.int64)
     bad = kernel.validate(payload, known.table, 0, counts)
     if bad >= 0:
         msg = f"malformed {signal} request of {len(payload)} bytes: unsound at byte {bad}"
+        raise Malformed(msg)
+    parts = int(sum(counts[kind] for kind in {*known.levels, *known.items}))
+    if most is not None and parts > most:
+        msg = f"{signal} request of {parts:,} parts, at most {most:,} in one: send it in several"
         raise Malformed(msg)
     resources, scopes, entries = (np.empty((int(counts[k]), 4), np.int64) for k in known.levels)
     if not kernel.locate(

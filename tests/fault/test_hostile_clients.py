@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import resource
 import ssl
@@ -232,6 +233,36 @@ def test_a_flood_of_metadata_is_refused_and_memory_stays() -> None:
                     await channel.unary_unary(METHOD)(BODY, metadata=metadata, timeout=10)
 
         assert server.memory() - before < 100
+        assert await server.serves()
+
+    with attacked() as server:
+        asyncio.run(asyncio.wait_for(main(server), 60))
+
+
+def delimited(tag: int, body: bytes) -> bytes:
+    """A field of a protobuf message."""
+    length, rest = bytearray(), len(body)
+    while rest > 0x7F:
+        length.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes([tag, *length, rest]) + body
+
+
+def test_a_request_of_thirty_million_empty_spans_is_refused_for_good_and_memory_stays() -> None:
+    body = delimited(0x0A, delimited(0x12, b"\x12\x00" * 30_000_000))
+
+    async def main(server: Attacked) -> None:
+        before = server.memory()
+        url = f"http://127.0.0.1:{server.http}/v1/traces"
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=gzip.compress(body), headers=headers) as answer,
+        ):
+            assert answer.status == 400
+            assert b"30,000,002 parts, at most 1,048,576 in one" in await answer.read()
+
+        assert server.memory() - before < 200
         assert await server.serves()
 
     with attacked() as server:

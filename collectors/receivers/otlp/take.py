@@ -27,6 +27,9 @@ _DECOMPRESSING: Final = 2
 _READING_JSON: Final = 1
 """JSON requests read at a time: as Python objects they are twenty times their length."""
 
+MOST_PARTS: Final = 1 << 20
+"""Resources, scopes, entries and data points of one request: columns of 140 MB at most."""
+
 _LARGE_BYTES: Final = 1024 * 1024
 """From here on a request is looked at in a worker thread, so that others are answered."""
 
@@ -137,9 +140,9 @@ class Taker:
     ) -> Answer | None:
         try:
             if len(payload) < _LARGE_BYTES:
-                inspected = inspect(request.signal, payload)
+                inspected = inspect(request.signal, payload, MOST_PARTS)
             else:
-                inspected = await asyncio.to_thread(inspect, request.signal, payload)
+                inspected = await asyncio.to_thread(inspect, request.signal, payload, MOST_PARTS)
         except Malformed as problem:
             answer = Answer(status.INVALID_ARGUMENT, 400, str(problem))
             return self.not_taken(request, answer, "malformed", counts)
