@@ -17,7 +17,7 @@ from collectors.connectors.agentdetectors.audits import DECISION, RECORD, Audits
 from collectors.connectors.agentdetectors.audits import Rows as AuditRows
 from collectors.connectors.agentdetectors.config import AgentDetectorsConfig
 from collectors.connectors.agentdetectors.duties import NAMED, Duties
-from collectors.connectors.agentdetectors.facts import Facts, Who, hashed, people
+from collectors.connectors.agentdetectors.facts import Facts, Who, people
 from collectors.connectors.agentdetectors.reading import Rows, Told
 from collectors.connectors.agentdetectors.revisions import Leaders, Policies, Versions
 from collectors.connectors.agentdetectors.roster import ROW as AGENT_ROW
@@ -174,8 +174,8 @@ class AgentDetectors:
             return None
         facts = Facts(scanned, self._keys)
         people_of = of_resource[facts.resources]
-        agents = np.array([hashed(who.identity) for who in found], np.int64)
-        names = {hashed(who.identity): who.name for who in found}
+        agents = np.array([who.number for who in found], np.int64)
+        names = {who.number: who.name for who in found}
         told = Told(facts, agents[people_of], names, steady_ns)
         actions, steps = self._rows.deeds(told), np.zeros(0, STEP)
         signs = read_signs(facts, self._config.keys, people_of)
@@ -199,7 +199,7 @@ class AgentDetectors:
         """Whoever sent something is alive; who spoke as an agent is put on the roster."""
         heard: list[int] = []
         for who in found:
-            is_agent = hashed(who.identity) in speakers
+            is_agent = who.number in speakers
             heard.append(self._roster.hear(who, steady_ns, is_agent=is_agent))
             self._leave_out("agents", int(is_agent and not heard[-1]))
         return heard
@@ -214,11 +214,11 @@ class AgentDetectors:
                 self._roster.tell(number, beat.states)
             self._leave_out("agents", int(bool(beat.agent_id) and not number))
         for person, role in signs.roles:
-            self._roster.place(hashed(found[person].identity), role)
+            self._roster.place(found[person].number, role)
         self._take_revisions(signs, found, steady_ns)
         for person, group in signs.leaders:
             name = self._verdicts.bounds.one("mas.election.group", group)
-            number = hashed(found[person].identity)
+            number = found[person].number
             if number in self._roster.agents:
                 self._leaders.hear(name, number, steady_ns)
         for person, trigger, times in signs.rollbacks:
@@ -228,7 +228,7 @@ class AgentDetectors:
     def _take_revisions(self, signs: Signs, found: list[Who], steady_ns: int) -> None:
         for person, policy, revision in signs.revisions:
             name = self._verdicts.bounds.one("mas.policy.name", policy)
-            number = hashed(found[person].identity)
+            number = found[person].number
             is_known = number in self._roster.agents
             if is_known and not self._policies.hear(name, number, revision, steady_ns):
                 self._leave_out("unordered", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -44,6 +45,8 @@ _PLACE: Final = (
 """What tells one process from another, best first."""
 
 _MOST: Final = 2**62
+_KNOWN: Final = 1 << 14
+"""Processes that need not be read anew with each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,11 @@ class Who:
         """Unique in the fleet."""
         return f"{self.family}\n{self.place}"
 
+    @property
+    def number(self) -> int:
+        """A number that stands for its identity."""
+        return _number(self.identity)
+
 
 def hashed(*words: str | int) -> int:
     """A number that stands for `words`: 1 or more, the same everywhere, 63 bits."""
@@ -76,18 +84,25 @@ def hashed(*words: str | int) -> int:
     return (int.from_bytes(digest, "little") >> 1) or 1
 
 
+@lru_cache(_KNOWN)
+def _number(identity: str) -> int:
+    return hashed(identity)
+
+
 def people(scanned: Scan, role_keys: Sequence[str]) -> tuple[list[Who], Longs]:
     """The processes that sent a request, and which of them each resource row is."""
     coded = texts(scanned, slices(scanned, scanned.resources, (_RESOURCE,))[0])
-    found = [_who(value, role_keys) for value in coded.values]
+    keys = tuple(role_keys)
+    found = [_who(value, keys) for value in coded.values]
     rows: Longs = coded.codes.astype(np.int64)
     if np.any(rows < 0):  # no resource at all
         rows = np.where(rows < 0, len(found), rows)
-        found.append(_who(b"", role_keys))
+        found.append(_who(b"", keys))
     return found, rows
 
 
-def _who(value: bytes, role_keys: Sequence[str]) -> Who:
+@lru_cache(_KNOWN)
+def _who(value: bytes, role_keys: tuple[str, ...]) -> Who:
     said = {
         item.key: as_text(item.value.SerializeToString())
         for item in Resource.FromString(value).attributes

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from collectors.connectors.agentdetectors.config import HeartbeatConfig
-from collectors.connectors.agentdetectors.facts import Who, hashed
+from collectors.connectors.agentdetectors.facts import Who
 from collectors.graph import pack, unpack
 from collectors.judging import AgentState, CheckResult, Standing
 
@@ -102,7 +102,7 @@ class Roster:
             steady_ns: When it came.
             is_agent: It spoke as one: it is put on the roster if there is room.
         """
-        number = hashed(who.identity)
+        number = who.number
         agent = self.agents.get(number)
         if agent is None:
             if not is_agent or len(self.agents) >= self._config.max_agents:
@@ -173,7 +173,7 @@ class Roster:
         rows = np.frombuffer(parts["rows"], ROW)
         for row, words in zip(rows, json.loads(parts["words"]), strict=True):
             who = Who(**dict(zip(_WORDS, words, strict=True)))
-            self.agents[hashed(who.identity)] = Agent(
+            self.agents[who.number] = Agent(
                 who,
                 int(row["first"]),
                 int(row["seen"]),
