@@ -7,16 +7,19 @@ other, which protobuf defines as their union. Order is kept within what is merge
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from collectors.component import Batch, Context, Signal
-from collectors.graph import OutboxWords
+from collectors.graph import OutboxWords, Unreadable
 from collectors.log import Kind, Log, Record
 from collectors.service.clock import Clock
 from collectors.service.cursor import Cursor
 from collectors.service.plan import QueueSettings
+
+_log = logging.getLogger(__name__)
 
 _LOOKAHEAD_BYTES = 8 << 20
 """Held in memory per destination beyond what is on its way."""
@@ -123,7 +126,16 @@ class Queue:
             return
         if self._cursor.was_done(record.offset):
             return
-        words = OutboxWords.decode(record.meta)
+        try:
+            words = OutboxWords.decode(record.meta)
+        except Unreadable as error:  # it is not known whose it is: the books miss it, and say so
+            _log.error(
+                "%s: outbox record %d cannot be read, and is passed over: %s",
+                self._name,
+                record.offset,
+                error,
+            )
+            return
         if self._name not in words.destinations:
             return
         batch = Batch(

@@ -313,3 +313,23 @@ def test_letters_are_listed_without_being_held_in_memory(tmp_path: Path) -> None
 
     assert "12 letters, 12 items, left, waits: why" in shown
     assert peak_bytes < 6 * len(letter.payload)
+
+
+def test_words_in_the_outbox_that_nobody_can_read_end_no_daemon(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = Log(Store(OsFileSystem(), tmp_path / "outbox", StoreSettings()))
+    outbox.append_now([Entry(Kind.DATA, Signal.TRACES, 1, 1, 1, b"of a later version", b"")])
+    outbox.close()
+
+    async def scenario() -> None:
+        setup = Setup(tmp_path)
+        async with started(plan_of(setup)) as service:
+            await setup.send("a")
+            await settled(service)
+            assert setup.left.names == ["a"]
+
+    asyncio.run(scenario())
+
+    assert "left: outbox record 0 cannot be read, and is passed over" in caplog.text
+    assert "ended unexpectedly" not in caplog.text
