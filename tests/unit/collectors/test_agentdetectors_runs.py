@@ -96,3 +96,16 @@ def test_calls_without_arguments_say_nothing_of_loops(dialect: str) -> None:
 
     assert fleet.value(LOOPS) == 0
     assert fleet.value(COUNT) == 1
+
+
+@pytest.mark.parametrize(("silent", "counted"), [([], 0), (["fleetslo"], 1)])
+def test_who_counts_loops_itself_is_not_counted_unless_its_metrics_do_not_come(
+    silent: list[str], counted: int
+) -> None:
+    fleet = Fleet({"without_metrics": silent})
+    for _ in range(4):
+        fleet.span(A, tool("search", "{}"), scope="fleetslo.instrument")
+        fleet.pass_time(5)
+    settle(fleet)
+
+    assert fleet.value(LOOPS) == counted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from collectors.judging import (
+    LEASE_GRACE_SECONDS,
     AgentState,
     CheckResult,
     ConflictType,
@@ -46,6 +47,39 @@ def test_one_epoch_with_two_leaders_is_a_double_leader() -> None:
     ledger.record(deed("a", "4", 1, epoch=7), 0.0)
 
     assert ledger.record(deed("b", "4", 1, epoch=7), 1.0).conflict is ConflictType.DOUBLE_LEADER
+
+
+def test_two_changes_of_one_version_lose_an_update_and_a_change_of_the_next_does_not() -> None:
+    ledger = Ledger()
+    ledger.record(deed("a", "4", 1, base=7), 0.0)
+
+    assert ledger.record(deed("b", "6", 1, base=8), 1.0).conflict is None
+    assert ledger.record(deed("c", "8", 1, base=7), 900.0).conflict is ConflictType.LOST_UPDATE
+
+
+def test_a_named_lease_has_one_holder_and_an_older_epoch_ends_after_the_grace() -> None:
+    ledger = Ledger()
+    ledger.record(deed("a", "1", 1, lease=5, epoch=1), 0.0)
+    ledger.record(deed("b", "1", 1, lease=5, epoch=2), 100.0)
+
+    found = [
+        ledger.record(deed("a", "2", number, lease=5, epoch=1), at).conflict
+        for number, at in ((2, 100.0 + LEASE_GRACE_SECONDS), (3, 200.0))
+    ]
+
+    assert found[0] is not ConflictType.LEASE
+    assert found[1] is ConflictType.LEASE
+    assert ledger.record(deed("c", "9", 9, lease=5, epoch=2), 500.0).conflict is ConflictType.LEASE
+    assert ledger.record(deed("c", "9", 8, lease=6, epoch=2), 900.0).conflict is None
+
+
+def test_epochs_are_bounded() -> None:
+    ledger = Ledger()
+    for number in range(5_000):
+        ledger.record(deed("a", "", number, lease=number, epoch=1), float(number) * 100)
+
+    assert ledger.record(deed("b", "", 1, lease=1, epoch=1), 1e6).conflict is None
+    assert ledger.record(deed("b", "", 2, lease=4_999, epoch=1), 1e6).conflict is ConflictType.LEASE
 
 
 def test_back_to_the_value_before_is_a_reversal_and_further_the_same_way_is_not() -> None:
