@@ -11,7 +11,7 @@ from typing import Final, NoReturn, TypeVar
 import click
 from rich.console import Console
 
-from alerts.gameday import report
+from alerts.gameday import report, story_report
 from alerts.gameday.fleet.voice import spoken
 from alerts.gameday.live import EndedError, Manner, live
 from alerts.gameday.runner import BASELINE_SECONDS, Outcome
@@ -23,6 +23,8 @@ from alerts.gameday.virtual.cases import Case
 from alerts.gameday.virtual.coverage import Coverage, coverage
 from alerts.gameday.virtual.day import RulesError, outcomes, play
 from alerts.gameday.virtual.matrix import cases
+from alerts.gameday.virtual.month import TALES, Tale
+from alerts.gameday.virtual.telling import tell
 from slo.ask import RefusedError
 from slo.replay import ReplayError
 from slo.servers import MissingToolError, ServerError
@@ -39,6 +41,11 @@ _Chosen = TypeVar("_Chosen", Scenario, Case)
 @click.option("--list", "listed", is_flag=True, help="Say which scenarios there are, and stop.")
 @click.option("--all", "everything", is_flag=True, help="Run every scenario.")
 @click.option("--virtual", is_flag=True, help="In virtual time: hours in seconds, no collector.")
+@click.option(
+    "--story",
+    type=click.Choice(sorted(TALES)),
+    help="Thirty days in virtual time: incidents, budgets, quiet between.",
+)
 @click.option("--against", type=_FOLDER, help="Rule files of your own instead; in virtual time.")
 @click.option("--prometheus", metavar="URL", help="Yours instead of a new one; it scrapes --grpc.")
 @click.option("--alertmanager", metavar="URL", help="Yours, asked whom it tells.")
@@ -74,6 +81,7 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     listed: bool,
     everything: bool,
     virtual: bool,
+    story: str | None,
     against: Path | None,
     prometheus: str | None,
     alertmanager: str | None,
@@ -93,6 +101,7 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     everything from the built-in catalogue, runs the fleet through the OpenTelemetry SDK,
     injects the fault, and reports who was told and how soon. With --virtual a model of the
     fleet lives through hours in seconds, and a real Prometheus replays the rules over it.
+    --story tells of a whole month, with its budgets.
     With --prometheus and --alertmanager the fleet reports to your own collector, and your own
     servers must find the fault: whoever is on call is woken.
     """
@@ -106,6 +115,12 @@ def gameday(  # noqa: PLR0913 - one argument for each option
         )
         raise click.UsageError(msg)
     console = Console(stderr=True)
+    if story is not None:
+        if wanted or everything or virtual or against or given or table or dialect != "own":
+            msg = "--story is told by itself, with --seed, --report and --junit"
+            raise click.UsageError(msg)
+        _tell(TALES[story](), seed, console, junit=junit, written=written)
+        return
     shown: Coverage | None = None
     if virtual or against:
         many = cases()
@@ -157,6 +172,23 @@ def _virtual(
     except (MissingToolError, ServerError, TreeError, ReplayError, RefusedError) as error:
         _cannot_tell(error, console)
     return outcomes(day), coverage(day)
+
+
+def _tell(
+    tale: Tale, seed: int, console: Console, *, junit: Path | None, written: Path | None
+) -> None:
+    try:
+        ending = tell(tale, seed, lambda text: console.print(text, highlight=False))
+    except (MissingToolError, ServerError, TreeError, ReplayError, RefusedError) as error:
+        _cannot_tell(error, console)
+    text = story_report.markdown(ending)
+    click.echo(text, nl=False)
+    if written is not None:
+        written.write_text(text, "utf-8")
+    if junit is not None:
+        junit.write_text(report.junit(ending.outcomes), "utf-8")
+    if not story_report.passed(ending):
+        sys.exit(FAILED)
 
 
 def _cannot_tell(error: Exception, console: Console) -> NoReturn:

@@ -162,18 +162,20 @@ def write(tree: Tree, ports: Ports, webhooks: str, runbooks: str, also: Also = N
     return said
 
 
-def write_as_it_is(tree: Tree, webhooks: str) -> None:
+def write_as_it_is(tree: Tree, webhooks: str, words: Mapping[str, str] | None = None) -> None:
     """Make everything with production's intervals; only the teams' webhooks are moved.
 
     Args:
         tree: Where to.
         webhooks: ``host:port`` that stands for every team.
+        words: What is put in place of what else in the specs.
 
     Raises:
         TreeError: `sloctl` refused.
     """
     sloctl("init", str(tree.specs))
-    _replace(sorted(tree.specs.rglob("*.yaml")), {"127.0.0.1:9095": webhooks})
+    moved = {"127.0.0.1:9095": webhooks, **(words or {})}
+    _replace(sorted(tree.specs.rglob("*.yaml")), moved)
     sloctl("generate", str(tree.specs), "--out", str(tree.out))
 
 

@@ -46,11 +46,20 @@ def stories(seed: int) -> list[Samples]:
     return made
 
 
+def said(what: str, folder: Path) -> str:
+    """What promtool says of a database; newer ones want a folder `data` where they are called."""
+    (folder / "wal").mkdir()
+    (folder / "elsewhere" / "data").mkdir(parents=True)
+    command = [str(promtool()), "tsdb", what, str(folder)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=60, cwd=folder / "elsewhere"
+    )
+    return done.stdout
+
+
 def dumped(folder: Path) -> dict[tuple[str, str], list[tuple[int, str]]]:
     """What promtool reads, by name and the label `a`."""
-    (folder / "wal").mkdir()
-    command = [str(promtool()), "tsdb", "dump", str(folder)]
-    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    text = said("dump", folder)
     found: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for line in text.splitlines():
         match = _LINE.match(line)
@@ -80,9 +89,6 @@ def test_promtool_reads_every_sample_that_was_written(tmp_path: Path, seed: int)
 
 def test_promtool_lists_the_block_with_its_figures(tmp_path: Path) -> None:
     write_block(tmp_path, stories(4))
-    (tmp_path / "wal").mkdir()
-    command = [str(promtool()), "tsdb", "list", str(tmp_path)]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
-    figures = listed.splitlines()[1].split()
+    figures = said("list", tmp_path).splitlines()[1].split()
     assert figures[4:6] == [str(sum(len(one.times) for one in stories(4))), "32"]

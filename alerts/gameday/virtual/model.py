@@ -39,6 +39,7 @@ from collectors.instrument import (
 
 STEP: Final = TICK_SECONDS
 _UNAVAILABLE: Final = frozenset({CheckResult.FAIL, CheckResult.MISSED})
+_MINUTE_STEPS: Final = round(60 / STEP)
 _ACTIONS_ON_THE_WAY: Final = 2
 """Leader and supervisor each act once for a task."""
 
@@ -205,12 +206,18 @@ class Fleet:
         self.posts.platform.values.now = 0
 
     def _rejected(self, rejects: Steps) -> None:
-        """What the scheduler turns down; its budget counts the minutes that have seen some."""
+        """What the scheduler turns down; its budget counts the minutes that have seen some.
+
+        The books do where stretches are whole minutes.
+        """
         labels = {
             "mas.contention.type": ContentionType.REJECT.value,
             "mas.resource.pool": repertoire.POOLS[0],
         }
         self.posts.platform.count("mas.resource.contention.events", rejects, labels)
+        if len(rejects) % _MINUTE_STEPS == 0:
+            minutes = np.minimum(rejects.reshape(-1, _MINUTE_STEPS).sum(axis=1), 1)
+            self.books.note(truth.CONTENTION, repertoire.POOLS[0], minutes, minutes.size)
 
     def _once(self, looping: Post, platform: Post) -> None:
         """What happens once, at the first step of a stretch."""

@@ -63,6 +63,10 @@ class Script:
         """Seconds since 1970."""
         return int(self.injected + self.lasts_seconds)
 
+    def story(self) -> Story:
+        """When a replay plays it."""
+        return Story(self.begin, self.end, Duration.seconds(self.scrape_seconds))
+
     def stretches(self) -> Iterator[tuple[int, int]]:
         """First step, and the one after the last, of each piece in which nothing changes."""
         total = int((self.end - self.begin) / STEP)
@@ -125,9 +129,7 @@ def fired(
         ReplayError: promtool refused the samples.
         RefusedError: Prometheus refused a rule.
     """
-    with replay(
-        Story(script.begin, script.end, Duration.seconds(script.scrape_seconds)), tell
-    ) as playing:
+    with replay(script.story(), tell) as playing:
         playing.load(tape.series())
         playing.record(groups, wanted=())
         return playing.firings(groups)

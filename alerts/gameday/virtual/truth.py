@@ -42,9 +42,10 @@ class Books:
 
     def budgets(self) -> tuple[Budget, ...]:
         """Every budget that has had an event, sorted."""
-        return tuple(sorted(key for key in self._entries if self.counted(*key, 0.0, self.now)[1]))
+        used = (key for key, entries in self._entries.items() if any(each[2] for each in entries))
+        return tuple(sorted(used))
 
     def counted(self, slo: str, by: str, start: float, end: float) -> tuple[int, int]:
-        """Bad events and all events of the stretches that begin from `start` on, until `end`."""
-        inside = [each for each in self._entries[slo, by] if start <= each[0] <= end]
+        """Bad events and all events of the stretches that begin from `start` on, before `end`."""
+        inside = [each for each in self._entries[slo, by] if start <= each[0] < end]
         return sum(bad for _, bad, _ in inside), sum(total for _, _, total in inside)

@@ -1,0 +1,185 @@
+"""A long story in virtual time: lived, replayed on Prometheus, told to Alertmanager, judged."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from alerts.gameday.oracles import Oracle
+from alerts.gameday.runner import Outcome
+from alerts.gameday.tree import Tree, write_as_it_is
+from alerts.gameday.virtual.budgets import (
+    TOLERANCE,
+    Budget,
+    Closed,
+    closed,
+    measured,
+    record_tiles,
+    sums,
+)
+from alerts.gameday.virtual.judge import judge
+from alerts.gameday.virtual.month import Tale
+from alerts.gameday.virtual.play import lived
+from alerts.gameday.virtual.rulebook import read
+from alerts.gameday.virtual.told import Told as Notified
+from alerts.gameday.virtual.told import desk
+from alerts.gameday.webhook import Webhooks
+from slo import servers
+from slo.model import RuleGroup
+from slo.promql import chooses, parse, selectors
+from slo.replay import Firing, Samples, replay
+
+_ROLLING: Final = "\n  window: 30d"
+_CALENDAR: Final = "\n  window: {calendar: month, timezone: UTC}"
+_SCRAPE: Final = ("  defaults: {owner", "  intervals: {scrape: 30s}\n  defaults: {owner")
+_COUNTERS: Final = ("_total", "_bucket", "_count", "_sum")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What came of a story.
+
+    Attributes:
+        outcomes: One for each chapter, the whole story in the last one's oracles.
+        budgets: Over the last days and over the calendar's month, at their ends.
+        gates: When deployments would have been refused.
+        pages: Notifications that woke somebody, by team; tickets likewise.
+        samples: Raw ones that Prometheus read.
+        seconds: What it took, by part.
+    """
+
+    tale: Tale
+    outcomes: tuple[Outcome, ...]
+    budgets: tuple[Budget, ...]
+    gates: tuple[Closed, ...]
+    pages: Counter[str]
+    tickets: Counter[str]
+    samples: int
+    seconds: dict[str, float]
+
+
+class Reader:
+    """Which series any rule reads: what none does need not be loaded."""
+
+    def __init__(self, groups: Sequence[RuleGroup]) -> None:
+        """The rules of `groups`."""
+        exprs = {rule.expr for group in groups for rule in group.rules}
+        found = (selector for expr in exprs for selector in selectors(parse(expr)))
+        self._selectors = {selector.prettify(): selector for selector in found}
+
+    def wants(self, one: Samples) -> bool:
+        """Whether a rule reads this series and it ever says anything.
+
+        A counter that stays at zero adds nothing to a sum, and rates of it are none.
+        """
+        if one.name.endswith(_COUNTERS) and not any(one.values):
+            return False
+        return any(chooses(each, one.name, one.labels) for each in self._selectors.values())
+
+
+def tell(tale: Tale, seed: int, say: Callable[[str], None]) -> Ending:
+    """Live, replay, post and judge `tale`.
+
+    Args:
+        tale: What happens.
+        seed: Of the traffic.
+        say: Told what is being done.
+
+    Raises:
+        MissingToolError: A server or tool is not to be had.
+        TreeError: `sloctl` refused.
+        ReplayError: promtool refused the samples.
+        RefusedError: Prometheus refused a rule.
+        ServerError: A server did not come up.
+    """
+    servers.require("alertmanager")
+    clock = _Clock(say)
+    with tempfile.TemporaryDirectory(prefix="fleetslo-story-") as name, Webhooks() as hooks:
+        tree, other = Tree(Path(name) / "rolling"), Tree(Path(name) / "calendar")
+        for each, words in ((tree, {}), (other, {_ROLLING: _CALENDAR})):
+            each.folder.mkdir()
+            write_as_it_is(each, hooks.address, {_SCRAPE[0]: _SCRAPE[1], **words})
+        groups, calendar = (read(each.out / "prometheus" / "rules") for each in (tree, other))
+        clock.done("generated")
+        life = lived(tale.script, seed)
+        clock.done("lived")
+        with replay(tale.script.story(), say) as playing:
+            reader = Reader(groups)
+            samples = playing.load(life.tape.series(reader.wants))
+            clock.done("loaded")
+            playing.record(groups, wanted=())
+            fired = playing.firings(groups)
+            clock.done("replayed")
+            record_tiles(playing, [*groups, *calendar])
+            monthly = [each for each in sums(calendar) if each.window == "month"]
+            added = (*sums(groups), *monthly)
+            budgets = [one for each in added for one in measured(playing, each, life.books)]
+            gates = [one for each in sums(groups) for one in closed(playing, each)]
+            clock.done("budgets")
+        parts = _chapters(tale, fired)
+        with desk(tree, hooks) as front:
+            told = front.tell(parts)
+        clock.done("told")
+        outcomes = [judge(each, groups, parts[each.id], told[each.id]) for each in tale.chapters]
+        outcomes[-1] = replace(outcomes[-1], oracles=tuple(_oracles(budgets)))
+        return Ending(
+            tale,
+            tuple(outcomes),
+            tuple(budgets),
+            tuple(gates),
+            _count(told.values(), "-page"),
+            _count(told.values(), "-ticket"),
+            samples,
+            clock.seconds,
+        )
+
+
+class _Clock:
+    """How long each part takes."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._since = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def done(self, part: str) -> None:
+        """`part` is over; another one begins."""
+        now = time.monotonic()
+        self.seconds[part], self._since = now - self._since, now
+        self._say(f"{part}: {self.seconds[part]:.1f} s")
+
+
+def _chapters(tale: Tale, fired: Iterable[Firing]) -> dict[str, tuple[Firing, ...]]:
+    """What began to fire from the end of the chapter before to the end of each."""
+    ends = [each.script.end for each in tale.chapters]
+    begins = [tale.script.begin - 1, *ends[:-1]]
+    return {
+        each.id: tuple(one for one in fired if begin < one.start <= end)
+        for each, begin, end in zip(tale.chapters, begins, ends, strict=True)
+    }
+
+
+def _count(told: Iterable[Notified], ending: str) -> Counter[str]:
+    """The notifications as time passes, by team."""
+    return Counter(
+        each.receiver.removeprefix("fleetslo-").removesuffix(ending)
+        for one in told
+        for each in one.opened
+        if each.receiver.endswith(ending)
+    )
+
+
+def _oracles(budgets: Sequence[Budget]) -> Iterator[Oracle]:
+    """Every budget is what the simulator knows it to be."""
+    off = sorted(budgets, key=lambda each: -each.error)
+    worst = off[0]
+    says = (
+        f"{len(budgets)} budgets, the worst is {worst.error:.2%} off "
+        f"({worst.slo} {worst.by}, {worst.window.name})"
+    )
+    yield Oracle("budgets are true", worst.error <= TOLERANCE, says)
