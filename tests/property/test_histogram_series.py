@@ -100,3 +100,22 @@ def test_points_of_one_request_come_out_as_if_each_had_come_alone(name: str, see
 
     assert everything(outs[0]) == everything(outs[1])
     assert meters[0].counts == meters[1].counts
+
+
+def test_a_total_of_other_buckets_begins_where_the_one_before_ends() -> None:
+    message = ExportMetricsServiceRequest()
+    metric = message.resource_metrics.add().scope_metrics.add().metrics.add(name="h")
+    metric.histogram.aggregation_temporality = DELTA
+    for turn, bound in enumerate((1.0, 2.0, 2.0, 1.0), 1):
+        point = metric.histogram.data_points.add(count=1, time_unix_nano=START_NS + 10 * turn)
+        point.start_time_unix_nano = START_NS
+        point.explicit_bounds.append(bound)
+        point.bucket_counts.extend((1, 0))
+
+    (out,) = run(make(TO_CUMULATIVE, {}), [batch_of(message, 1)])
+
+    of = ExportMetricsServiceRequest.FromString(out.payload).resource_metrics[0].scope_metrics[0]
+    points = of.metrics[0].histogram.data_points
+    assert [point.count for point in points] == [1, 1, 2, 1]
+    starts = [point.start_time_unix_nano - START_NS for point in points]
+    assert starts == [0, 10, 10, 30]
