@@ -59,13 +59,14 @@ def test_a_fleet_without_metrics_pages_and_what_the_collector_found_is_the_truth
         if servers.find(tool) is None:
             pytest.skip(f"{tool} is not to be had, run `make servers`")
     code = "from slo.cli import main; main()"
-    command = [sys.executable, "-c", code, "gameday", "R4", "--without-metrics", "--baseline", "15"]
+    command = [sys.executable, "-c", code, "gameday", "F1", "--without-metrics", "--baseline", "15"]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "| ComplianceViolationDetected | legal-compliance |" in done.stdout
-    assert "R4: counters equal the truth: " in done.stdout
+    assert "| SplitBrain | core-engineering |" in done.stdout
+    assert "F1: counters equal the truth: " in done.stdout
+    assert " conflicts, reversals and loops " in done.stdout
 
 
 def test_a_game_day_on_servers_that_are_there_already_asks_them_whom_they_tell(
