@@ -22,7 +22,8 @@ test: $(STAMP) servers  ## every test
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(STAMP)  ## format, lint, import contracts, types: all at once
-	@$(MAKE) --no-print-directory --keep-going --jobs --output-sync=target format lint contracts mypy pyright
+	@$(MAKE) --no-print-directory --keep-going $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs --output-sync=target) \
+		format lint contracts mypy pyright
 
 format: $(STAMP)
 	@$(BIN)/ruff format --check .
