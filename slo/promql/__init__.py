@@ -3,6 +3,7 @@
 from slo.promql.group import grouped
 from slo.promql.labels import (
     chooses,
+    groups_by,
     read_labels,
     result_labels,
     selected_metrics,
@@ -39,6 +40,7 @@ __all__ = [
     "compact",
     "form",
     "grouped",
+    "groups_by",
     "is_vector",
     "operand",
     "parse",

@@ -95,6 +95,14 @@ def selects(expr: pp.Expr, metric: str, label: str, value: str) -> bool:
     return any(selects(child, metric, label, value) for child in children(expr))
 
 
+def groups_by(expr: pp.Expr) -> Iterator[str]:
+    """Every label that a sum, or another aggregation, of `expr` keeps or takes away."""
+    if isinstance(expr, pp.AggregateExpr) and expr.modifier is not None:
+        yield from expr.modifier.labels
+    for child in children(expr):
+        yield from groups_by(child)
+
+
 def selectors(expr: pp.Expr) -> Iterator[pp.VectorSelector]:
     """Every selector of `expr`."""
     if isinstance(expr, pp.VectorSelector):
@@ -113,8 +121,8 @@ def chooses(selector: pp.VectorSelector, name: str, labels: Mapping[str, str]) -
 
 def _is(matcher: pp.Matcher, value: str) -> bool:
     if matcher.op in (pp.MatchOp.Equal, pp.MatchOp.NotEqual):
-        return (matcher.value == value) == (matcher.op == pp.MatchOp.Equal)
-    return bool(re.fullmatch(matcher.value, value)) == (matcher.op == pp.MatchOp.Re)
+        return bool((matcher.value == value) == (matcher.op == pp.MatchOp.Equal))
+    return bool(bool(re.fullmatch(matcher.value, value)) == (matcher.op == pp.MatchOp.Re))
 
 
 def _may_be(matcher: pp.Matcher, value: str) -> bool:

@@ -1,4 +1,4 @@
-"""A long story on real servers, a morning of it: alerts, teams, budgets, what is not read."""
+"""A long story on real servers, a day of it: alerts, teams, budgets, what is not read."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from alerts.gameday import story_report
+from alerts.gameday import report, story_report
 from alerts.gameday.tree import Tree, write_as_it_is
 from alerts.gameday.virtual.budgets import TOLERANCE
 from alerts.gameday.virtual.cases import HOURS, Case
 from alerts.gameday.virtual.matrix import cases
-from alerts.gameday.virtual.month import Tale, month
+from alerts.gameday.virtual.month import Tale, month, tale
 from alerts.gameday.virtual.play import lived
 from alerts.gameday.virtual.rulebook import read
 from alerts.gameday.virtual.telling import Ending, Reader, tell
-from alerts.gameday.virtual.trouble import Act
 from slo import servers
 from slo.replay import replay
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-LENGTH = 12 * HOURS
+LENGTH = 24 * HOURS
 STARTS = {"day-4": 3 * HOURS, "day-24": 6 * HOURS, "quiet": 8 * HOURS}
 
 
@@ -33,33 +32,26 @@ def needed() -> None:
 
 
 def moved(case: Case) -> Case:
-    """A chapter of the month, on its first morning."""
+    """A chapter of the month, on its first day."""
     start = STARTS[case.id]
     lasts = LENGTH - start if case.id == "quiet" else case.script.lasts_seconds
     script = replace(case.script, baseline_seconds=start, lasts_seconds=lasts)
     return replace(case, script=script)
 
 
-def morning() -> Tale:
-    whole = month()
-    chapters = tuple(moved(each) for each in whole.chapters if each.id in STARTS)
-    acts = tuple(
-        Act(each.script.baseline_seconds + act.seconds, act.change)
-        for each in chapters
-        for act in each.script.acts
-    )
-    script = replace(whole.script, acts=acts, lasts_seconds=LENGTH)
-    return replace(whole, script=script, chapters=chapters)
+def first_day() -> Tale:
+    chapters = [moved(each) for each in month().chapters if each.id in STARTS]
+    return tale("day", "a day", chapters, LENGTH)
 
 
 @pytest.fixture(scope="module")
 def ending() -> Ending:
     needed()
-    return tell(morning(), 20, lambda _: None)
+    return tell(first_day(), 20, lambda _: None)
 
 
 def test_every_chapter_comes_out_as_it_must(ending: Ending) -> None:
-    assert {each.scenario.id for each in ending.outcomes if not each.passed} == set()
+    assert [report.reason(each) for each in ending.outcomes if not each.passed] == []
     assert [each.scenario.id for each in ending.outcomes] == list(STARTS)
     assert ending.pages == {"operations": 1, "legal-compliance": 1}
     assert not ending.tickets
@@ -102,9 +94,9 @@ def test_what_no_rule_reads_and_what_stays_at_zero_changes_no_alert(
     script = next(each.script for each in cases() if each.id == name)
     tape = lived(script, 20).tape
     fired = []
-    for wanted in (Reader(groups).wants, lambda _: True):
+    for series in (Reader(groups).chosen(tape.series()), tape.series()):
         with replay(script.story()) as playing:
-            samples = playing.load(tape.series(wanted))
+            samples = playing.load(series)
             playing.record(groups, wanted=())
             firings = playing.firings(groups)
             fired.append((samples, [(one.labels, one.start, one.end) for one in firings]))
@@ -112,4 +104,4 @@ def test_what_no_rule_reads_and_what_stays_at_zero_changes_no_alert(
     (few, sparse), (many, dense) = fired
     assert sparse == dense
     assert len(dense) > 1
-    assert few < many / 2
+    assert few < many * 0.6

@@ -25,6 +25,8 @@ _TILE: Final = Duration.seconds(300)
 _TILES: Final = (f"{names.SLI_TOTAL}:avg5m", f"{names.SLI_ERRORS}:avg5m")
 _HOUR: Final = Duration.seconds(3600)
 _MONTH: Final = "month"
+BEFORE_MIDNIGHT_SECONDS: Final = 600
+"""The calendar's month is over at its last midnight: it is looked at two tiles before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +146,9 @@ def sums(groups: Iterable[RuleGroup]) -> tuple[Sum, ...]:
 
 
 def window_of(each: Sum, story: Story) -> Window:
-    """The window of a budget that ends with the story.
-
-    The calendar's month is over at its last midnight: it is looked at two tiles before.
-    """
+    """The window of a budget that ends with the story, or just before its last midnight."""
     if each.window == _MONTH:
-        return Window(_MONTH, story.start, story.end - 2 * float(_TILE.total_seconds))
+        return Window(_MONTH, story.start, story.end - BEFORE_MIDNIGHT_SECONDS)
     length = float(Duration.parse(each.window).total_seconds)
     return Window(each.window, story.end - length, story.end)
 

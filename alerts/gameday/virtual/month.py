@@ -7,14 +7,14 @@ of here is a quiet day, on which nobody may be woken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Final
 
 from alerts.gameday.faults import FAILING, NEVER_SEEN_RULE
 from alerts.gameday.fleet.topology import TEAMS, Topology
 from alerts.gameday.scenarios import share
+from alerts.gameday.virtual.budgets import BEFORE_MIDNIGHT_SECONDS
 from alerts.gameday.virtual.cases import HOURS, MINUTE, Case, case, page, ticket, workers
 from alerts.gameday.virtual.matrix_budgets import ACTIONS, EVERYDAY
 from alerts.gameday.virtual.matrix_failures import CONTENTION
@@ -66,16 +66,28 @@ def month() -> Tale:
         _contention(),
         _quiet(),
     )
-    acts = chain.from_iterable(
-        (Act(each.script.baseline_seconds + act.seconds, act.change) for act in each.script.acts)
+    return tale("month", "thirty days of a fleet", chapters, DAYS * DAY)
+
+
+def tale(name: str, title: str, chapters: Sequence[Case], seconds: float) -> Tale:
+    """A story of so many seconds from the first of June on; `chapters` say when they begin."""
+    acts = [
+        Act(each.script.baseline_seconds + act.seconds, act.change)
         for each in chapters
-    )
-    whole = Script(tuple(acts), DAYS * DAY, 0.0, TRAFFIC, BEGIN, SCRAPE_SECONDS, FLEET)
+        for act in each.script.acts
+    ]
+    acts.append(Act(seconds - BEFORE_MIDNIGHT_SECONDS, _look))
+    whole = Script(tuple(acts), seconds, 0.0, TRAFFIC, BEGIN, SCRAPE_SECONDS, FLEET)
     placed = tuple(
         replace(each, script=replace(each.script, begin=BEGIN, scrape_seconds=SCRAPE_SECONDS))
         for each in chapters
     )
-    return Tale("month", "thirty days of a fleet", whole, placed)
+    return Tale(name, title, whole, placed)
+
+
+def _look(wrong: Trouble) -> None:
+    """Nothing changes: the books are closed here, where the calendar's month is looked at."""
+    del wrong
 
 
 def _at(day: int, hour: float) -> float:

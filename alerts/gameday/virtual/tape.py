@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -50,8 +50,8 @@ class Tape:
         """How many series there are."""
         return len(self._pieces)
 
-    def series(self, wanted: Callable[[Samples], bool] = lambda _: True) -> Iterator[Samples]:
-        """Every series that is `wanted`, sorted."""
+    def series(self) -> Iterator[Samples]:
+        """Every series, sorted."""
         shared: dict[tuple[int, ...], array[float]] = {}
         for key in sorted(self._pieces):
             name, labels = key
@@ -60,9 +60,7 @@ class Tape:
             if same not in shared:
                 shared[same] = _column(times for times, _ in pieces)
             values = _column(np.full(len(times), values) for times, values in pieces)
-            one = Samples(name, dict(labels), shared[same], values)
-            if wanted(one):
-                yield one
+            yield Samples(name, dict(labels), shared[same], values)
 
     def last(self, name: str, **labels: str) -> float:
         """The sum of the newest values of the series `name` that have these `labels`."""

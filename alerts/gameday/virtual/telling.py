@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from alerts.gameday.virtual.told import desk
 from alerts.gameday.webhook import Webhooks
 from slo import servers
 from slo.model import RuleGroup
-from slo.promql import chooses, parse, selectors
+from slo.promql import chooses, groups_by, parse, selectors
 from slo.replay import Firing, Samples, replay
 
 _ROLLING: Final = "\n  window: 30d"
@@ -71,15 +72,31 @@ class Reader:
         exprs = {rule.expr for group in groups for rule in group.rules}
         found = (selector for expr in exprs for selector in selectors(parse(expr)))
         self._selectors = {selector.prettify(): selector for selector in found}
+        grouped = (each for expr in exprs for each in groups_by(parse(expr)))
+        self._by = sorted({*grouped} - {"le"})
 
-    def wants(self, one: Samples) -> bool:
-        """Whether a rule reads this series and it ever says anything.
+    def chosen(self, series: Iterable[Samples]) -> Iterator[Samples]:
+        """Those of `series` that a rule reads and that can make a difference to it.
 
-        A counter that stays at zero adds nothing to a sum, and rates of it are none.
+        A counter that never leaves zero adds nothing to a sum of which another one is part.
         """
-        if one.name.endswith(_COUNTERS) and not any(one.values):
-            return False
-        return any(chooses(each, one.name, one.labels) for each in self._selectors.values())
+        moving: set[tuple[str, ...]] = set()
+        still: list[Samples] = []
+        for one in series:
+            if not any(chooses(each, one.name, one.labels) for each in self._selectors.values()):
+                continue
+            if one.name.endswith(_COUNTERS) and not any(one.values):
+                still.append(replace(one, values=()))
+                continue
+            moving.add(self._group(one))
+            yield one
+        for one in still:
+            if self._group(one) not in moving:
+                yield replace(one, values=array("d", bytes(8 * len(one.times))))
+
+    def _group(self, one: Samples) -> tuple[str, ...]:
+        """The sum that a series is part of, whatever rules sum it by."""
+        return (one.name, *(one.labels.get(label, "") for label in self._by))
 
 
 def tell(tale: Tale, seed: int, say: Callable[[str], None]) -> Ending:
@@ -109,8 +126,7 @@ def tell(tale: Tale, seed: int, say: Callable[[str], None]) -> Ending:
         life = lived(tale.script, seed)
         clock.done("lived")
         with replay(tale.script.story(), say) as playing:
-            reader = Reader(groups)
-            samples = playing.load(life.tape.series(reader.wants))
+            samples = playing.load(Reader(groups).chosen(life.tape.series()))
             clock.done("loaded")
             playing.record(groups, wanted=())
             fired = playing.firings(groups)
