@@ -68,7 +68,7 @@ class KeysConfig(Config):
         rule: The compliance rule that was broken.
         severity: How grave that is; without one it is ``high``.
         reaction: What was done at once; without one the agent still acts.
-        decision: Of a policy or a guardrail; ``deny`` with a severity is a violation.
+        decision: Of a policy or a guardrail; ``deny`` or ``true`` with a severity is a violation.
         arguments: Of the call of a tool.
     """
 
@@ -86,7 +86,7 @@ class KeysConfig(Config):
     lease: Keys = _said("mas.lease.name")
     group: Keys = _said("mas.election.group")
     leads: Keys = _said("mas.leader")
-    policy: Keys = _said("mas.policy.name")
+    policy: Keys = _said("mas.policy.name", "gen_ai.guardrail.name")
     revision: Keys = _said("mas.policy.revision", "mas.policy.version")
     published: Keys = _said("mas.policy.published")
     rollback: Keys = _said("mas.rollback.trigger")
@@ -97,7 +97,7 @@ class KeysConfig(Config):
     rule: Keys = _said("mas.compliance.rule")
     severity: Keys = _said("mas.compliance.severity")
     reaction: Keys = _said("mas.compliance.action")
-    decision: Keys = _said("mas.policy.decision", "gen_ai.guardrail.decision")
+    decision: Keys = _said("mas.policy.decision", "gen_ai.guardrail.triggered")
     arguments: Keys = _said(
         "gen_ai.tool.call.arguments",
         "tool_arguments",

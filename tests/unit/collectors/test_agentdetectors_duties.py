@@ -254,9 +254,13 @@ def test_a_guardrail_that_stops_something_grave_is_a_violation_and_an_everyday_n
     fleet.span(A, denied)
     fleet.span(A, {**denied, "mas.compliance.severity": "critical"})
     fleet.span(A, {**breach(), "mas.policy.decision": "allow"})
+    for triggered in (True, False):
+        guard = {"gen_ai.guardrail.name": "spend", "gen_ai.guardrail.triggered": triggered}
+        fleet.span(A, {**guard, "mas.compliance.severity": "low"})
     settle(fleet)
 
-    assert fleet.value(VIOLATIONS) == 1
+    assert fleet.value(VIOLATIONS) == 2
+    assert fleet.value(VIOLATIONS, mas__compliance__rule="spend", mas__compliance__severity="low")
     assert fleet.value(
         VIOLATIONS, mas__compliance__rule="egress", mas__compliance__action="blocked"
     )
