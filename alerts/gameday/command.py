@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
@@ -68,6 +68,13 @@ _Chosen = TypeVar("_Chosen", Scenario, Case)
 @click.option("--junit", type=_FILE, help="Write JUnit XML.")
 @click.option("--report", "written", type=_FILE, help="Write Markdown.")
 @click.option("--table", type=_FILE, help="Renew the table in a Markdown file that has its marks.")
+@click.option(
+    "--day",
+    "day_seconds",
+    type=click.FloatRange(min=60.0),
+    metavar="SECONDS",
+    help="A day of the fleet in so many seconds: nights, weekends, long runs; in real time.",
+)
 @click.option("--seed", type=int, default=COMPACT_TRAFFIC.seed, help="Of the traffic.")
 @click.option(
     "--baseline",
@@ -92,6 +99,7 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     junit: Path | None,
     written: Path | None,
     table: Path | None,
+    day_seconds: float | None,
     seed: int,
     baseline: float,
 ) -> None:
@@ -106,17 +114,17 @@ def gameday(  # noqa: PLR0913 - one argument for each option
     servers must find the fault: whoever is on call is woken.
     """
     given = _given(prometheus, alertmanager, grpc, http)
-    if given is not None and (virtual or against):
-        msg = "--prometheus and --alertmanager are for real time, without --virtual and --against"
-        raise click.UsageError(msg)
-    if (dialect != "own" or without_metrics) and (virtual or against):
-        msg = (
-            "--dialect and --without-metrics are for real time: in virtual time there are no spans"
-        )
-        raise click.UsageError(msg)
+    _real_only(
+        {
+            "--prometheus and --alertmanager": given is not None,
+            "--dialect and --without-metrics": dialect != "own" or without_metrics,
+            "--day": bool(day_seconds),
+        },
+        virtual=bool(virtual or against or story),
+    )
     console = Console(stderr=True)
     if story is not None:
-        if wanted or everything or virtual or against or given or table or dialect != "own":
+        if wanted or everything or virtual or against or table:
             msg = "--story is told by itself, with --seed, --report and --junit"
             raise click.UsageError(msg)
         _tell(TALES[story](), seed, console, junit=junit, written=written)
@@ -138,13 +146,34 @@ def gameday(  # noqa: PLR0913 - one argument for each option
             seen = [each for each in known if each.shows or not without_metrics]
             chosen_live = seen if everything else _choose(wanted, known)
             spoken_in = "" if dialect == "own" else dialect
-            manner = Manner(seed, baseline, spoken_in, has_metrics=not without_metrics)
+            manner = Manner(
+                seed,
+                baseline,
+                spoken_in,
+                has_metrics=not without_metrics,
+                day_seconds=day_seconds or 0.0,
+            )
             found = live(chosen_live, manner, console, given)
         except EndedError as error:
             _cannot_tell(error, console)
     _write(found, shown if everything else None, junit=junit, written=written, table=table)
     if not all(outcome.passed for outcome in found):
         sys.exit(FAILED)
+
+
+def _real_only(asked: Mapping[str, bool], *, virtual: bool) -> None:
+    """Refuse what is asked for in virtual time and is for real time.
+
+    Raises:
+        click.UsageError: There is such an option; names it.
+    """
+    wrong = [option for option, given in asked.items() if given and virtual]
+    if wrong:
+        msg = (
+            f"{wrong[0]}: for real time only, without --virtual, --against and --story: there are "
+            "no spans in virtual time, and each scenario says how work comes and goes"
+        )
+        raise click.UsageError(msg)
 
 
 def _given(prometheus: str | None, alertmanager: str | None, grpc: str, http: str) -> Given | None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from alerts.gameday.ask import UnansweredError
 from alerts.gameday.fleet.charge import Charge
 from alerts.gameday.fleet.crew import Crew, FleetError
-from alerts.gameday.fleet.traffic import Traffic
+from alerts.gameday.fleet.traffic import DAY_SECONDS, LONG, Traffic
 from alerts.gameday.leave import leaving
 from alerts.gameday.oracles import ask_all, found_out
 from alerts.gameday.runner import BASELINE_SECONDS, Outcome, UnhealthyError, run
@@ -34,6 +34,11 @@ class EndedError(RuntimeError):
     """Nothing can be said: servers are missing, or something did not come up."""
 
 
+_SWING: Final = 0.5
+_WEEKEND: Final = 0.4
+"""As in the month of virtual time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How the fleet lives.
@@ -43,12 +48,15 @@ class Manner:
         baseline_seconds: Healthy traffic before each fault.
         dialect: In whose words agents tell of their work; empty is in their own.
         has_metrics: The fleet sends metrics; else the collector must find everything out.
+        day_seconds: A day of the fleet lasts so long: work comes and goes with it and with
+            weekends, and some runs take hours of it. 0 is always noon, without such runs.
     """
 
     seed: int = COMPACT_TRAFFIC.seed
     baseline_seconds: float = BASELINE_SECONDS
     dialect: str = ""
     has_metrics: bool = True
+    day_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.has_metrics and not self.dialect:  # some dialect that the collector counts
@@ -57,7 +65,11 @@ class Manner:
     @property
     def traffic(self) -> Traffic:
         """How much there is."""
-        return COMPACT_TRAFFIC.seeded(self.seed)
+        even = COMPACT_TRAFFIC.seeded(self.seed)
+        if not self.day_seconds:
+            return even
+        pace = DAY_SECONDS / self.day_seconds
+        return replace(even, swing=_SWING, weekend=_WEEKEND, long=LONG, pace=pace)
 
 
 def live(

@@ -27,7 +27,7 @@ _LISTEN_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.05
 
 COMPACT: Final = Topology()
-COMPACT_TRAFFIC: Final = Traffic(latency_scale=0.2, rare_scale=60.0)
+COMPACT_TRAFFIC: Final = Traffic(latency_scale=0.2, rare_scale=60.0, long=0.0)
 """A fleet for a laptop: three workers per team instead of ten, so models and tools answer
 five times as fast to keep them as busy; what happens a few times a day happens sixty times
 as often, so that a fleet of two minutes has seen it. Arrivals and error rates are lifelike."""

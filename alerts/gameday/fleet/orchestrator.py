@@ -73,11 +73,12 @@ class Orchestrator(Actor):
                     self.audit("plan", target, "scheduled", self._epoch)
 
     async def _dispatch(self, team: str) -> None:
-        """Poisson arrivals of one team's tasks, while we lead."""
+        """Poisson arrivals of one team's tasks, while we lead; a day begins when we do."""
         arrivals = self.traffic.stream(f"arrivals/{team}")
-        base = self.traffic.tasks_per_second / len(TEAMS)
+        began = time.monotonic()
         while True:
-            rate = base * self.conditions.arrivals.get(team, 1.0)
+            now = self.traffic.arrivals(time.monotonic() - began) / len(TEAMS)
+            rate = now * self.conditions.arrivals.get(team, 1.0)
             await asyncio.sleep(arrivals.expovariate(rate))
             if self.leads() and not self.paused:
                 self.start(self._run(team))

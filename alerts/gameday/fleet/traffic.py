@@ -14,7 +14,9 @@ from typing import Final
 
 from alerts.gameday.fleet.topology import TEAMS
 
-_DAY_SECONDS: Final = 86_400.0
+DAY_SECONDS: Final = 86_400.0
+LONG: Final = 0.0003
+"""Share of tasks that take hours, in a lifelike fleet."""
 _WORKDAYS: Final = 5
 _LONG_SECONDS: Final = (600.0, 10_800.0)
 
@@ -51,6 +53,8 @@ class Traffic:
             a share of the mean.
         weekend: Factor on the arrivals of Saturday and Sunday.
         long: Share of tasks that take from ten minutes to three hours.
+        pace: How many seconds of the fleet's week, and of its long runs, go by in one second.
+            1 is lifelike; a fleet in real time takes more, so that it has a night.
         action_failure: Share of actions that fail on a good day; likewise the others.
     """
 
@@ -76,7 +80,8 @@ class Traffic:
     bulky: float = 0.02
     swing: float = 0.0
     weekend: float = 1.0
-    long: float = 0.0003
+    long: float = LONG
+    pace: float = 1.0
 
     def seeded(self, seed: int) -> Traffic:
         """The same model with other random numbers."""
@@ -88,13 +93,13 @@ class Traffic:
 
     def arrivals(self, seconds: float) -> float:
         """Tasks a second over all teams, so many seconds after the midnight of a Monday, UTC."""
-        day = math.cos(2 * math.pi * seconds / _DAY_SECONDS)
-        rest = self.weekend if seconds // _DAY_SECONDS % 7 >= _WORKDAYS else 1.0
+        seconds *= self.pace
+        day = math.cos(2 * math.pi * seconds / DAY_SECONDS)
+        rest = self.weekend if seconds // DAY_SECONDS % 7 >= _WORKDAYS else 1.0
         return self.tasks_per_second * (1 - self.swing * day) * rest
 
-    @staticmethod
-    def long_seconds(drawn: float) -> float:
-        """How long a long run takes.
+    def long_seconds(self, drawn: float) -> float:
+        """How long a long run takes, at this pace.
 
         Args:
             drawn: Evenly from 0 to 1.
@@ -102,7 +107,11 @@ class Traffic:
         Source: the bounded Pareto distribution with exponent 1, by inversion.
         """
         least, most = _LONG_SECONDS
-        return 1 / (1 / least - drawn * (1 / least - 1 / most))
+        return 1 / (1 / least - drawn * (1 / least - 1 / most)) / self.pace
+
+    def pause(self, rng: random.Random) -> float:
+        """For how many seconds a task is away at a long run; 0 for nearly all of them."""
+        return self.long_seconds(rng.random()) if rng.random() < self.long else 0.0
 
     def speaks_of_a_person(self, rng: random.Random) -> bool:
         """Whether a task does."""

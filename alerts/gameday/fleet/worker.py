@@ -35,6 +35,7 @@ class Worker(Actor):
         super().__init__(desk)
         self._model = Model(desk, self.rng)
         self._people = desk.traffic.stream(f"{desk.spec.key}/people")
+        self._runs = desk.traffic.stream(f"{desk.spec.key}/long runs")
 
     async def work(self) -> None:
         """Take tasks until the end; a wedged worker holds what it took and does nothing."""
@@ -56,6 +57,7 @@ class Worker(Actor):
         about = person(self._people) if self.traffic.speaks_of_a_person(self._people) else ""
         with self.agent.invocation() as invocation:
             invocation.span.set_attribute("mas.lease.epoch", frames.number(message.body, "epoch"))
+            await asyncio.sleep(self.traffic.pause(self._runs))
             for number in range(self.traffic.actions_per_task):
                 kind = ACTIONS[number % len(ACTIONS)]
                 thinks = number < self.traffic.llm_calls_per_task

@@ -32,7 +32,7 @@ from alerts.gameday.virtual.told import desk
 from alerts.gameday.webhook import Webhooks
 from slo import servers
 from slo.model import RuleGroup
-from slo.promql import chooses, groups_by, parse, selectors
+from slo.promql import chooses, groups_by, parse, selected_metrics, selectors
 from slo.replay import Firing, Samples, replay
 
 _ROLLING: Final = "\n  window: 30d"
@@ -69,11 +69,13 @@ class Reader:
 
     def __init__(self, groups: Sequence[RuleGroup]) -> None:
         """The rules of `groups`."""
-        exprs = {rule.expr for group in groups for rule in group.rules}
-        found = (selector for expr in exprs for selector in selectors(parse(expr)))
+        exprs = [parse(text) for text in {rule.expr for group in groups for rule in group.rules}]
+        found = (selector for expr in exprs for selector in selectors(expr))
         self._selectors = {selector.prettify(): selector for selector in found}
-        grouped = (each for expr in exprs for each in groups_by(parse(expr)))
-        self._by = sorted({*grouped} - {"le"})
+        self._by: dict[str, set[str]] = {}
+        for expr in exprs:
+            for metric in selected_metrics(expr):
+                self._by.setdefault(metric, set()).update(groups_by(expr))
 
     def chosen(self, series: Iterable[Samples]) -> Iterator[Samples]:
         """Those of `series` that a rule reads and that can make a difference to it.
@@ -92,11 +94,13 @@ class Reader:
             yield one
         for one in still:
             if self._group(one) not in moving:
+                moving.add(self._group(one))
                 yield replace(one, values=array("d", bytes(8 * len(one.times))))
 
     def _group(self, one: Samples) -> tuple[str, ...]:
         """The sum that a series is part of, whatever rules sum it by."""
-        return (one.name, *(one.labels.get(label, "") for label in self._by))
+        by = sorted(self._by.get(one.name, set()) - {"le"})
+        return (one.name, *(one.labels.get(label, "") for label in by))
 
 
 def tell(tale: Tale, seed: int, say: Callable[[str], None]) -> Ending:

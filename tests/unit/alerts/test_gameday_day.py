@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import socket
 import urllib.error
 import urllib.request
@@ -27,6 +28,7 @@ from alerts.gameday.fleet.crew import Crew, FleetError
 from alerts.gameday.fleet.reach import unreachable
 from alerts.gameday.fleet.topology import LLM, PLATFORM
 from alerts.gameday.library import Library, document
+from alerts.gameday.live import Manner
 from alerts.gameday.narrator import Narrator
 from alerts.gameday.runner import Found, Outcome, Verdict, due_seconds, joined
 from alerts.gameday.scenarios import Expected, Scenario, after, scenarios, share
@@ -312,7 +314,7 @@ def test_a_charge_survives_the_way_through_a_pipe() -> None:
         name="guards",
         grpc="127.0.0.1:1",
         http="http://127.0.0.1:2",
-        traffic=COMPACT_TRAFFIC.seeded(5),
+        traffic=Manner(5, day_seconds=600.0).traffic,
         topology=COMPACT,
         broker_port=3,
         push_seconds=2.5,
@@ -342,3 +344,24 @@ def test_a_scenario_that_could_not_run_is_no_scenario_that_expects_nobody() -> N
     row = report.table([Outcome(scenario, (), (), (), "the fleet was not healthy")])[-1]
 
     assert "| SplitBrain | core-engineering |  |  | not run |" in row
+
+
+def test_a_day_of_a_live_fleet_has_the_nights_and_weekends_of_the_virtual_one() -> None:
+    lively = Manner(day_seconds=600.0).traffic
+    lifelike = replace(lively, pace=1.0)
+    hour = 600.0 / 24
+
+    assert Manner().traffic == COMPACT_TRAFFIC
+    assert lively.arrivals(0.0) == pytest.approx(lively.tasks_per_second * 0.5)
+    assert lively.arrivals(12 * hour) == pytest.approx(lively.tasks_per_second * 1.5)
+    assert lively.arrivals(5.5 * 600) == pytest.approx(lively.tasks_per_second * 1.5 * 0.4)
+    for hours in range(0, 24 * 8, 5):
+        assert lively.arrivals(hours * hour) == pytest.approx(lifelike.arrivals(hours * 3600.0))
+
+
+def test_long_runs_of_a_live_fleet_are_those_of_its_own_day() -> None:
+    lively = replace(Manner(day_seconds=600.0).traffic, long=1.0)
+    lengths = [lively.pause(random.Random(seed)) for seed in range(500)]
+
+    assert 600 / 144 <= min(lengths) < max(lengths) <= 10_800 / 144
+    assert COMPACT_TRAFFIC.pause(random.Random(1)) == 0.0

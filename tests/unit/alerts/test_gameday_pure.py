@@ -118,7 +118,7 @@ def test_work_is_least_at_midnight_most_at_noon_and_its_mean_is_the_mean_of_the_
 
 
 def test_a_long_run_takes_ten_minutes_to_three_hours_and_most_are_short() -> None:
-    drawn = [Traffic.long_seconds(number / 1000) for number in range(1000)]
+    drawn = [Traffic().long_seconds(number / 1000) for number in range(1000)]
 
     assert drawn[0] == pytest.approx(600.0)
     assert drawn == sorted(drawn)
