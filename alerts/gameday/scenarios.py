@@ -110,7 +110,7 @@ def _consequences() -> _Consequences:
     return {**_runbook(), **_failures(), **_burns(), **_pipeline()}
 
 
-_SHOWN: Final = frozenset({"F1", "F2", "F4", "F5", "R1", "R4", "X-loop"})
+_SHOWN: Final = frozenset({"F1", "F2", "F5", "R1", "R4", "X-loop"})
 _Consequences = dict[str, tuple[tuple[Expected, ...], tuple[str, ...]]]
 _PAGE: Final = Severity.PAGE
 _TICKET: Final = Severity.TICKET

@@ -86,7 +86,7 @@ def test_agents_without_metrics_speak_a_dialect_that_is_counted() -> None:
 def test_what_shows_in_spans_alone_is_known_of_every_scenario() -> None:
     shown = {each.id for each in scenarios(Topology()) if each.shows}
 
-    assert {"F1", "F2", "F4", "F5", "R4", "X-loop"} <= shown
+    assert {"F1", "F2", "F5", "R4", "X-loop"} <= shown
     assert not shown & {"F3", "S-cardinality", "M2-5"}
 
 
