@@ -26,11 +26,19 @@ from alerts.gameday.virtual.matrix import cases
 from alerts.gameday.virtual.month import TALES, Tale
 from alerts.gameday.virtual.telling import tell
 from slo.ask import RefusedError
-from slo.replay import ReplayError
+from slo.replay import ReplayError, TooMuchError
 from slo.servers import MissingToolError, ServerError
 
 FAILED: Final = 1
 CANNOT_TELL: Final = 4
+_UNABLE: Final = (
+    MissingToolError,
+    ServerError,
+    TreeError,
+    ReplayError,
+    TooMuchError,
+    RefusedError,
+)
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 _Chosen = TypeVar("_Chosen", Scenario, Case)
@@ -198,7 +206,7 @@ def _virtual(
     except RulesError as error:
         console.print(str(error), style="red", highlight=False, soft_wrap=True)
         sys.exit(FAILED)
-    except (MissingToolError, ServerError, TreeError, ReplayError, RefusedError) as error:
+    except _UNABLE as error:
         _cannot_tell(error, console)
     return outcomes(day), coverage(day)
 
@@ -208,7 +216,7 @@ def _tell(
 ) -> None:
     try:
         ending = tell(tale, seed, lambda text: console.print(text, highlight=False))
-    except (MissingToolError, ServerError, TreeError, ReplayError, RefusedError) as error:
+    except _UNABLE as error:
         _cannot_tell(error, console)
     text = story_report.markdown(ending)
     click.echo(text, nl=False)
