@@ -34,7 +34,7 @@ from collectors.instrument.values import (
     Tier,
     Verdict,
 )
-from collectors.judging import MISSES, TICK_SECONDS, Deed, Finding, Ledger
+from collectors.judging import MISSES, TICK_SECONDS, Deed, Finding, Ledger, Standing
 
 __all__ = [
     "MISSES",
@@ -72,6 +72,7 @@ __all__ = [
     "RollbackTrigger",
     "Roster",
     "Speaks",
+    "Standing",
     "Tier",
     "Verdict",
     "build",

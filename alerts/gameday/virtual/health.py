@@ -17,9 +17,7 @@ from alerts.gameday.virtual.chance import Chance
 from alerts.gameday.virtual.meter import Steps
 from alerts.gameday.virtual.posts import Post
 from alerts.gameday.virtual.trouble import Agents
-from collectors.instrument import AgentState, Heartbeat, Role
-from collectors.judging import MISSES, Standing
-from collectors.judging.words import CheckResult
+from collectors.instrument import MISSES, AgentState, CheckResult, Heartbeat, Role, Standing
 
 _KEPT: Final = ("mas.agent.health_checks", "mas.agent.count", "mas.agent.restarts")
 
