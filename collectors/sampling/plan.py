@@ -81,6 +81,8 @@ class Facts:
         extras: Shape (`Plan.extras`, traces): what `Plan.measure` said, folded.
         places: Of single spans, which of those that `Plan.arrived` was told of last they are:
             what came behind them in the same request has no say. None of whole traces.
+        held: Of single spans, bytes of what is known of their trace and comes back with it.
+            None of whole traces.
     """
 
     ids: Octets
@@ -94,6 +96,7 @@ class Facts:
     thresholds: Words
     extras: Words = field(default_factory=_none)
     places: Longs | None = None
+    held: Longs | None = None
 
     def __len__(self) -> int:
         """How many traces."""
@@ -161,27 +164,14 @@ class Plan(Protocol):
         """Decide on traces, in their order; budgets by the second are spent."""
         ...
 
-    def reconsider(self, facts: Facts) -> Shorts:
+    def reconsider(self, facts: Facts, steady_ns: int) -> Shorts:
         """Of single spans that come after their trace was dropped: who alone must be kept.
 
-        Chance, budgets and counts of spans have no say. Changes no state.
+        Chance and counts of spans have no say. What comes back with a span is spent as if each
+        came alone, in their order, and what a budget leaves out is counted.
 
         Returns:
             The policy that keeps the span, and so its trace, else `NOBODY`.
-        """
-        ...
-
-    @property
-    def sheds(self) -> bool:
-        """Whether a policy counts what its budget left out."""
-        ...
-
-    def shed(self, facts: Facts) -> None:
-        """Count of single spans that were dropped with their trace what a budget left out.
-
-        Args:
-            facts: Those that `reconsider` was asked about, in the same state, and which no
-                other span has brought back.
         """
         ...
 

@@ -127,9 +127,9 @@ class Shadow:
         """See `Plan.decide`."""
         return self._plan.decide(self._own(facts), steady_ns)
 
-    def reconsider(self, facts: Facts) -> Shorts:
+    def reconsider(self, facts: Facts, steady_ns: int) -> Shorts:
         """See `Plan.reconsider`."""
-        return self._plan.reconsider(self._own(facts))
+        return self._plan.reconsider(self._own(facts), steady_ns)
 
     def _own(self, facts: Facts) -> Facts:
         """What its own questions were answered."""

@@ -21,7 +21,8 @@ from collectors.indicators import Matcher
 from collectors.ottl.columns import Mask
 from collectors.sampling.burning import Burning
 from collectors.sampling.counted import BURNING, SHED, SHED_EVENTS
-from collectors.sampling.limits import Bucket
+from collectors.sampling.late import Late
+from collectors.sampling.limits import Bucket, admitted
 from collectors.sampling.plan import UNKNOWN, Facts
 from collectors.sampling.slo_config import SloPolicyConfig
 from collectors.sampling.tallies import Counts
@@ -192,10 +193,25 @@ class Slo:
         """
         facts = asking.facts
         urgent = self._urgent(facts, rows, self._burned(facts))
-        fits: Mask = facts.sizes <= self._bucket.left()
+        kept = self._afforded(facts, urgent, asking.steady_ns)
         wanted: Mask = facts.randomness >= self._thresholds(facts, rows, urgent)
-        asking.shed.append((self._count_shed_events, wanted & ~(urgent & fits)))
-        return certain(urgent & fits)
+        asking.shed.append((self._count_shed_events, wanted & ~kept))
+        return certain(kept)
+
+    def _afforded(self, facts: Facts, urgent: Mask, steady_ns: int) -> Mask:
+        """Of `urgent` late spans those for which the bytes of what comes back suffice.
+
+        Only the first one of a trace can be: behind it more comes back, and no more is left.
+        """
+        kept = np.zeros_like(urgent)
+        if urgent.any():
+            late = Late(facts)
+            first = late.firsts(urgent)
+            costs = late.costs()[first]
+            chosen = admitted(costs, self._bucket.at(steady_ns))
+            self._bucket.spend(int(costs[chosen].sum()))
+            kept[first[chosen]] = True
+        return kept
 
     def _burned(self, facts: Facts) -> Mask:
         """Shape (SLOs, spans or 1): whether each budget burned once each late span had come.

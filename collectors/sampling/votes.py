@@ -52,7 +52,7 @@ class Asking:
     Attributes:
         steady_ns: When.
         is_alone: The facts are of some spans that came late. A yes then means that the whole
-            trace would be wanted, whatever its other spans are, and nothing is spent.
+            trace would be wanted, whatever its other spans are.
         shed: By whom those traces are to be counted that a budget left out and no other
             policy keeps, and which the budget left out.
     """

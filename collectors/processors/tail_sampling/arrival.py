@@ -15,7 +15,7 @@ from collectors.sampling.plan import Facts, Flags
 from collectors.sampling.shadow import Questions
 from collectors.sampling.thresholds import of_trace_ids
 from collectors.sampling.tracestate import readable
-from collectors.wire.kernel import Octets, Words
+from collectors.wire.kernel import Longs, Octets, Words
 from collectors.wire.parse import Malformed
 from collectors.wire.scan import Scan, identifiers, locate, numbers, slices, texts
 from collectors.wire.spans import SPAN_ID_BYTES, TRACE_ID_BYTES
@@ -48,8 +48,8 @@ class Arrived:
     told: Told
     doubtful: int
 
-    def alone(self, chosen: NDArray[np.int64]) -> Facts:
-        """What is known of the traces that would be made of single spans."""
+    def alone(self, chosen: Longs, held: Longs | None = None) -> Facts:
+        """What is known of the traces that would be made of single spans; see `Facts.held`."""
         rows, told, ids = self.rows[chosen], self.told.only(chosen), self.ids[chosen]
         randomness, thresholds = of_trace_ids(ids), np.zeros(len(rows), np.uint64)
         if told.states is not None:
@@ -67,6 +67,7 @@ class Arrived:
             thresholds=thresholds,
             extras=told.extras,
             places=chosen,
+            held=held,
         )
 
 

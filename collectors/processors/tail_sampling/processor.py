@@ -104,9 +104,8 @@ class TailSampler:
         self._plan.arrived(found.rows["bits"], batch.steady_ns)
         if self._shadow is not None:
             self._shadow.arrived(found.told.extras, batch.steady_ns)
-        ways = sort(found, self._held.index, self._past, self._plan)
-        if self._plan.sheds and len(lost := np.flatnonzero(ways.ends & ways.is_open)):
-            self._plan.shed(found.alone(lost))
+        ways = sort(found, self._held.index, self._past, self._plan, batch.steady_ns)
+        if ways.is_open.any():
             self._counts.totals(self._plan.totals())
         row = self._held.row(batch, _context(batch.context), ways)
         if (policies := ways.policies != NOBODY).any():

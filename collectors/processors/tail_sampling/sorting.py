@@ -28,6 +28,7 @@ class Ways:
         is_indexed: Its trace was dropped, and the spans before it are still known.
         places: In the memory of kept traces, -1 for others.
         slots: Row of its trace in the index, -1 for none.
+        held: Bytes of its trace that were dropped and are still known.
         policies: Who keeps it alone, where that brings its trace back.
     """
 
@@ -40,11 +41,12 @@ class Ways:
     is_indexed: Flags
     places: Longs
     slots: Codes
+    held: Longs
     policies: Shorts
 
 
-def sort(arrived: Arrived, index: Index, past: Past, plan: Plan) -> Ways:
-    """Find the way of each span; changes nothing."""
+def sort(arrived: Arrived, index: Index, past: Past, plan: Plan, steady_ns: int) -> Ways:
+    """Find the way of each span; changes nothing but budgets of `plan`."""
     digests, has_id = arrived.rows["digest"], arrived.has_id
     slots = index.find(arrived.rows)
     is_indexed = index.is_dropped(slots) & has_id
@@ -57,8 +59,11 @@ def sort(arrived: Arrived, index: Index, past: Past, plan: Plan) -> Ways:
     policies: Shorts = np.full(len(slots), NOBODY, np.int16)
     is_open = is_late & ~is_final
     candidates = np.flatnonzero(is_open)
+    held = np.zeros(len(slots), np.int64)
     if len(candidates):
-        policies[candidates] = plan.reconsider(arrived.alone(candidates))
+        held[is_indexed] = index.sizes(slots[is_indexed])
+        late = arrived.alone(candidates, held[candidates])
+        policies[candidates] = plan.reconsider(late, steady_ns)
     returns = np.zeros_like(is_open)
     if (policies != NOBODY).any():
         returns = is_open & np.isin(digests, digests[policies != NOBODY])
@@ -73,5 +78,6 @@ def sort(arrived: Arrived, index: Index, past: Past, plan: Plan) -> Ways:
         is_indexed=is_indexed,
         places=places,
         slots=slots,
+        held=held,
         policies=policies,
     )

@@ -74,7 +74,8 @@ class Watching:
         is_open = ~keeps & is_dropped & ~is_final
         chosen = np.flatnonzero(is_open)
         if len(chosen):
-            wanted = self._shadow.reconsider(found.alone(rows[chosen])) != NOBODY
+            late = found.alone(rows[chosen], ways.held[rows[chosen]])
+            wanted = self._shadow.reconsider(late, steady_ns) != NOBODY
             back = np.unique(digests[chosen[wanted]])
             self._past.keep(back, np.zeros(len(back), np.uint64), steady_ns)
             keeps |= is_open & np.isin(digests, back)

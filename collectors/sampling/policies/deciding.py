@@ -16,6 +16,7 @@ import numpy as np
 
 from collectors.ottl.columns import Mask
 from collectors.sampling.dynamic.keys import Fields
+from collectors.sampling.late import Late
 from collectors.sampling.plan import MOST_TOLD, NOBODY, UNKNOWN, Decisions, Extra, Facts
 from collectors.sampling.policies.build import Builder
 from collectors.sampling.policies.questions import Leaves
@@ -87,6 +88,11 @@ class CompiledPlan:
         self._slos = builder.slos
         self._tallies = builder.tallies
         self._drops = [policy.type == "drop" for policy in ordered]
+        # Of late spans, those with a budget are asked about what the others do not bring back.
+        self._free_first = sorted(
+            range(len(ordered)),
+            key=lambda place: not self._drops[place] and self._policies[place].has_memory,
+        )
         self._stops = sample_on_first_match
         self.names = tuple(policy.name for policy in ordered)
 
@@ -132,21 +138,15 @@ class CompiledPlan:
             count(facts, lost & ~decided.keep)
         return decided
 
-    def reconsider(self, facts: Facts) -> Shorts:
+    def reconsider(self, facts: Facts, steady_ns: int) -> Shorts:
         """See `Plan.reconsider`."""
-        return self._lasting(Asking(facts, 0, is_alone=True))[0]
-
-    @property
-    def sheds(self) -> bool:
-        """See `Plan.sheds`."""
-        return bool(self._slos)
-
-    def shed(self, facts: Facts) -> None:
-        """See `Plan.shed`."""
-        asking = Asking(facts, 0, is_alone=True)
-        kept = self._lasting(asking)[0] != NOBODY
-        for count, lost in asking.shed:
-            count(facts, lost & ~kept)
+        asking = Asking(facts, steady_ns, is_alone=True)
+        found, _ = self._lasting(asking)
+        if asking.shed:
+            kept = Late(facts).since(found != NOBODY)
+            for count, lost in asking.shed:
+                count(facts, lost & ~kept)
+        return found
 
     def settled(self, facts: Facts) -> Mask:
         """See `Plan.settled`; where a policy drops, a span that it drops by may always come."""
@@ -157,12 +157,18 @@ class CompiledPlan:
         """Who keeps each for certain whatever else comes, and what is dropped likewise."""
         found = _nobody(len(asking.facts))
         dropped: Mask = np.zeros(len(asking.facts), np.bool_)
-        for place, policy in enumerate(self._policies):
-            sampled = policy.ask(asking, ~dropped).sampled
+        for place in self._free_first:
+            policy = self._policies[place]
+            rows = ~dropped
+            if policy.has_memory and (kept := found != NOBODY).any():
+                rows &= ~Late(asking.facts).behind(kept)
+                if self._stops:
+                    rows &= ~kept | (found > place)
+            sampled = policy.ask(asking, rows).sampled
             if self._drops[place]:
                 dropped |= sampled
             else:
-                found[sampled & (found == NOBODY)] = place
+                found[sampled & ((found == NOBODY) | (found > place))] = place
         return found, dropped
 
     def totals(self) -> Iterator[tuple[str, dict[str, str], int]]:

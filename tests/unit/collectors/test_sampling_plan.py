@@ -261,7 +261,7 @@ def test_late_spans_bring_back_what_no_other_span_could_change() -> None:
     facts = facts_of(plan, [request(list(zip(ids, steps, strict=True)))], ids)
     before = plan.snapshot()
 
-    found = plan.reconsider(facts)
+    found = plan.reconsider(facts, SECOND)
 
     told = [None if place == NOBODY else plan.names[place] for place in found.tolist()]
     assert told == [expected for _, expected in late.values()]

@@ -238,10 +238,10 @@ def test_a_late_bad_event_brings_its_trace_back_while_the_budget_burns() -> None
     late = dataclasses.replace(traces(plan, {GOOD | BAD: 1, GOOD: 1}))
     large = dataclasses.replace(late, sizes=np.full(2, 5_000, np.int64))
 
-    assert plan.reconsider(late).tolist() == [NOBODY, NOBODY]
+    assert plan.reconsider(late, SECOND).tolist() == [NOBODY, NOBODY]
     plan.arrived(np.full(10, GOOD | BAD, np.uint64), SECOND)
-    assert plan.reconsider(late).tolist() == [0, NOBODY]
-    assert plan.reconsider(large).tolist() == [NOBODY, NOBODY]
+    assert plan.reconsider(large, SECOND).tolist() == [NOBODY, NOBODY]
+    assert plan.reconsider(late, SECOND).tolist() == [0, NOBODY]
 
 
 def test_a_restart_changes_nothing() -> None:
