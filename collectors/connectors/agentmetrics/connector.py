@@ -32,7 +32,7 @@ from collectors.connectors.agentmetrics.rows import (
     Rows,
 )
 from collectors.connectors.agentmetrics.waits import SENT, TAKEN, Waits
-from collectors.counting import Flushing, Resources, Writing
+from collectors.counting import OVERFLOWED, Flushing, Resources, Writing
 from collectors.dialects import AGENT_SPANS, KINDS, Kind, Reader, Reading, Small, number_of
 from collectors.graph import pack, unpack
 from collectors.wire.kernel import Longs
@@ -58,7 +58,7 @@ class AgentMetrics:
 
     def __init__(self, config: AgentMetricsConfig, settings: Settings) -> None:
         self._config = config
-        self._meter = settings.meter
+        self._meter, self._name = settings.meter, settings.component_id
         self._reader = Reader(FIELDS)
         self._labels = Labels(config.action_tools)
         self._measures = Measures(
@@ -225,10 +225,12 @@ class AgentMetrics:
             verdicts.attempts,
         )
         self._declare(steady_ns)
-        self._measures.add(counts, self._since_ns, steady_ns)
+        beyond = self._measures.add(counts, self._since_ns, steady_ns)
         self._begin(decided, steady_ns)
         counted, shown = self._waits.settle(steady_ns)
-        self._measures.add(_waited(counted), self._since_ns, steady_ns)
+        beyond += self._measures.add(_waited(counted), self._since_ns, steady_ns)
+        for metric, items in beyond.items():
+            self._meter.add(OVERFLOWED, items, connector=self._name, metric=metric)
         self._measures.begin(_waited(shown), self._since_ns, steady_ns)
         self._tell(decided)
         self._tidy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -95,15 +96,19 @@ class Measures:
         """Every metric."""
         return iter(self._of.values())
 
-    def add(self, counts: Counts, wall_ns: int, steady_ns: int) -> None:
-        """Count."""
+    def add(self, counts: Counts, wall_ns: int, steady_ns: int) -> Counter[str]:
+        """Count; how many, by metric, were counted in an overflow series."""
+        beyond: Counter[str] = Counter()
         for entry in self._entries(counts):
             measure = self._of.get(entry.metric)
             if measure is None or not entry.mask.any():
                 continue
             resources, keys, of_row = self._grouped(measure, counts, entry)
             groups = Groups(of_row, tuple(enumerate(keys)))
-            measure.table.add(groups, resources, entry.values[entry.mask], wall_ns, steady_ns)
+            values = entry.values[entry.mask]
+            series = measure.table.add(groups, resources, values, wall_ns, steady_ns)
+            beyond[entry.metric] += measure.table.beyond(groups, series)
+        return +beyond
 
     def begin(self, counts: Counts, wall_ns: int, steady_ns: int) -> None:
         """Let the series exist that `counts` would count in."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from collectors.counting import OVERFLOWED
+from collectors.testing import MemoryMeter
 from slo.catalog import metrics
 from tests.agent_spans import (
     ACTIONS,
     AGENT,
     CHAT,
+    batch,
+    connector,
     counted,
+    flush,
     outcome,
     request_of,
+    seen,
     span_of,
 )
 
@@ -157,3 +163,21 @@ def test_handoffs_guardrails_and_messages_are_told() -> None:
     assert found.by("mas.policy.evaluation.duration", "mas.policy.decision") == {"deny": 1}
     destinations = found.by("messaging.process.duration", "messaging.destination.name")
     assert destinations == {"planner": 1}
+
+
+def test_what_has_no_series_of_its_own_is_counted_and_told() -> None:
+    meter = MemoryMeter()
+    spans = [
+        span_of(number, {**AGENT, "gen_ai.agent.name": name})
+        for number, name in enumerate(("planner", "writer", "reader", "planner", "reader"), 1)
+    ]
+    of = connector({"aggregation_cardinality_limit": 1}, meter)
+    of.step(batch(request_of(*spans)), lambda _: None)
+
+    found = flush(of)[-1]
+
+    assert seen(found).by("gen_ai.invoke_agent.duration", "otel.metric.overflow") == {
+        "": 2,
+        "true": 3,
+    }
+    assert meter.total(OVERFLOWED, metric="gen_ai.invoke_agent.duration") == 3
