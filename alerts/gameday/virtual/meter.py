@@ -135,7 +135,7 @@ class Values:
         """Every series and its newest value."""
         last = np.array([self._steps - 1], dtype=np.intp)
         for key, seen in self.seen(last):
-            yield key, seen if isinstance(seen, float) else float(seen[-1])
+            yield key, float(seen[-1]) if isinstance(seen, np.ndarray) else float(seen)
 
     def seen(self, steps: Steps) -> Iterator[tuple[Key, Numbers | float]]:
         """Every series and its values after each of `steps`; one number where it stands still.

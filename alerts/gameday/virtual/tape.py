@@ -41,7 +41,7 @@ class Tape:
             if pieces is None:
                 whole = (key[0], tuple(sorted({**dict(key[1]), **resource}.items())))
                 pieces = known[key] = self._pieces.setdefault(whole, [])
-            if isinstance(values, float) or len(values) == len(times):
+            if not isinstance(values, np.ndarray) or len(values) == len(times):
                 pieces.append((times, values))
             elif len(values):
                 pieces.append((times[len(times) - len(values) :], values))
