@@ -115,17 +115,15 @@ class AttributesProcessor(Stateless):
 
     def _item(self, body: bytes, of_attributes: int, context: Context) -> bytes:
         attributes: Attributes = {}
-        before: list[bytes] = []
-        after: list[bytes] = []
+        before, after = bytearray(), bytearray()  # a field may be two bytes: no object for each
         for field in slices(body):
             if field.number == of_attributes and field.value is not None:
                 attributes.setdefault(KeyValue.FromString(field.value).key, field.value)
             else:
-                (after if attributes else before).append(field.whole)
+                (after if attributes else before).extend(field.whole)
         self._actions.apply(attributes, context)
-        return b"".join(
-            (*before, *(delimited(of_attributes, pair) for pair in attributes.values()), *after)
-        )
+        pairs = (delimited(of_attributes, pair) for pair in attributes.values())
+        return b"".join((before, *pairs, after))
 
 
 def _create(config: AttributesConfig, settings: Settings) -> AttributesProcessor:

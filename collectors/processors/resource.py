@@ -47,24 +47,23 @@ class ResourceProcessor(Stateless):
 
     def _edited(self, message: bytes, context: Context) -> bytes:
         """`ResourceSpans`, `ResourceMetrics` or `ResourceLogs` with its resource edited."""
-        encoded = b""
-        rest: list[bytes] = []
+        # A field may be two bytes, and stand there millions of times: no object for each.
+        encoded, rest, others = bytearray(), bytearray(), bytearray()
         for field in slices(message):
             if field.number == _RESOURCE and field.value is not None:
                 # A field that stands twice is merged, and so are concatenated messages.
                 encoded += field.value
             else:
-                rest.append(field.whole)
+                rest += field.whole
         attributes: Attributes = {}
-        others: list[bytes] = []
-        for field in slices(encoded):
+        for field in slices(bytes(encoded)):
             if field.number == _ATTRIBUTES and field.value is not None:
                 attributes.setdefault(KeyValue.FromString(field.value).key, field.value)
             else:
-                others.append(field.whole)
+                others += field.whole
         self._actions.apply(attributes, context)
         pairs = (delimited(_ATTRIBUTES, pair) for pair in attributes.values())
-        return delimited(_RESOURCE, b"".join((*pairs, *others))) + b"".join(rest)
+        return delimited(_RESOURCE, b"".join((*pairs, others))) + bytes(rest)
 
 
 def _create(config: ResourceConfig, _settings: Settings) -> ResourceProcessor:

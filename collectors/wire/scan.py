@@ -68,8 +68,9 @@ def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL, most: int | No
         signal: What it must be.
         payload: From whom ever.
         kernel: The scanner.
-        most: Parts that it may have: resources, scopes, entries and data points. An empty
-            span takes two bytes on the wire, and seventy times that in the columns.
+        most: Parts that it may have: resources, scopes, entries, data points, and the events,
+            links, exemplars and quantiles in them. An empty span takes two bytes on the wire,
+            and seventy times that in the columns; an empty link that is copied as much.
 
     Raises:
         Malformed: It is not a request of that signal, and says at which byte; or of more parts.
@@ -80,7 +81,7 @@ def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL, most: int | No
     if bad >= 0:
         msg = f"malformed {signal} request of {len(payload)} bytes: unsound at byte {bad}"
         raise Malformed(msg)
-    parts = int(sum(counts[kind] for kind in {*known.levels, *known.items}))
+    parts = int(sum(counts[kind] for kind in known.parts))
     if most is not None and parts > most:
         msg = f"{signal} request of {parts:,} parts, at most {most:,} in one: send it in several"
         raise Malformed(msg)

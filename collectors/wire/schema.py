@@ -51,6 +51,8 @@ _LEVELS: Final = {
     Signal.LOGS: ("ResourceLogs", "ScopeLogs", "LogRecord"),
     Signal.METRICS: ("ResourceMetrics", "ScopeMetrics", "Metric"),
 }
+_WITHIN: Final = ("Event", "Link", "Exemplar", "ValueAtQuantile")
+"""What an item may have any number of, beside attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,14 @@ class Schema:
         kinds: How many types there are.
         items: Rows of the types that count as items.
         levels: Rows of the resource, scope and entry types.
+        parts: Rows of these, and of what items have any number of.
     """
 
     table: Shorts
     kinds: int
     items: tuple[int, ...]
     levels: tuple[int, int, int]
+    parts: frozenset[int]
 
 
 @cache
@@ -83,11 +87,14 @@ def schema(signal: Signal) -> Schema:
         table += codes
     names = {message.name: rows[message.full_name] for message in types}
     resource, scope, entry = (names[name] for name in _LEVELS[signal])
+    items = tuple(names[name] for name in _ITEMS[signal])
+    within = {names[name] for name in _WITHIN if name in names}
     return Schema(
         np.array(table, np.int16),
         len(types),
-        tuple(names[name] for name in _ITEMS[signal]),
+        items,
         (resource, scope, entry),
+        frozenset({resource, scope, entry, *items, *within}),
     )
 
 

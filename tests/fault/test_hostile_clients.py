@@ -248,19 +248,36 @@ def delimited(tag: int, body: bytes) -> bytes:
     return bytes([tag, *length, rest]) + body
 
 
-def test_a_request_of_thirty_million_empty_spans_is_refused_for_good_and_memory_stays() -> None:
-    body = delimited(0x0A, delimited(0x12, b"\x12\x00" * 30_000_000))
+SPANS = b"\x12\x00" * 30_000_000
+EVENTS, LINKS = (delimited(0x12, bytes((tag, 0)) * 30_000_000) for tag in (0x5A, 0x6A))
+EXEMPLARS = delimited(0x12, delimited(0x3A, delimited(0x0A, b"\x2a\x00" * 30_000_000)))
+
+
+@pytest.mark.parametrize(
+    ("signal", "inside", "others"),
+    [
+        pytest.param("traces", SPANS, 2, id="spans"),
+        pytest.param("traces", EVENTS, 3, id="events"),
+        pytest.param("traces", LINKS, 3, id="links"),
+        pytest.param("metrics", EXEMPLARS, 4, id="exemplars"),
+    ],
+)
+def test_a_request_of_thirty_million_parts_is_refused_for_good_and_memory_stays(
+    signal: str, inside: bytes, others: int
+) -> None:
+    body = delimited(0x0A, delimited(0x12, inside))
+    parts = f"{30_000_000 + others:,} parts, at most 1,048,576 in one"
 
     async def main(server: Attacked) -> None:
         before = server.memory()
-        url = f"http://127.0.0.1:{server.http}/v1/traces"
+        url = f"http://127.0.0.1:{server.http}/v1/{signal}"
         headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
         async with (
             aiohttp.ClientSession() as session,
             session.post(url, data=gzip.compress(body), headers=headers) as answer,
         ):
             assert answer.status == 400
-            assert b"30,000,002 parts, at most 1,048,576 in one" in await answer.read()
+            assert parts.encode() in await answer.read()
 
         assert server.memory() - before < 200
         assert await server.serves()

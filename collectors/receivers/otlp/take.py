@@ -28,7 +28,8 @@ _READING_JSON: Final = 1
 """JSON requests read at a time: as Python objects they are twenty times their length."""
 
 MOST_PARTS: Final = 1 << 20
-"""Resources, scopes, entries and data points of one request: columns of 140 MB at most."""
+"""Resources, scopes, entries, data points, events, links, exemplars and quantiles of one request:
+columns of 140 MB at most."""
 
 _LARGE_BYTES: Final = 1024 * 1024
 """From here on a request is looked at in a worker thread, so that others are answered."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import tracemalloc
 from collections.abc import Mapping
 
 import pytest
@@ -21,7 +23,7 @@ from collectors.processors.memory_limiter import (
 )
 from collectors.processors.resource import ResourceConfig, ResourceProcessor
 from collectors.testing import batch, traces_request
-from collectors.testing.samples import request
+from collectors.testing.samples import request, text
 
 MEBIBYTE = 1024 * 1024
 
@@ -66,6 +68,25 @@ def test_each_action_does_what_it_says(
     action: Mapping[str, object], expected: Mapping[str, object]
 ) -> None:
     assert attributes(edited(PAYLOAD, action)) == expected
+
+
+def test_a_resource_in_a_hundred_thousand_pieces_is_edited_in_their_length_and_no_more() -> None:
+    long = text("long", "x" * 200).SerializeToString()
+    piece = delimited(1, delimited(1, long) + b"\x10\x01")
+    payload = delimited(1, piece * 100_000)
+
+    tracemalloc.start()
+    try:
+        begun = time.process_time()
+        made = edited(payload, {"key": "new", "action": "insert", "value": "x"})
+        seconds = time.process_time() - begun
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert attributes(made) == {"long": "x" * 200, "new": "x"}
+    assert peak < 5 * len(payload)
+    assert seconds < 30  # minutes where each piece copies those before it
 
 
 def test_deleting_leaves_the_others_in_their_order() -> None:
