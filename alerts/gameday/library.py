@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from alerts.gameday.loopback import Loopback
+from alerts.gameday.markup import drawn
 
 PREFIX: Final = "/runbooks/"
 
@@ -16,7 +17,8 @@ PREFIX: Final = "/runbooks/"
 class Library(Loopback):
     """Serves ``<name>.md`` of a folder below ``/runbooks/``; the folder may come later.
 
-    Pages that are made when somebody asks are put beside them with `show`.
+    A browser gets them drawn, whoever else asks the Markdown itself. Pages that are made when
+    somebody asks are put beside them with `show`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,15 +53,18 @@ def document(folder: Path, path: str) -> bytes | None:
 
 def _handler(folder: Path, made: dict[str, Callable[[], str]]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        """Answers GET with a page, as plain text that any browser shows."""
+        """Answers GET with a page: as HTML where that is taken, else as plain text."""
 
         def do_GET(self) -> None:
-            make = made.get(self.path)
+            make = made.get(urlsplit(self.path).path)
             body = make().encode() if make else document(folder, self.path)
             if body is None:
                 self.send_error(404, "no such page")
                 return
-            kind = "html" if make else "plain"
+            html = "text/html" in self.headers.get("Accept", "")
+            if html and not make:
+                body = drawn(PurePosixPath(self.path).stem, body.decode()).encode()
+            kind = "html" if make or html else "plain"
             self.send_response(200)
             self.send_header("Content-Type", f"text/{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))

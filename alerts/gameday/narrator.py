@@ -20,6 +20,8 @@ from rich.text import Text
 
 _WIDTH: Final = 100
 _INDENT: Final = 2
+_SPINNER: Final = 2
+"""Columns before the line that renews itself."""
 
 
 class Narrator:
@@ -70,7 +72,7 @@ class Narrator:
         if not self._alive:
             yield
             return
-        with self.console.status(Text(words, style="dim"), spinner="dots") as status:
+        with self.console.status(self._present(words), spinner="dots") as status:
             self._status = status
             try:
                 yield
@@ -80,7 +82,13 @@ class Narrator:
     def now(self, words: str) -> None:
         """The present, on a terminal only."""
         if self._status is not None:
-            self._status.update(Text(words, style="dim"))
+            self._status.update(self._present(words))
+
+    def _present(self, words: str) -> Text:
+        """The line that renews itself: cut where the terminal ends, so that it stays one."""
+        text = Text(words, style="dim")
+        text.truncate(max(1, self.console.width - _SPINNER), overflow="ellipsis")
+        return text
 
     def fault(self, words: str) -> None:
         """Something was broken on purpose."""

@@ -13,17 +13,13 @@ from html import escape
 from typing import Final
 
 from alerts.gameday import ask
+from alerts.gameday.markup import page
 from alerts.gameday.stack import Stack
 from slo import names
 
 _PREVIEW_SECONDS: Final = 60.0
-_STYLE: Final = (
-    "body{font:15px system-ui,sans-serif;margin:2rem auto;max-width:60rem;color:#1f2933}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .8rem .35rem 0;"
-    "border-bottom:1px solid #d9e2ec;vertical-align:top}h2{margin-top:2rem;font-size:1.05rem}"
-    "@media(prefers-color-scheme:dark){body{background:#12181f;color:#e4e9ee}a{color:#6cb4ee}"
-    "td,th{border-color:#33404d}}"
-)
+_SLO_LABELS: Final = ("__name__", "slo_id")
+"""What stands on every recorded burn rate; the others tell whose budget it is."""
 
 
 class Window:
@@ -45,12 +41,9 @@ class Window:
             _table("Fires now", ("alert", "severity", "team"), map(self._alert, firing)),
             _table("Was told", ("team", "alert", "what"), self._told()),
             _table(
-                "Burns fastest (1 spends a budget in just its window)",
-                ("SLO", "burn rate over 1h"),
-                (
-                    (escape(sample.labels.get("slo_id", "")), f"{sample.value:.2f}")
-                    for sample in sorted(burning, key=lambda each: -each.value)
-                ),
+                "Burns fastest (at 1x a budget lasts exactly its window)",
+                ("SLO", "of", "burn rate over 1h"),
+                map(_burn, sorted(burning, key=lambda each: -each.value)),
             ),
         )
         return _html(
@@ -61,7 +54,7 @@ class Window:
     def dashboards(self) -> str:
         """The three dashboards with live data, as `sloctl preview` draws them."""
         tree = self._running.tree
-        page = tree.folder / "dashboards.html"
+        drawing = tree.folder / "dashboards.html"
         command = [
             sys.executable,
             "-c",
@@ -71,15 +64,15 @@ class Window:
             "--prometheus",
             self._running.prometheus.url,
             "--out",
-            str(page),
+            str(drawing),
         ]
         with self._drawing:  # one at a time: drawing takes some seconds of a processor
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=_PREVIEW_SECONDS, check=False
             )
-            if done.returncode != 0 or not page.is_file():
+            if done.returncode != 0 or not drawing.is_file():
                 return _html(f"<p>They could not be drawn:</p><pre>{escape(done.stderr)}</pre>")
-            return page.read_text(encoding="utf-8")
+            return drawing.read_text(encoding="utf-8")
 
     def _alert(self, sample: ask.Sample) -> tuple[str, ...]:
         labels = sample.labels
@@ -90,10 +83,15 @@ class Window:
         )
 
     def _told(self) -> Iterable[tuple[str, ...]]:
-        for page in reversed(self._running.webhooks.received()):
-            if page.firing and page.alert != names.WATCHDOG:
-                summary = escape(page.annotations.get("summary", ""))
-                yield escape(page.team), _runbook(page.labels), summary
+        for told in reversed(self._running.webhooks.received()):
+            if told.firing and told.alert != names.WATCHDOG:
+                summary = escape(told.annotations.get("summary", ""))
+                yield escape(told.team), _runbook(told.labels), summary
+
+
+def _burn(sample: ask.Sample) -> tuple[str, ...]:
+    whose = (value for name, value in sorted(sample.labels.items()) if name not in _SLO_LABELS)
+    return escape(sample.labels.get("slo_id", "")), escape(", ".join(whose)), f"{sample.value:.2f}x"
 
 
 def _runbook(labels: Mapping[str, str]) -> str:
@@ -110,7 +108,4 @@ def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) 
 
 
 def _html(body: str) -> str:
-    return (
-        '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
-        f"<title>fleetslo demo</title><style>{_STYLE}</style><h1>The fleet, now</h1>{body}"
-    )
+    return page("fleetslo demo", f"<h1>The fleet, now</h1>{body}", renews=True)
