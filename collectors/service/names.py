@@ -190,7 +190,7 @@ _OURS = [
     ),
     _counter(
         OVERFLOWED,
-        "Spans that a connector counted in an overflow series, for want of room.",
+        "What a connector counted in a series that stands for others, for want of room.",
         "connector",
         "metric",
     ),
