@@ -14,6 +14,7 @@ from dashboards.panels import Lines, Stat
 from dashboards.query import Prom
 
 _SMALL: Final = Size(4, 5)
+_VIOLATIONS: Final = "mas_compliance_violations_total"
 _AUDIT_COVERAGE: Final = 0.999
 """Audited actions that the conflict SLO needs to be believed (M4)."""
 
@@ -39,7 +40,7 @@ def _violations(material: Material) -> Viz:
         none="No agent reports compliance.",
         queries=(
             Prom(
-                expr="sum(increase(mas_compliance_violations_total[$__range]))",
+                expr=_broken("sum", "$__range"),
                 instant=True,
             ),
         ),
@@ -50,6 +51,19 @@ def _violations(material: Material) -> Viz:
         see=_links(material),
         wish=_SMALL,
     )
+
+
+def _broken(add: str, within: str) -> str:
+    """Violations `within` that time, the first of a rule that nobody broke before included.
+
+    A series begins with its first violation where the sender said no zero before; no increase
+    shows that one, but the page is sent for it.
+    """
+    none = f"0 * last_over_time({_VIOLATIONS}[{within}])"
+    before = f"max_over_time({_VIOLATIONS}[1d] offset {within})"
+    first = f"min_over_time({_VIOLATIONS}[{within}]) unless {before}"
+    grown = f"increase({_VIOLATIONS}[{within}])"
+    return f"{add} ({grown} or {none}) + {add} (({first}) or {none})"
 
 
 def _rules(material: Material) -> Viz:
@@ -64,7 +78,7 @@ def _rules(material: Material) -> Viz:
         none="No agent reports compliance.",
         queries=(
             Prom(
-                expr="sum by (mas_compliance_rule) (increase(mas_compliance_violations_total[1h]))",
+                expr=_broken("sum by (mas_compliance_rule)", "1h"),
                 legend="{{mas_compliance_rule}}",
             ),
         ),
