@@ -7,9 +7,9 @@ whatever the number of rows. Numbers that differ from row to row are arrays.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,7 @@ class Numbers:
 
 
 Column: TypeAlias = Distinct | Numbers
+AnswerT = TypeVar("AnswerT")
 
 _OPERATORS: Final[dict[str, Callable[..., bool]]] = {
     "==": operator.eq,
@@ -91,13 +92,7 @@ def compare(left: Column, symbol: str, right: Column) -> Mask:
         return compare(right, mirrored, left)
     if isinstance(right, Numbers):
         return _with_numbers(left, symbol, right.values)
-    width = len(right.values)
-    pairs = (left.codes % len(left.values)) * width + right.codes % width
-    distinct, place = np.unique(pairs, return_inverse=True)
-    answers = [
-        holds(left.values[pair // width], symbol, right.values[pair % width])
-        for pair in distinct.tolist()
-    ]
+    answers, place = _pairs(left, right, lambda one, other: holds(one, symbol, other))
     found: Mask = np.array(answers, np.bool_)[place]
     return found
 
@@ -119,10 +114,9 @@ def difference(left: Column, right: Column) -> Column:
     """One number less another; None where either is none."""
     if isinstance(left, Numbers) and isinstance(right, Numbers):
         return Numbers(left.values - right.values)
-    rows = len(left.values if isinstance(left, Numbers) else left.codes)
-    pairs = zip(_rows(left), _rows(right), strict=True)
-    values = tuple([_less(one, other) for one, other in pairs])
-    return Distinct(np.arange(rows), (*values, None))
+    one, other = _distinct(left), _distinct(right)
+    values, place = _pairs(one, other, _less)
+    return Distinct(place, (*values, None))
 
 
 def _less(left: Typed, right: Typed) -> Typed:
@@ -133,10 +127,24 @@ def _less(left: Typed, right: Typed) -> Typed:
     return None
 
 
-def _rows(column: Column) -> list[Typed]:
-    if isinstance(column, Numbers):
-        return list(column.values.tolist())
-    return [column.values[code] for code in column.codes.tolist()]
+def _distinct(column: Column) -> Distinct:
+    if isinstance(column, Distinct):
+        return column
+    values, codes = np.unique(column.values, return_inverse=True)
+    return Distinct(codes.astype(np.int64), (*values.tolist(), None))
+
+
+def _pairs(
+    left: Distinct, right: Distinct, answer: Callable[[Typed, Typed], AnswerT]
+) -> tuple[list[AnswerT], NDArray[np.int64]]:
+    """The answer to each distinct pair of values, and which pair every row has."""
+    width = len(right.values)
+    pairs = (left.codes % len(left.values)) * width + right.codes % width
+    distinct, place = np.unique(pairs, return_inverse=True)
+    answers = [
+        answer(left.values[pair // width], right.values[pair % width]) for pair in distinct.tolist()
+    ]
+    return answers, place.astype(np.int64)
 
 
 def _arrays(left: NDArray[np.int64], symbol: str, right: NDArray[np.int64] | int) -> Mask:
@@ -146,20 +154,33 @@ def _arrays(left: NDArray[np.int64], symbol: str, right: NDArray[np.int64] | int
 
 def _with_numbers(left: Distinct, symbol: str, right: NDArray[np.int64]) -> Mask:
     """Each distinct value against the numbers of the rows that hold it."""
-    found = np.zeros(len(right), np.bool_)
-    codes = left.codes % len(left.values)
-    for code in np.unique(codes).tolist():
-        value, same = left.values[code], codes == code
+    found = np.full(len(right), symbol == "!=")
+    mirrored = _MIRRORED.get(symbol, symbol)
+    for value, same in _groups(left):
         if isinstance(value, int | float) and not isinstance(value, bool):
-            mirrored = _MIRRORED.get(symbol, symbol)
-            answers = [holds(number, mirrored, value) for number in right[same].tolist()]
-            found[same] = (
-                _arrays(right[same], mirrored, value)
-                if isinstance(value, int) and -(2**63) <= value < 2**63
-                else answers
-            )
-        else:
-            found[same] = symbol == "!="
+            found[same] = _against(right[same], mirrored, value)
+    return found
+
+
+def _groups(column: Distinct) -> Iterator[tuple[Typed, NDArray[np.int64] | slice]]:
+    """Each value that some row has, and those rows."""
+    codes = column.codes % len(column.values)
+    if len(codes) and bool((codes == codes[0]).all()):  # a literal mostly
+        yield column.values[int(codes[0])], slice(None)
+        return
+    order = np.argsort(codes, kind="stable")
+    edges = np.flatnonzero(np.diff(codes[order])) + 1
+    for same in np.split(order, edges) if len(order) else ():
+        yield column.values[int(codes[same[0]])], same
+
+
+def _against(numbers: NDArray[np.int64], symbol: str, value: float) -> Mask:
+    """Each of `numbers` against a value; one that does not fit beside them is compared exactly."""
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return _arrays(numbers, symbol, value)
+    distinct, of = np.unique(numbers, return_inverse=True)
+    answers = [holds(number, symbol, value) for number in distinct.tolist()]
+    found: Mask = np.array(answers, np.bool_)[of]
     return found
 
 

@@ -48,7 +48,7 @@ def keep(scanned: Scan, wanted: NDArray[np.bool_], edited: Mapping[int, bytes] =
     parts: list[bytes] = []
     each = _children(scanned.scopes, np.array(list(resources), np.int64))
     for (resource, scopes), mine in zip(resources.items(), each, strict=True):
-        head = _rest(scanned, scanned.resources[resource], scanned.scopes[mine])
+        head = beside(scanned, scanned.resources[resource], scanned.scopes[mine])
         body = b"".join((head, *scopes))
         parts += (_RESOURCE_TAG, _varint(len(body)), body)
     return b"".join(parts)
@@ -70,7 +70,7 @@ def _body(
 ) -> bytes:
     rows = mine.start + np.flatnonzero(wanted[mine])
     survivors = scanned.entries[rows]
-    head = _rest(scanned, scope, scanned.entries[mine])
+    head = beside(scanned, scope, scanned.entries[mine])
     if edited:
         return head + b"".join(
             delimited(edited[row]) if row in edited else scanned.payload[tag:end]
@@ -85,8 +85,8 @@ def _body(
     return head + out.tobytes()
 
 
-def _rest(scanned: Scan, parent: Longs, children: Longs) -> bytes:
-    """What stands in a message beside its children: the gaps between them."""
+def beside(scanned: Scan, parent: Longs, children: Longs) -> bytes:
+    """What stands in a message beside these children of it: the gaps between them."""
     edges = np.concatenate(([parent[1]], children[:, [0, 2]].ravel(), [parent[2]]))
     starts, ends = edges[::2], edges[1::2]
     gaps = np.flatnonzero(starts < ends)

@@ -7,16 +7,15 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from collectors.component import Batch, Emit, ProcessorFactory, Settings, Signal
 from collectors.graph import ITEMS
 from collectors.ottl import CONTEXTS, Conditions
 from collectors.processors.filter.config import FilterConfig
 from collectors.stateless import Stateless
-from collectors.wire.keep import keep
-from collectors.wire.scan import Scan, locate, scan
-from collectors.wire.split import data_points
+from collectors.wire.keep import beside, delimited, keep
+from collectors.wire.kernel import Longs
+from collectors.wire.scan import Scan, locate, points, scan
 
 _FILTERED: Final = "filtered"
 
@@ -62,18 +61,27 @@ class Filter(Stateless):
         goes = self._points(rows) & stays[rows.entry]
         edited: dict[int, bytes] = {}
         kept = stays.copy()
-        for metric in np.unique(rows.entry[goes]).tolist():
-            mine = goes[rows.entry == metric]
-            if bool(mine.all()):
+        concerned = np.unique(rows.entry[goes])
+        # The points of a metric follow each other.
+        first = np.searchsorted(rows.entry, concerned, "left").tolist()
+        last = np.searchsorted(rows.entry, concerned, "right").tolist()
+        data = points(scanned).data
+        for metric, start, stop in zip(concerned.tolist(), first, last, strict=True):
+            mine = rows.at[start:stop][goes[start:stop]]
+            if len(mine) == stop - start:
                 kept[metric] = False
-                continue
-            _, body, end, _ = scanned.entries[metric].tolist()
-            message = Metric.FromString(scanned.payload[body:end])
-            listed = data_points(message)
-            for index in reversed(np.flatnonzero(mine).tolist()):
-                del listed[index : index + 1]
-            edited[metric] = message.SerializeToString()
+            else:
+                edited[metric] = _without(scanned, scanned.entries[metric], data[mine[0, 3]], mine)
         return kept, edited
+
+
+def _without(scanned: Scan, metric: Longs, data: Longs, gone: Longs) -> bytes:
+    """A metric less data points; whatever else stands in it is copied."""
+    _, body, end, _ = metric.tolist()
+    start, _, stop, _, field = data.tolist()
+    tag = bytes([field << 3 | 2])  # of a message
+    left = delimited(beside(scanned, data, gone), tag)
+    return b"".join((scanned.payload[body:start], left, scanned.payload[stop:end]))
 
 
 FACTORY = ProcessorFactory(

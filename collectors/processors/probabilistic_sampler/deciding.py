@@ -88,15 +88,20 @@ class Decider:
             wanted = np.maximum(wanted, least)
         return Decided(arriving.randomness >= wanted, wanted, contradicts)
 
+    def _thinned(self, before: int) -> int:
+        """The threshold that keeps the share of what `before` has kept."""
+        product = self._share * share(before)
+        # Rounding may not bring back what was dropped before.
+        return max(before, threshold(product, self._precision))
+
     def _wanted(self, arriving: Arriving) -> Words:
         if self._mode is Mode.EQUALIZING and self._threshold != NEVER:
             before = np.where(arriving.has_threshold, arriving.threshold, np.uint64(0))
             return np.maximum(before, np.uint64(self._threshold))
         wanted = np.full(len(arriving.threshold), self._threshold, np.uint64)
         if self._mode is Mode.PROPORTIONAL and self._threshold != NEVER:
-            for before in np.unique(arriving.threshold[arriving.has_threshold]).tolist():
-                product = self._share * share(before)
-                same = arriving.has_threshold & (arriving.threshold == before)
-                # Rounding may not bring back what was dropped before.
-                wanted[same] = max(before, threshold(product, self._precision))
+            said = arriving.has_threshold
+            distinct, of = np.unique(arriving.threshold[said], return_inverse=True)
+            after = [self._thinned(before) for before in distinct.tolist()]
+            wanted[said] = np.array(after, np.uint64)[of]
         return wanted
