@@ -57,13 +57,11 @@ def _broken(add: str, within: str) -> str:
     """Violations `within` that time, the first of a rule that nobody broke before included.
 
     A series begins with its first violation where the sender said no zero before; no increase
-    shows that one, but the page is sent for it.
+    would show that one, though a page is sent for it. So five minutes of zeros are put before
+    each beginning, unless the series was only away.
     """
-    none = f"0 * last_over_time({_VIOLATIONS}[{within}])"
-    before = f"max_over_time({_VIOLATIONS}[1d] offset {within})"
-    first = f"min_over_time({_VIOLATIONS}[{within}]) unless {before}"
-    grown = f"increase({_VIOLATIONS}[{within}])"
-    return f"{add} ({grown} or {none}) + {add} (({first}) or {none})"
+    zeros = f"0 * {_VIOLATIONS} offset -5m unless last_over_time({_VIOLATIONS}[1h])"
+    return f"{add} (increase((1 * {_VIOLATIONS} or {zeros})[{within}:1m]))"
 
 
 def _rules(material: Material) -> Viz:
