@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -112,7 +113,7 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
     On any error nothing is written. A second run changes nothing; what an earlier run
     wrote and this one does not is removed.
     """
-    wish = _Wish(only, Flavor(flavor), compat == "sloth", alertmanager, strict, now)
+    wish = _Wish(out, only, Flavor(flavor), compat == "sloth", alertmanager, strict, now)
     with uncollected():
         found = _build(state, paths, wish)
     if found is None:
@@ -131,6 +132,7 @@ def generate(  # noqa: PLR0913 - one parameter per option of the command
 class _Wish:
     """What the command line asks for."""
 
+    out: Path
     only: frozenset[Output]
     flavor: Flavor
     sloth: bool
@@ -144,6 +146,7 @@ def _build(
 ) -> tuple[tuple[Built, ...], str] | None:
     """All files that are wished for, and what they were made of; None after problems."""
     reading = read_paths(paths)
+    _refuse_own_source(reading.sources, wish)
     problems = list(reading.problems)
     if reading.project is None:
         report(problems, reading.sources, state)
@@ -164,6 +167,16 @@ def _build(
     if stops(problems, strict=wish.strict):
         return None
     return files, counted(reading.project)
+
+
+def _refuse_own_source(sources: Iterable[str], wish: _Wish) -> None:
+    """Runbooks beside the files that are read are taken for written by hand, and included."""
+    out = wish.out.resolve()
+    if Output.RUNBOOKS in wish.only and any(Path(name).resolve().parent == out for name in sources):
+        msg = (
+            f"{wish.out} holds files that are read; give a directory of its own, as {wish.out}/out"
+        )
+        raise click.BadParameter(msg, param_hint="'--out'")
 
 
 def _check(state: State, changes: tuple[Change, ...], out: Path) -> int:

@@ -53,6 +53,18 @@ def test_output_does_not_depend_on_the_order_or_the_names_of_files(tmp_path: Pat
     assert tree(tmp_path / "out-one") == tree(tmp_path / "out-many")
 
 
+def test_output_into_the_files_that_are_read_is_refused(
+    specs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tree(specs)
+
+    assert run(["generate", str(specs), "--out", f"{specs}/../{specs.name}"]) == 2
+    assert "give a directory of its own" in capsys.readouterr().err
+    assert tree(specs) == before
+    assert run(["generate", str(specs), "--out", str(specs / "out")]) == 0
+    assert run(["generate", str(specs), "--out", str(specs / "out"), "--check"]) == 0
+
+
 def test_on_any_error_nothing_is_written(specs: Path, tmp_path: Path) -> None:
     (specs / "bad.yaml").write_text(slo_text("other", objective="100"))
     out = tmp_path / "out"
