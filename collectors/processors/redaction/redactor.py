@@ -8,6 +8,7 @@ overrides, are in the bytes but not in the message, and nobody has looked at the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -25,6 +26,8 @@ from collectors.processors.redaction.summary import OWN_KEY, OWN_KEYS, Tally, su
 from collectors.wire import parse
 
 _PLAIN: Final = frozenset({"bool_value", "int_value", "double_value"})
+_NO_TEXT: Final = re.compile("([\udc80-\udcff]+)")
+"""Bytes that are no UTF-8, as `surrogateescape` has them; of one kind only, so in linear time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +202,13 @@ class _Run:
         return True
 
     def _bytes(self, value: AnyValue) -> bool:
-        """Bytes that are a text are judged as one."""
-        try:
-            text = value.bytes_value.decode()
-        except UnicodeDecodeError:
+        """Bytes are judged as the texts in UTF-8 that are in them."""
+        parts = _NO_TEXT.split(value.bytes_value.decode(errors="surrogateescape"))
+        texts = [part if _NO_TEXT.match(part) else self._rules.masked(part) for part in parts]
+        changed = "".join(texts).encode(errors="surrogateescape")
+        if changed == value.bytes_value:
             return False
-        changed = self._rules.masked(text)
-        if changed == text:
-            return False
-        value.bytes_value = changed.encode()
+        value.bytes_value = changed
         return True
 
     def _body(self, record: LogRecord) -> None:

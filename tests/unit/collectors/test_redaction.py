@@ -270,6 +270,17 @@ def test_maps_and_lists_are_looked_into() -> None:
     assert second.bytes_value == b"****"
 
 
+@pytest.mark.parametrize(
+    "around", [b"", b"\xff", b"M\xfcller ", "Müller ".encode(), b"\xed\xa0\x80"]
+)
+def test_a_text_among_other_bytes_is_masked(around: bytes) -> None:
+    value = AnyValue(bytes_value=around + CANARY.encode() + around)
+
+    after = attributes_after(BLOCKED, KeyValue(key="raw", value=value))
+
+    assert after == {"raw": around + b"****" + around}
+
+
 def test_keys_in_the_body_of_a_log_must_be_allowed_too() -> None:
     message = ExportLogsServiceRequest()
     record = message.resource_logs.add().scope_logs.add().log_records.add()
