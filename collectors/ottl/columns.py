@@ -24,7 +24,9 @@ Typed: TypeAlias = "str | int | float | bool | bytes | Opaque | None"
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A list or a map: equal to nothing."""
+    """A list or a map, serialized: equal to nothing."""
+
+    value: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,6 @@ def _typed(value: bytes) -> Typed:
     if kind is None:
         return None
     if kind in {"array_value", "kvlist_value"}:
-        return Opaque()
+        return Opaque(value)
     found: Typed = getattr(decoded, kind)
     return found

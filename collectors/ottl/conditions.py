@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, NoReturn
 
 import numpy as np
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from collectors.ottl.columns import (
     Column,
@@ -38,6 +39,7 @@ from collectors.ottl.syntax import (
 )
 from collectors.patterns import pattern
 from collectors.wire.scan import Scan
+from collectors.wire.values import as_json, number_as_json
 
 _PARENT: Final = "parent_span_id.string"
 _NO_ID: Final = "0" * 16
@@ -260,9 +262,17 @@ def _text(value: Value) -> str:
 
 
 def _as_text(value: Typed) -> str | None:
-    """What `IsMatch` looks at: numbers and flags as they are written."""
-    if value is None or isinstance(value, Opaque):
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.hex() if isinstance(value, bytes) else str(value)
+    """What `IsMatch` looks at: numbers, flags, lists and maps as JSON has them, bytes as hex."""
+    match value:
+        case None | str():
+            return value
+        case bytes():
+            return value.hex()
+        case Opaque(of):
+            return as_json(AnyValue.FromString(of))
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case _:
+            return number_as_json(value)
