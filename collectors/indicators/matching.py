@@ -55,7 +55,7 @@ class Matcher:
             self._of_service.setdefault(spans.service, []).append(index)
 
     def match(self, scanned: Scan, nearness: float = 0) -> list[Matched]:
-        """The events in a traces request, of each SLO that may have any.
+        """The events in a traces request, of each SLO that may have any, in their order.
 
         Args:
             scanned: The request.
@@ -90,7 +90,7 @@ class Matcher:
         indexes = {index for of_code in concerned for index in of_code}
         is_named = any(self._events[index].span_name is not None for index in indexes)
         names = span_names(scanned) if is_named else None
-        found: list[tuple[int, Mask]] = []
+        found: dict[int, Mask] = {}
         for code, of_code in enumerate(concerned):
             of_service: Mask = code_of_span == code
             for index in of_code:
@@ -99,8 +99,8 @@ class Matcher:
                 if name is not None and names is not None:
                     mask = of_service & named(names, name)
                 if mask.any():
-                    found.append((index, mask))
-        return found
+                    found[index] = mask | found[index] if index in found else mask
+        return sorted(found.items(), key=lambda each: each[0])
 
 
 class _Columns:

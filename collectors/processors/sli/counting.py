@@ -49,7 +49,8 @@ class Counter:
     def count(self, payload: bytes, items: int) -> list[Counted]:
         """Good and bad events in a traces request, of the SLOs and label values that have any.
 
-        Always in the same order: of the SLOs, and then of the values.
+        In the order of the SLOs, and then of their first events: where there is no room for all
+        label values, the same ones have it however spans are cut into requests.
 
         Args:
             payload: The request, which was validated before.
@@ -57,7 +58,7 @@ class Counter:
         """
         scanned = locate(Signal.TRACES, payload, items)
         found: list[Counted] = []
-        for matched in sorted(self._matcher.match(scanned), key=lambda each: each.slo):
+        for matched in self._matcher.match(scanned):
             if matched.events.any():
                 found.extend(_counted(scanned, matched, self._by[matched.slo]))
         return found
@@ -74,11 +75,10 @@ def _counted(
     sets, codes = _label_sets(events, [of.attribute or label for label, of in by])
     total = np.bincount(codes, minlength=len(sets))
     wrongs = np.bincount(codes[bad], minlength=len(sets))
+    _, first = np.unique(codes, return_index=True)
     counts = zip(sets, (total - wrongs).tolist(), wrongs.tolist(), strict=True)
-    return sorted(
-        (Counted(matched.slo, values, good, wrong) for values, good, wrong in counts),
-        key=lambda each: each.values,
-    )
+    found = [Counted(matched.slo, values, good, wrong) for values, good, wrong in counts]
+    return [found[at] for at in np.argsort(first).tolist()]
 
 
 def _label_sets(events: Scan, keys: Sequence[str]) -> tuple[list[tuple[str, ...]], Codes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -135,6 +136,19 @@ def test_events_beyond_the_limit_and_values_too_long_are_counted_as_other() -> N
         (*other, True): 3,
         (*other, False): 1,
     }
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [2], [1, 2, 3]])
+def test_who_has_room_does_not_depend_on_how_requests_are_cut(cuts: list[int]) -> None:
+    events = [("c", "eu", True), ("b", "eu", False), ("a", "eu", True), ("b", "eu", False)]
+    meter = MemoryMeter()
+    counter = make(meter, limit=2)
+
+    for first, last in pairwise([0, *cuts, len(events)]):
+        counter.step(spans(events[first:last]), lambda _: None)
+
+    other = ("__other__", "__other__")
+    assert shown(meter) == {("c", "eu", True): 1, ("b", "eu", False): 2, (*other, True): 1}
 
 
 def test_other_labels_begin_at_zero_and_the_first_ones_go_on_when_they_come_back() -> None:
