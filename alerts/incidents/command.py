@@ -89,6 +89,7 @@ def _with_alertmanager(command: _F) -> _F:
         "teller",
         callback=_alertmanager,
         envvar="FLEETSLO_ALERTMANAGER",
+        show_envvar=True,
         metavar="URL",
         help="Ask it too: what silences what, who was told, what a person silenced.",
     )
@@ -97,6 +98,7 @@ def _with_alertmanager(command: _F) -> _F:
         "--alertmanager-headers",
         type=click.Path(exists=True, dir_okay=False),
         envvar="FLEETSLO_ALERTMANAGER_HEADERS",
+        show_envvar=True,
         is_eager=True,
         metavar="FILE",
         help="Headers to send it, one 'Name: value' on each line.",
@@ -106,7 +108,7 @@ def _with_alertmanager(command: _F) -> _F:
 
 @click.group()
 def incident() -> None:
-    """Alerts of one cause, or of neighbours, as one incident."""
+    """Show alerts of one cause as one incident, with its timeline."""
 
 
 @incident.command("list")
@@ -180,7 +182,7 @@ def export(  # noqa: PLR0913 - one parameter per option of the command
 
 @click.group("report")
 def report_group() -> None:
-    """What a stretch of time was like."""
+    """Tell what a week was like: errors, changes, budgets, incidents."""
 
 
 @report_group.command("weekly")

@@ -39,7 +39,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, text: str) -> float:
 
 @click.group()
 def throttle() -> None:
-    """Let burn alerts slow agents down."""
+    """Let burn alerts slow agents down; a dry run by default."""
 
 
 @throttle.command()

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from collectors.component import Config, Signal
 from collectors.config import tree
@@ -18,6 +19,7 @@ from collectors.config.validate import build
 from slo import source
 from slo.diagnostic import Diagnostic, Span, has_errors
 
+_FOLDER: Final = "name a file in it; sloctl generate writes DIR/collector/collector.yaml"
 _SECTIONS = (*(kind.value for kind in Kind), "service")
 
 
@@ -38,7 +40,8 @@ def read(paths: Sequence[Path]) -> tuple[list[Text], list[Diagnostic]]:
             texts.append(Text(str(path), path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError) as failure:
             reason = failure.strerror if isinstance(failure, OSError) else str(failure)
-            problems.append(error(Code.FILE, f"cannot read {path}: {reason}", None))
+            text = f"cannot read {path}: {reason}"
+            problems.append(error(Code.FILE, text, None, _FOLDER if path.is_dir() else ""))
     return texts, problems
 
 

@@ -20,7 +20,7 @@ from collectors.net.fields import split_address
 
 _BACKLOG: Final = 1024
 _WHY: Final = {
-    errno.EADDRINUSE: "another process listens there",
+    errno.EADDRINUSE: "another process listens there: stop it, or take another port",
     errno.EACCES: "this user may not listen there; ports below 1024 need a privilege",
     errno.EADDRNOTAVAIL: "this host does not have that address",
 }

@@ -211,6 +211,8 @@ def open_storage(
         if not isinstance(error, OSError | Locked | NewerFormat):
             raise
         msg = f"data directory {settings.directory}: {_words(error)}"
+        if isinstance(error, Locked):
+            msg = f"data directory {error}: stop it, or give this one another directory"
         raise StartError(msg) from error
 
 

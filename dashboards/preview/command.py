@@ -56,7 +56,7 @@ _VIEWS: Final = tuple(DASHBOARD_UIDS)
 def preview(
     directory: Path, out: Path, phase: str, views: tuple[str, ...], url: str | None
 ) -> None:
-    """Draw the dashboards of DIRECTORY, a tree of `generate`, on one static page.
+    """Draw the dashboards of DIRECTORY on one page, without a Grafana.
 
     The data are made up from the metric catalogue, on a real Prometheus that lives as long as
     the drawing takes; or live ones, with --prometheus.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -41,8 +40,6 @@ _BUILT_IN: Final = {
     "completion": ("slo.cli.completion", "Print the completion script of a shell."),
 }
 _GROUP: Final = "sloctl.commands"
-_OWN_NAME: Final = re.compile(r"`sloctl [^:]*: ")
-"""How a command's module opens; in the list of commands the name stands beside it already."""
 _HOW_MUCH: Final = (
     ("q", "quiet", "Say nothing but problems."),
     ("v", "verbose", "Say more: notices, and each file written."),
@@ -72,7 +69,7 @@ class LazyGroup(click.Group):
         """List the commands without importing any of them."""
         del ctx
         rows = [(name, text) for name, (_, text) in _BUILT_IN.items()]
-        rows += sorted((entry.name, _first_words(entry.module)) for entry in _plugins())
+        rows += sorted((entry.name, _first_words(entry)) for entry in _plugins())
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -103,9 +100,9 @@ def _plugins() -> Iterator[EntryPoint]:
     return (entry for entry in entry_points(group=_GROUP) if entry.name not in _BUILT_IN)
 
 
-def _first_words(module: str) -> str:
-    """The first line of a module's docstring, read from its source and not by import."""
-    top, *rest = module.split(".")
+def _first_words(entry: EntryPoint) -> str:
+    """The first line of a command's docstring, read from its source and not by import."""
+    top, *rest = entry.module.split(".")
     try:
         spec = find_spec(top)
         folder = Path((spec.submodule_search_locations or [""])[0]) if spec else Path()
@@ -113,12 +110,13 @@ def _first_words(module: str) -> str:
         source = (
             path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
         )
-        doc = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8")))
+        tree = ast.parse(source.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError, IndexError):
         return ""
-    first = (doc or "").partition("\n")[0]
-    words = _OWN_NAME.sub("", first, count=1)
-    return words[:1].upper() + words[1:]
+    command = (
+        each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == entry.attr
+    )
+    return (ast.get_docstring(next(command, tree)) or "").partition("\n")[0]
 
 
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

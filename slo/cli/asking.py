@@ -55,6 +55,7 @@ def prometheus_option(*, required: bool = True) -> Callable[[_F], _F]:
         callback=_server,
         required=required,
         envvar="FLEETSLO_PROMETHEUS",
+        show_envvar=True,
         metavar="URL",
         help="Base address of a Prometheus, or of what answers as one does.",
     )
@@ -63,6 +64,7 @@ def prometheus_option(*, required: bool = True) -> Callable[[_F], _F]:
         "--headers",
         type=click.Path(exists=True, dir_okay=False),
         envvar="FLEETSLO_PROMETHEUS_HEADERS",
+        show_envvar=True,
         is_eager=True,
         metavar="FILE",
         help="Headers to send it, one 'Name: value' on each line: credentials, a tenant.",

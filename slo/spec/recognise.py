@@ -87,7 +87,8 @@ def _claims(node: Mapping, file: SourceFile, problems: Problems) -> bool:
     got = repr(version) if version else "none"
     text = f"apiVersion must be {API_VERSION}, got {got}"
     value = node.get("apiVersion")
-    problems.error("SLO006", text, node.span if value is None else value.span)
+    way_out = "a collector's file: collector validate --config FILE" if _collector(node) else ""
+    problems.error("SLO006", text, node.span if value is None else value.span, way_out)
     return True
 
 

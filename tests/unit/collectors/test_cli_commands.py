@@ -93,6 +93,21 @@ def test_a_file_that_is_not_there_is_told() -> None:
     assert result.stderr.startswith("error[COL001]: cannot read /not/there.yaml: No such file")
 
 
+def test_a_folder_in_place_of_a_file_is_told_with_the_way_out(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["validate", "--config", str(tmp_path)])
+
+    assert result.exit_code == 1
+    assert "Is a directory\nhelp: name a file in it" in result.stderr
+
+
+def test_a_file_that_is_only_named_is_told_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["run", "collector.yaml"])
+
+    assert left.value.code == 2
+    assert "a file is given as --config collector.yaml" in capsys.readouterr().err
+
+
 def test_a_directory_without_logs_is_told(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["buffer", "ls", str(tmp_path)])
 

@@ -238,3 +238,35 @@ def test_how_much_is_said_may_stand_last(
     assert capsys.readouterr().out == ""
     assert run(["generate", str(specs), "--out", str(tmp_path / "out"), "-v"]) == 0
     assert "written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "way_out"),
+    [
+        (["valdate"], "Did you mean 'validate'?"),
+        (["routes", "whoo"], "Did you mean 'who'?"),
+    ],
+)
+def test_a_misspelt_command_is_guessed(
+    arguments: list[str], way_out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().err.count(way_out) == 1
+
+
+def test_a_collectors_file_is_shown_its_own_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "collector.yaml"
+    file.write_text("receivers: {otlp: }\nservice: {pipelines: {}}\n")
+
+    assert run(["validate", str(file)]) == 1
+    assert "collector validate --config FILE" in capsys.readouterr().err
+
+
+def test_two_commands_of_one_module_say_two_things(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+
+    told = [line.split(None, 1) for line in capsys.readouterr().out.splitlines() if line]
+    words = {line[0]: line[1] for line in told if len(line) == 2}
+    assert words["incident"] != words["report"]
