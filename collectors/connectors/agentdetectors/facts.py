@@ -48,6 +48,9 @@ _MOST: Final = 2**62
 _KNOWN: Final = 1 << 14
 """Processes that need not be read anew with each request."""
 
+_REMEMBERED_BYTES: Final = 4096
+"""Of a resource: whoever sends longer ones is read anew, else they fill the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Who:
@@ -93,7 +96,10 @@ def people(scanned: Scan, role_keys: Sequence[str]) -> tuple[list[Who], Longs]:
     """The processes that sent a request, and which of them each resource row is."""
     coded = texts(scanned, slices(scanned, scanned.resources, (_RESOURCE,))[0])
     keys = tuple(role_keys)
-    found = [_who(value, keys) for value in coded.values]
+    found = [
+        _who(value, keys) if len(value) <= _REMEMBERED_BYTES else _read(value, keys)
+        for value in coded.values
+    ]
     rows: Longs = coded.codes.astype(np.int64)
     if np.any(rows < 0):  # no resource at all
         rows = np.where(rows < 0, len(found), rows)
@@ -101,8 +107,7 @@ def people(scanned: Scan, role_keys: Sequence[str]) -> tuple[list[Who], Longs]:
     return found, rows
 
 
-@lru_cache(_KNOWN)
-def _who(value: bytes, role_keys: tuple[str, ...]) -> Who:
+def _read(value: bytes, role_keys: tuple[str, ...]) -> Who:
     said = {
         item.key: as_text(item.value.SerializeToString())
         for item in Resource.FromString(value).attributes
@@ -116,10 +121,13 @@ def _who(value: bytes, role_keys: tuple[str, ...]) -> Who:
         family=f"{said.get('service.namespace', '')}\n{service or name}"[:512],
         place=place[:512],
         name=name if len(name) <= LONGEST_NAME else OTHER,
-        role=next((said[key] for key in role_keys if said.get(key)), ""),
+        role=next((said[key] for key in role_keys if said.get(key)), "")[:64],
         version=said.get("service.version", "")[:128],
-        tier=said.get("mas.service.tier", "") or "standard",
+        tier=said.get("mas.service.tier", "")[:64] or "standard",
     )
+
+
+_who = lru_cache(_KNOWN)(_read)
 
 
 class Facts:

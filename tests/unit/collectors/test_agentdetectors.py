@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ from tests.agent_watch import (
     use,
     watcher,
 )
+
+MEBIBYTE = 1024 * 1024
 
 
 def busy(fleet: Fleet) -> None:
@@ -178,3 +181,19 @@ def test_a_mistake_is_told_at_its_place(block: str, said: str) -> None:
 
     assert any(said in f"{of.text} {of.help}" for of in problems), problems
     assert {of.place.line for of in problems if of.place} == {2}
+
+
+def test_long_resources_are_neither_remembered_nor_kept_at_their_length() -> None:
+    fleet = Fleet()
+    fleet.beat(A)
+    tracemalloc.start()
+    try:
+        for number in range(30):
+            long = f"{number}" * MEBIBYTE
+            fleet.beat(process(f"s{number}", "1", mas__agent__role=long, mas__service__tier=long))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 4 * MEBIBYTE
+    assert len(fleet.of.snapshot()) < MEBIBYTE
