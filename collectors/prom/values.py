@@ -6,6 +6,7 @@ Values never change: a new point gives a new value, and a delta is added to the 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +29,9 @@ and keeps the `le` of a series the same while the histogram changes its scale.""
 
 _MAX_BUCKETS: Final = 320
 """The SDKs keep 160 on each side at most."""
+
+_MOST: Final = 10_000
+"""Buckets or quantiles of a point: a byte of a request may be one, and a line of every scrape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,8 @@ def number(point: NumberDataPoint) -> Number:
 
 def histogram(point: HistogramDataPoint) -> Histogram | None:
     """The value of a data point with explicit buckets; None where it contradicts itself."""
+    if max(len(point.explicit_bounds), len(point.bucket_counts)) > _MOST:
+        return None
     bounds, counts = tuple(point.explicit_bounds), tuple(point.bucket_counts)
     if counts and len(counts) != len(bounds) + 1:
         return None
@@ -180,7 +186,7 @@ def histogram(point: HistogramDataPoint) -> Histogram | None:
     for message in point.exemplars:
         exemplar = _exemplar(message)
         if exemplar is not None:
-            index = sum(bound < exemplar.value for bound in bounds)
+            index = bisect_left(bounds, exemplar.value)
             known = exemplars.get(index)
             if known is None or known.time_ns <= exemplar.time_ns:
                 exemplars[index] = exemplar
@@ -190,6 +196,8 @@ def histogram(point: HistogramDataPoint) -> Histogram | None:
 
 def exponential(point: ExponentialHistogramDataPoint) -> Exponential | None:
     """The value of an exponential data point; None where it has too many buckets to show."""
+    if max(len(side.bucket_counts) for side in (point.positive, point.negative)) > _MOST:
+        return None
     positive = _buckets(point.positive.offset, point.positive.bucket_counts)
     negative = _buckets(point.negative.offset, point.negative.bucket_counts)
     value = Exponential(
@@ -206,8 +214,10 @@ def exponential(point: ExponentialHistogramDataPoint) -> Exponential | None:
     return value
 
 
-def summary(point: SummaryDataPoint) -> Summary:
-    """The value of a summary's data point."""
+def summary(point: SummaryDataPoint) -> Summary | None:
+    """The value of a summary's data point; None where it has too many quantiles to show."""
+    if len(point.quantile_values) > _MOST:
+        return None
     quantiles = tuple((item.quantile, item.value) for item in point.quantile_values)
     return Summary(point.count, point.sum, quantiles)
 

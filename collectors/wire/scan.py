@@ -24,6 +24,7 @@ IS_COMPILED: Final = compiled() is not None
 _POINT_KINDS: Final = {5: "gauge", 7: "sum", 9: "histogram", 10: "exponential", 11: "summary"}
 _POINT_ATTRIBUTES: Final = {5: 7, 7: 7, 9: 9, 10: 1, 11: 7}
 _DATA_POINTS: Final = 1
+_VALUES_PER_PART: Final = 8
 _RESOURCE_ITEMS: Final = 1  # Export...ServiceRequest.resource_spans, likewise in the others
 _CHILDREN: Final = 2  # ResourceSpans.scope_spans and ScopeSpans.spans, likewise in the others
 
@@ -71,6 +72,7 @@ def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL, most: int | No
         most: Parts that it may have: resources, scopes, entries, data points, and the events,
             links, exemplars and quantiles in them. An empty span takes two bytes on the wire,
             and seventy times that in the columns; an empty link that is copied as much.
+            There may be eight times as many attributes and values.
 
     Raises:
         Malformed: It is not a request of that signal, and says at which byte; or of more parts.
@@ -81,10 +83,10 @@ def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL, most: int | No
     if bad >= 0:
         msg = f"malformed {signal} request of {len(payload)} bytes: unsound at byte {bad}"
         raise Malformed(msg)
-    parts = int(sum(counts[kind] for kind in known.parts))
-    if most is not None and parts > most:
-        msg = f"{signal} request of {parts:,} parts, at most {most:,} in one: send it in several"
-        raise Malformed(msg)
+    if most is not None:
+        _check(signal, "parts", int(sum(counts[kind] for kind in known.parts)), most)
+        values = int(sum(counts[kind] for kind in known.values))
+        _check(signal, "attributes and values", values, _VALUES_PER_PART * most)
     resources, scopes, entries = (np.empty((int(counts[k]), 4), np.int64) for k in known.levels)
     if not kernel.locate(
         payload, len(resources), len(scopes), len(entries), resources, scopes, entries
@@ -93,6 +95,12 @@ def scan(signal: Signal, payload: bytes, kernel: Kernel = KERNEL, most: int | No
         raise Malformed(msg)
     items = sum(int(counts[kind]) for kind in known.items)
     return Scan(signal, payload, items, resources, scopes, entries, kernel)
+
+
+def _check(signal: Signal, of: str, count: int, most: int) -> None:
+    if count > most:
+        msg = f"{signal} request of {count:,} {of}, at most {most:,} in one: send it in several"
+        raise Malformed(msg)
 
 
 def locate(signal: Signal, payload: bytes, items: int, kernel: Kernel = KERNEL) -> Scan:

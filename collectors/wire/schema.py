@@ -54,6 +54,8 @@ _LEVELS: Final = {
 _WITHIN: Final = ("Event", "Link", "Exemplar", "ValueAtQuantile")
 """What an item may have any number of, beside attributes."""
 
+_VALUES: Final = ("KeyValue", "AnyValue")
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -65,6 +67,7 @@ class Schema:
         items: Rows of the types that count as items.
         levels: Rows of the resource, scope and entry types.
         parts: Rows of these, and of what items have any number of.
+        values: Rows of attributes and their values.
     """
 
     table: Shorts
@@ -72,6 +75,7 @@ class Schema:
     items: tuple[int, ...]
     levels: tuple[int, int, int]
     parts: frozenset[int]
+    values: tuple[int, ...]
 
 
 @cache
@@ -95,6 +99,7 @@ def schema(signal: Signal) -> Schema:
         items,
         (resource, scope, entry),
         frozenset({resource, scope, entry, *items, *within}),
+        tuple(names[name] for name in _VALUES),
     )
 
 

@@ -248,25 +248,27 @@ def delimited(tag: int, body: bytes) -> bytes:
     return bytes([tag, *length, rest]) + body
 
 
-SPANS = b"\x12\x00" * 30_000_000
-EVENTS, LINKS = (delimited(0x12, bytes((tag, 0)) * 30_000_000) for tag in (0x5A, 0x6A))
-EXEMPLARS = delimited(0x12, delimited(0x3A, delimited(0x0A, b"\x2a\x00" * 30_000_000)))
+PARTS, VALUES = "parts, at most 1,048,576", "attributes and values, at most 8,388,608"
 
 
 @pytest.mark.parametrize(
-    ("signal", "inside", "others"),
+    ("signal", "tags", "told"),
     [
-        pytest.param("traces", SPANS, 2, id="spans"),
-        pytest.param("traces", EVENTS, 3, id="events"),
-        pytest.param("traces", LINKS, 3, id="links"),
-        pytest.param("metrics", EXEMPLARS, 4, id="exemplars"),
+        pytest.param("traces", (0x12, 0x12, 0x0A), f"30,000,002 {PARTS}", id="spans"),
+        pytest.param("traces", (0x5A, 0x12, 0x12, 0x0A), f"30,000,003 {PARTS}", id="events"),
+        pytest.param("traces", (0x6A, 0x12, 0x12, 0x0A), f"30,000,003 {PARTS}", id="links"),
+        pytest.param(
+            "metrics", (0x2A, 0x0A, 0x3A, 0x12, 0x12, 0x0A), f"30,000,004 {PARTS}", id="exemplars"
+        ),
+        pytest.param("logs", (0x32, 0x12, 0x12, 0x0A), f"30,000,000 {VALUES}", id="attributes"),
     ],
 )
 def test_a_request_of_thirty_million_parts_is_refused_for_good_and_memory_stays(
-    signal: str, inside: bytes, others: int
+    signal: str, tags: tuple[int, ...], told: str
 ) -> None:
-    body = delimited(0x0A, delimited(0x12, inside))
-    parts = f"{30_000_000 + others:,} parts, at most 1,048,576 in one"
+    body = bytes((tags[0], 0)) * 30_000_000
+    for tag in tags[1:]:
+        body = delimited(tag, body)
 
     async def main(server: Attacked) -> None:
         before = server.memory()
@@ -277,7 +279,7 @@ def test_a_request_of_thirty_million_parts_is_refused_for_good_and_memory_stays(
             session.post(url, data=gzip.compress(body), headers=headers) as answer,
         ):
             assert answer.status == 400
-            assert parts.encode() in await answer.read()
+            assert told.encode() in await answer.read()
 
         assert server.memory() - before < 200
         assert await server.serves()

@@ -34,6 +34,10 @@ from slo.catalog.naming import Instrument, prometheus_name, unit_words
 
 _NO_RECORDED_VALUE: Final = 1  # DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
 _PURGES_PER_EXPIRATION: Final = 10
+_LONGEST: Final = 1 << 16
+"""Characters of the labels of a series, and of the words of a metric: of a request they may be
+millions, and every snapshot and scrape has them."""
+
 _RESERVED: Final = {Kind.HISTOGRAM: "le", Kind.SUMMARY: "quantile"}
 
 
@@ -47,6 +51,7 @@ class LeftOut(StrEnum):
     UNNAMED = "unnamed"
     MALFORMED = "malformed"
     NO_DATA = "no_data"
+    TOO_LONG = "too_long"
 
 
 @dataclass(slots=True)
@@ -129,7 +134,8 @@ class State:
         self.now_ns = max(self.now_ns, batch.steady_ns)
         for resource_metrics in request.resource_metrics:
             target = labels.target(resource_metrics.resource, self.config.resource_constant_labels)
-            if target.info and (target.key in self.infos or self._has_room_for_infos):
+            has_room = target.key in self.infos or self._has_room_for_infos
+            if target.info and len(target.info) <= _LONGEST and has_room:
                 self.infos[target.key] = Info(target.info, self.now_ns)
             for scope_metrics in resource_metrics.scope_metrics:
                 self._apply_scope(scope_metrics, target)
@@ -154,6 +160,9 @@ class State:
             self.left_out[LeftOut.NO_DATA] += 1
             return
         if not described.points:
+            return
+        if max(map(len, (metric.name, metric.unit, metric.description))) > _LONGEST:
+            self.left_out[LeftOut.TOO_LONG] += len(described.points)
             return
         family = self._family(metric, described)
         if isinstance(family, LeftOut):
@@ -194,6 +203,9 @@ class State:
 
     def _apply_point(self, family: Family, point: Point, around: _Labels, *, delta: bool) -> None:
         text = _label_text(family.kind, point, around)
+        if len(text) > _LONGEST:
+            self.left_out[LeftOut.TOO_LONG] += 1
+            return
         known = family.series.get(text)
         if point.flags & _NO_RECORDED_VALUE:
             if known is not None:

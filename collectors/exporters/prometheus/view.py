@@ -146,6 +146,7 @@ _WORDS: Final = {
     LeftOut.UNNAMED: "the name has no letter that Prometheus knows",
     LeftOut.MALFORMED: "buckets that contradict each other or are too many, or an impossible count",
     LeftOut.NO_DATA: "the metric has no data",
+    LeftOut.TOO_LONG: "its labels, name or description have more than 65,536 characters",
 }
 
 

@@ -178,3 +178,19 @@ def test_nothing_grows_without_end_whatever_names_and_targets_are_sent() -> None
     again = {"service.name": "s3", "service.version": "2"}
     state.apply(batch_of(gauge("g3", point(5)), attributes=again))
     assert 'service_version="2"' in next(i.text for i in state.infos.values() if '"s3"' in i.text)
+
+
+def test_words_without_end_are_not_shown_and_counted() -> None:
+    state = State(PrometheusConfig())
+    long = "x" * 70_000
+    described = gauge("described", point(1))
+    described.description = long
+    labelled = gauge("labelled", point(1, long=long))
+    for metric in (gauge(long, point(1)), described, labelled):
+        state.apply(batch_of(metric))
+    sender = {"service.name": "s", "service.version": long}
+    state.apply(batch_of(gauge("of", point(1)), attributes=sender))
+
+    assert [*state.families] == ["of"]
+    assert not state.infos
+    assert state.left_out[LeftOut.TOO_LONG] == 3
