@@ -42,11 +42,12 @@ def told(call: Callable[[], object]) -> int:
 
 def _show(error: click.ClickException) -> None:
     """Tell a problem on stderr, click's own as ours are told: `error: `, in lower case."""
-    if isinstance(error, click.UsageError):
-        error.message += _way_out(error)
     told_by_click = io.StringIO()
     error.show(told_by_click)  # ours print by themselves
-    click.echo(_CLICK_ERROR.sub("error: ", told_by_click.getvalue(), count=1), nl=False, err=True)
+    words = _CLICK_ERROR.sub("error: ", told_by_click.getvalue(), count=1)
+    if isinstance(error, click.UsageError):
+        words = f"{words.rstrip()}{_way_out(error)}\n"
+    click.echo(words, nl=False, err=True)
 
 
 def _way_out(error: click.UsageError) -> str:
