@@ -14,7 +14,7 @@ from collectors.sampling.thresholds import share
 
 _STATUSES: Final = ("unset", "ok", "error")
 _SHOWN_SPANS: Final = 20
-_LONGEST_LEAF: Final = 100
+_LONGEST_SHOWN: Final = 100
 _CAUSES: Final = {
     Cause.WAITED: "its time was up",
     Cause.EARLY: "decided on before its time: too much waited",
@@ -91,8 +91,7 @@ def _of_late_spans(note: Note) -> str:
 
 def _leaves(leaves: tuple[str, ...]) -> Iterator[str]:
     for place, leaf in enumerate(leaves):
-        shown = leaf if len(leaf) <= _LONGEST_LEAF else f"{leaf[: _LONGEST_LEAF - 1]}…"
-        yield _row("a span has" if place == 0 else "", shown)
+        yield _row("a span has" if place == 0 else "", _shown(leaf))
 
 
 def _weight_text(threshold: int) -> str:
@@ -135,7 +134,7 @@ def _spans(found: Found) -> Iterator[str]:
     for span in found.spans[:_SHOWN_SPANS]:
         marks = " late" * _is_late(found, span.wall_ns) + " root" * span.is_root
         taken = _ms(span.duration_ns)
-        yield f"  {clock(span.wall_ns)}  {_status(span)}  {taken}  {span.name}{marks}"
+        yield f"  {clock(span.wall_ns)}  {_status(span)}  {taken}  {_shown(span.name)}{marks}"
     if found.span_count > _SHOWN_SPANS:
         yield f"  and {found.span_count - _SHOWN_SPANS} more"
     if not (found.decided or found.held or found.remembered):
@@ -153,6 +152,14 @@ def _unknown(found: Found) -> Iterator[str]:
         yield _row("inbox", f"reaches back to {at(found.inbox_since_ns)}")
     for place, one in enumerate(found.candidates):
         yield _row("similar" if place == 0 else "", one.hex())
+
+
+def _shown(text: str) -> str:
+    """A text that somebody sent, on one line: it moves no cursor, and does not speak for us."""
+    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut
+    )
 
 
 def _row(name: str, text: str) -> str:

@@ -59,6 +59,26 @@ def test_a_kept_trace_is_explained_by_votes_and_facts(tmp_path: Path) -> None:
     assert "would drop it, for none of it wants it" in result.output
 
 
+def test_a_span_cannot_write_lines_or_move_the_cursor_by_its_name(tmp_path: Path) -> None:
+    forged = "x\x1b[2J\nkept by errors\u202e" + "y" * 200
+    named = span(1, error=True)
+    named.name = forged
+    made = sampled(ERRORS)
+    made.give(named)
+    write_inbox(tmp_path, [entry(0, named)])
+    write_decisions(tmp_path, made, at=0)
+
+    text = why(tmp_path, trace_id(1).hex()).output
+
+    assert "\x1b" not in text
+    assert "\nkept by errors" not in text
+    assert r"x\x1b[2J\nkept by errors\u202eyyy" in text
+    assert max(map(len, text.splitlines())) < 200
+    assert json.loads(why(tmp_path, trace_id(1).hex(), "--format", "json").output)["spans"][0][
+        "name"
+    ] == (forged)
+
+
 def test_what_chance_kept_says_how_many_it_stands_for(tmp_path: Path) -> None:
     decided(tmp_path)
 
