@@ -18,9 +18,11 @@ class Late:
     def __init__(self, facts: Facts) -> None:
         """Tell them apart by their traces."""
         halves = np.ascontiguousarray(facts.ids).view(np.uint64).reshape(-1, 2)
-        _, owners = np.unique(halves, axis=0, return_inverse=True)
+        order = np.lexsort((halves[:, 0], halves[:, 1]))
+        is_other = (np.diff(halves[order], axis=0) != 0).any(axis=1)
         self._facts = facts
-        self._owners: Longs = owners.reshape(-1)
+        self._owners: Longs = np.zeros(len(order), np.int64)
+        self._owners[order[1:]] = np.cumsum(is_other)
         self._places = np.arange(len(facts))
 
     def since(self, chosen: Mask) -> Mask:
