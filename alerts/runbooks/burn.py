@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import Final
 
 from alerts.routing.inhibit import resolve, title
 from alerts.runbooks import links, text
@@ -15,6 +16,7 @@ from slo.model import AlertRule, Calendar, Rolling, Settings, Slo, Tier, TierFor
 from slo.policy import TierEstimate, estimates, period_seconds
 
 _LOOK: Duration = Duration.parse("5m")
+_SELDOM: Final = 0.01
 
 
 def burn_page(slo: Slo, rules: Sequence[AlertRule], ways: Ways) -> text.Page:
@@ -130,8 +132,13 @@ def _impact(line: TierEstimate) -> Sequence[str]:
         else f"{text.clock(each.detection)}, {text.share(each.budget_used)} spent"
         for each in line.impacts
     ]
-    told = "unknown: no traffic stated" if chance is None else f"{chance:.2g}"
+    told = "unknown: no traffic stated" if chance is None else _often(chance)
     return (f"`{line.tier.name}`", *cells, told)
+
+
+def _often(times: float) -> str:
+    """How many alerts by chance; below one in a hundred months nobody needs to know."""
+    return "< 0.01" if times < _SELDOM else f"{times:.2g}"
 
 
 @lru_cache(maxsize=256)
@@ -147,17 +154,6 @@ def _exhaustion(tiers: tuple[Tier, ...], window: Rolling | Calendar) -> str:
 def _diagnosis(slo: Slo, rules: Sequence[AlertRule], ways: Ways) -> Iterator[str]:
     settings, recorded = ways.compiled.project.settings, ways.recorded
     chosen = selector(slo)
-    yield "1. How fast, and what is left:"
-    for record in (names.BURN_RATE, names.BUDGET_REMAINING):
-        if record in recorded:
-            yield text.query(record + chosen)
-    yield "2. The share of bad events, short to long: is it still going on?"
-    for span in ("5m", "1h", "6h", "1d"):
-        if names.error_ratio(span) in recorded:
-            yield text.query(names.error_ratio(span) + chosen)
-    yield "3. What is counted as bad, and out of what:"
-    for template in (slo.sli.errors, slo.sli.total):
-        yield text.query(template.replace("$window", _LOOK.promql()))
     causes = [resolve(ways.compiled.project, slo, name) for name in slo.alerting.depends_on]
     for cause in causes:
         if cause is not None:
@@ -167,6 +163,21 @@ def _diagnosis(slo: Slo, rules: Sequence[AlertRule], ways: Ways) -> Iterator[str
                 else cause.name
             )
             yield f"It depends on {title(cause)}: look at {links.page(name)} first."
+    yield "1. How fast, and what is left:"
+    how_fast = (names.BURN_RATE, names.BUDGET_REMAINING)
+    yield _asked(settings, (each + chosen for each in how_fast if each in recorded))
+    yield "2. The share of bad events, short to long: is it still going on?"
+    shares = (names.error_ratio(span) for span in ("5m", "1h", "6h", "1d"))
+    yield _asked(settings, (each + chosen for each in shares if each in recorded))
+    bad, total = (
+        each.replace("$window", _LOOK.promql()) for each in (slo.sli.errors, slo.sli.total)
+    )
+    yield (
+        f"3. What is counted as bad ([ask Prometheus]({links.graph(settings, bad)})), "
+        f"and out of what ([ask Prometheus]({links.graph(settings, total)})):"
+    )
+    yield text.query(bad)
+    yield text.query(total)
     yield (
         f"4. Traces and logs of the bad events: [debug]({links.dashboard(settings, 'debug')}). "
         f"Who else fires: {links.firing(settings, slo.service)}."
@@ -175,6 +186,11 @@ def _diagnosis(slo: Slo, rules: Sequence[AlertRule], ways: Ways) -> Iterator[str
     for rule in rules:
         yield f"`{rule.labels.get('slo_tier', rule.severity.value)}`:"
         yield text.query(rule.expr)
+
+
+def _asked(settings: Settings, series: Iterable[str]) -> str:
+    """Series to look at, each a link to its graph."""
+    return text.bullets(f"[`{each}`]({links.graph(settings, each)})" for each in series)
 
 
 def _mitigation(slo: Slo) -> Iterator[str]:

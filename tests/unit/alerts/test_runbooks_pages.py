@@ -94,6 +94,21 @@ def test_a_burn_page_states_objective_budget_and_every_tier() -> None:
     assert "above 14.4 % (14.4 times the budget), with at least 10 bad events in 1h" in body
 
 
+def test_a_burn_page_begins_with_its_cause_and_asks_prometheus_by_a_link() -> None:
+    body = page(FLEET, "AgentFleetActionSuccessBurn")
+    diagnosis = body.partition("## Diagnosis")[2].partition("## Mitigation")[0]
+
+    assert diagnosis.index("look at [") < diagnosis.index("1. How fast")
+    assert diagnosis.count("[ask Prometheus](") == 2
+
+
+def test_what_hardly_ever_comes_by_chance_is_no_number_with_an_exponent() -> None:
+    impact = page(FLEET, "AgentFleetActionSuccessBurn").partition("By chance")[2]
+
+    assert "| < 0.01 |" in impact
+    assert re.search(r"\de-\d", impact.partition("## Diagnosis")[0]) is None
+
+
 def test_a_changed_objective_changes_the_page() -> None:
     changed = replace(slo("action-success"), objective=Ratio.from_percent("99.9"))
     body = page(project(teams=TEAMS, slos=(changed,)), "AgentFleetActionSuccessBurn")
