@@ -66,7 +66,8 @@ class Events:
         known = {"", slo.slo_id, slo.name}
         rows = tuple(row for row in self.rows if row.slo in known)
         if not rows:
-            msg = f"no event in the file is of {slo.slo_id}"
+            spoken = ", ".join(sorted({row.slo for row in self.rows}))
+            msg = f"no event in the file is of {slo.slo_id}, only of {spoken}; --slo ID takes one"
             raise EventsError(msg)
         for row in rows:
             missing = set(slo.by) - {key for key, _ in row.labels}

@@ -143,8 +143,7 @@ class Context:
         if name in self.unclear:
             return
         text = f"no {what} is called {name!r}"
-        hint = (
-            nearest(name, known)
-            or f"add a document for the {what}, or name the file that holds it too"
-        )
+        missing = f"add a document for the {what}, or name the file that holds it too"
+        hint = nearest(name, known)
+        hint = hint if hint.endswith("?") else f"{hint}; {missing}" if hint else missing
         self.problems.error("SLO021", text, place, hint)
