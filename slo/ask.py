@@ -78,7 +78,7 @@ class Prometheus:
             RefusedError: The server refuses the query.
         """
         asked = {"query": expr} if time is None else {"query": expr, "time": f"{time:.3f}"}
-        return _series(self._get("query", asked))
+        return self.read(self._get("query", asked))
 
     def ranged(self, expr: str, start: float, end: float, step: float) -> list[Series]:
         """The values of `expr` from `start` to `end` inclusive, every `step` seconds.
@@ -89,11 +89,28 @@ class Prometheus:
             UnreachableError: No usable answer.
             RefusedError: The server refuses the query.
         """
+        return self.read(self.ranged_raw(expr, start, end, step))
+
+    def ranged_raw(self, expr: str, start: float, end: float, step: float) -> bytes:
+        """As `ranged`, the answer as it came: for whoever reads millions of points.
+
+        Raises:
+            UnreachableError: No answer, or too much of it.
+            RefusedError: The server refuses the query.
+        """
         asked = {"query": expr}
         asked |= {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
-        return _series(self._get("query_range", asked))
+        return self._get("query_range", asked)
 
-    def _get(self, path: str, asked: Mapping[str, str]) -> Plain:
+    def read(self, raw: bytes) -> list[Series]:
+        """The series of an answer as it came.
+
+        Raises:
+            UnreachableError: It is none that a Prometheus gives.
+        """
+        return _series(self._data(raw))
+
+    def _get(self, path: str, asked: Mapping[str, str]) -> bytes:
         body = urllib.parse.urlencode({**asked, "timeout": f"{self.timeout_seconds:.0f}s"})
         request = urllib.request.Request(  # noqa: S310 - http and https only, see __post_init__
             f"{self.url.rstrip('/')}/api/v1/{path}", body.encode(), dict(self.headers)
@@ -109,7 +126,7 @@ class Prometheus:
         if len(raw) > self.max_bytes:
             msg = f"{self.url} answers with more than {self.max_bytes // _MIB} MiB"
             raise UnreachableError(msg)
-        return self._data(raw)
+        return raw
 
     def _refusal(self, error: urllib.error.HTTPError) -> RefusedError | UnreachableError:
         raw = error.read(_MIB)

@@ -16,7 +16,7 @@ from slo.backtest.variants import Variant
 from slo.exact import Duration, Ratio
 from slo.model import Project, RuleGroup, Settings
 from slo.policy import period_seconds
-from slo.replay import Firing, Samples, Story, replay
+from slo.replay import Column, Firing, Samples, Story, replay
 from slo.rules import compile_project
 
 LADDER: Final = tuple(
@@ -118,12 +118,12 @@ def backtested(
         chosen = f'{{slo_id="{slo.slo_id}"}}'
         bad, total = (
             {
-                tuple(series.labels.get(label, "") for label in slo.by): series.points
+                tuple(dict(series.labels).get(label, "") for label in slo.by): series
                 for series in playing.ranged(f"{series_name}{chosen}", _TILE)
             }
             for series_name in recorded
         )
-        tiles = {key: _tiles(bad.get(key, ()), points) for key, points in total.items()}
+        tiles = {key: _tiles(bad.get(key), events) for key, events in total.items()}
         return tuple(
             _outcome(variant, playing.firings(groups[id(variant)]), tiles, past.story)
             for variant in found
@@ -140,12 +140,13 @@ def _groups(variant: Variant, settings: Settings) -> tuple[RuleGroup, ...]:
     )
 
 
-def _tiles(bad: Iterable[tuple[float, str]], total: Iterable[tuple[float, str]]) -> _Tiles:
+def _tiles(bad: Column | None, total: Column) -> _Tiles:
     seconds = float(_TILE.total_seconds)
-    known = {time: float(value) for time, value in bad}
-    pairs = [(time, known.get(time, 0.0), float(value)) for time, value in total]
-    counted = np.nan_to_num(np.array(pairs, dtype=np.float64).reshape(-1, 3))
-    return _Tiles(counted[:, 0], counted[:, 1] * seconds, counted[:, 2] * seconds)
+    spoilt = np.zeros(len(total.times))
+    if bad is not None:
+        _, here, there = np.intersect1d(total.times, bad.times, return_indices=True)
+        spoilt[here] = bad.values[there]
+    return _Tiles(total.times, *(np.nan_to_num(each) * seconds for each in (spoilt, total.values)))
 
 
 def _outcome(

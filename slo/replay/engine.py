@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from array import array
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,14 +19,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from slo.ask import MAX_POINTS, Prometheus, Series
+import numpy as np
+
+from slo.ask import MAX_POINTS, Prometheus
 from slo.exact import Duration
 from slo.model import AlertRule, RecordRule, RuleGroup
+from slo.replay.answers import Column, Labels, columns, joined
 from slo.replay.blocks import SeriesError, write_block
 from slo.replay.firing import Firing, alert_labels, in_order, states
 from slo.replay.levels import Timed, inlined, levels, reads
 from slo.replay.series import Samples
-from slo.replay.watching import Labels, watched
+from slo.replay.watching import watched
 from slo.servers import Server, prometheus, require
 
 _AT_ONCE: Final = 4
@@ -194,7 +198,7 @@ class Replay:
             found = list(pool.map(partial(_fired, server, self.story), alerts))
         return in_order(one for firings in found for one in firings)
 
-    def ranged(self, expr: str, interval: Duration) -> list[Series]:
+    def ranged(self, expr: str, interval: Duration) -> list[Column]:
         """The values of `expr` over the whole story, every `interval`, pieces joined."""
         return _over(self.server, self.story, expr, interval)
 
@@ -210,32 +214,30 @@ def _recorded(server: Prometheus, story: Story, timed: Timed) -> list[Samples]:
     return [
         Samples(
             rule.record,
-            {**_nameless(series), **rule.labels},
-            [time for time, _ in series.points],
-            [value for _, value in series.points],
+            {**_nameless(series.labels), **rule.labels},
+            array("d", series.times.tobytes()),
+            array("d", series.values.tobytes()),
         )
         for series in _over(server, story, rule.expr, timed.interval)
     ]
 
 
-def _over(server: Prometheus, story: Story, expr: str, interval: Duration) -> list[Series]:
-    found = _asked(server, expr, (*story.edges(interval), 1), interval.ms)
-    return [Series(dict(key), points) for key, points in found.items()]
+def _over(server: Prometheus, story: Story, expr: str, interval: Duration) -> list[Column]:
+    return _asked(server, expr, (*story.edges(interval), 1), interval.ms)
 
 
 def _asked(
     server: Prometheus, expr: str, evaluations: tuple[int, int, int], every: int
-) -> dict[Labels, list[tuple[float, str]]]:
+) -> list[Column]:
     """The values of `expr` at the evaluations from the first to the last, every so many."""
     first, last, stride = evaluations
-    joined: dict[Labels, list[tuple[float, str]]] = {}
+    pieces: dict[Labels, list[Column]] = {}
     for begin in range(first, last + 1, MAX_POINTS * stride):
         end = min(begin + (MAX_POINTS - 1) * stride, last)
         start, until, step = (number * every / 1000 for number in (begin, end, stride))
-        for series in server.ranged(expr, start, until, step):
-            key = tuple(sorted(series.labels.items()))
-            joined.setdefault(key, []).extend(series.points)
-    return joined
+        for piece in columns(server, expr, start, until, step):
+            pieces.setdefault(piece.labels, []).append(piece)
+    return [joined(found) for found in pieces.values()]
 
 
 def _fired(server: Prometheus, story: Story, alert: tuple[AlertRule, Duration]) -> list[Firing]:
@@ -244,10 +246,7 @@ def _fired(server: Prometheus, story: Story, alert: tuple[AlertRule, Duration]) 
 
     def ask(first: int, last: int, stride: int) -> dict[Labels, dict[int, float]]:
         found = _asked(server, rule.expr, (first, last, stride), every)
-        return {
-            key: {round(time * 1000 / every): float(value) for time, value in points}
-            for key, points in found.items()
-        }
+        return {one.labels: dict(_numbered(one, every)) for one in found}
 
     first, last = story.edges(interval)
     keep = -(-rule.keep_firing_for.ms // every)
@@ -261,6 +260,12 @@ def _fired(server: Prometheus, story: Story, alert: tuple[AlertRule, Duration]) 
             times, {number * every / 1000: value for number, value in points.items()}, hold, kept
         )
     ]
+
+
+def _numbered(column: Column, every: int) -> Iterable[tuple[int, float]]:
+    """The values of a column by the number of their evaluation, one each so many milliseconds."""
+    numbers = np.rint(column.times * 1000 / every).astype(np.int64)
+    return zip(numbers.tolist(), column.values.tolist(), strict=True)
 
 
 def _lookback(story: Story, groups: Iterable[RuleGroup]) -> Duration:
@@ -288,5 +293,5 @@ def _lookback(story: Story, groups: Iterable[RuleGroup]) -> Duration:
     return Duration(math.ceil(longest * 1000))
 
 
-def _nameless(series: Series) -> dict[str, str]:
-    return {key: text for key, text in series.labels.items() if key != "__name__"}
+def _nameless(labels: Labels) -> dict[str, str]:
+    return {key: text for key, text in labels if key != "__name__"}

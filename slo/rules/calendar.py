@@ -36,9 +36,14 @@ _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 
 
 def since_start(series: str, window: Calendar) -> str:
-    """A subquery of `series` in tiles of 5 minutes, from the start of the running window on."""
-    started = f"timestamp({series}) > on () group_left () {_select(window)} @ end()"
-    return f"({series} and {started})[{_LONGEST[window.period]}:5m]"
+    """A subquery of `series` in tiles of 5 minutes, from the start of the running window on.
+
+    Not by `timestamp(series)`: Prometheus reads that from the beginning of the subquery again
+    at each of its steps, 2 s for a month of nine series where this takes 0.02 s.
+    """
+    return (
+        f"({series} and on () ({_select(window)} @ end() < time()))[{_LONGEST[window.period]}:5m]"
+    )
 
 
 def calendar_groups(project: Project) -> tuple[RuleGroup, ...]:

@@ -115,7 +115,8 @@ def record_tiles(playing: Replay, groups: Iterable[RuleGroup]) -> None:
     """
     tiles = [replace(each, interval=_TILE) for each in _only(groups, _TILES)]
     playing.record(tiles)
-    playing.record(_only(groups, (CALENDAR_START,)))
+    looked = playing.story.end - BEFORE_MIDNIGHT_SECONDS
+    playing.record(_only(groups, (CALENDAR_START,)), since=looked - int(_TILE.total_seconds))
 
 
 def _only(groups: Iterable[RuleGroup], records: Sequence[str]) -> list[RuleGroup]:
@@ -173,8 +174,8 @@ def closed(playing: Replay, each: Sum) -> tuple[Closed, ...]:
     """When `sloctl gate` would have refused deployments for an SLO, asked every hour."""
     found: list[Closed] = []
     for series in playing.ranged(each.expr, _HOUR):
-        by = ", ".join(text for key, text in sorted(series.labels.items()) if key != "slo_id")
-        spent = [time for time, value in series.points if float(value) >= each.share]
+        by = ", ".join(text for key, text in series.labels if key != "slo_id")
+        spent = series.times[series.values >= each.share].tolist()
         found += [Closed(each.slo, by, begin, end) for begin, end in _runs(spent)]
     return tuple(sorted(found, key=lambda one: (one.begin, one.by)))
 
