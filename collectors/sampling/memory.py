@@ -6,8 +6,10 @@ room to move things about and is never full; a cuckoo filter forgets nothing unt
 refuses, and a rotating pair of them forgets half at a blow.
 
 With 1.9 places for each trace that is to be remembered, one that was among the last `size`
-is forgotten with a probability below one in a million (Poisson, mean 33.7, 64 and more). A
-trace that was never seen is taken for a known one with one below 64 / 2**27.
+is forgotten with a probability below one in a million (Poisson, mean 33.7, 64 and more). One of
+which spans still come when 48 newer ones stand in its bucket is written anew: as long as a trace
+lives its decision is known, however many have come since. A trace that was never seen is taken
+for a known one with one below 64 / 2**27.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ PLACES_PER_TRACE: Final = 1.9
 
 _LEVELS: Final = 4
 """How often the table doubles on its way from its first to its full size."""
+
+_OLD: Final = WAYS * 3 // 4
+"""So many newer ones in its bucket are more than there are among the last `size`, mostly."""
 
 _FULL_SHARE: Final = 2
 _MARK: Final = np.uint32(PRINT + 1)
@@ -105,6 +110,20 @@ class Memory:
         if marks is not None:
             prints |= np.where(marks, _MARK, np.uint32(0))
         self._write(buckets, prints, notes)
+
+    def renew(self, digests: Words) -> None:
+        """Let traces of which spans have come not be forgotten before those that are silent."""
+        places = self.recall(digests)
+        known = np.flatnonzero(places >= 0)
+        buckets, ways = np.divmod(places[known], WAYS)
+        ages = (self._heads[buckets].astype(np.int64) - 1 - ways) % WAYS
+        old = known[ages >= _OLD]
+        if not len(old):
+            return
+        _, first = np.unique(digests[old], return_index=True)
+        old = old[np.sort(first)]
+        notes = self.notes[places[old]] if self._type else None
+        self.remember(digests[old], self.marks(places[old]), notes)
 
     def _write(self, buckets: Longs, prints: Prints, notes: Rows | None) -> None:
         places = np.empty(len(buckets), np.int64)

@@ -57,6 +57,11 @@ class Past:
         places = self._dropped.recall(digests)
         return places >= 0, self._dropped.marks(places)
 
+    def renew(self, digests: Words) -> None:
+        """Keep what was decided in mind for as long as spans of its trace come."""
+        for memory in (self._kept, self._dropped):
+            memory.renew(digests)
+
     def thresholds(self, places: Longs) -> Words:
         """At which threshold each was kept."""
         found: Words = self._kept.notes["threshold"][places]

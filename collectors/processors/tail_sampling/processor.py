@@ -112,6 +112,8 @@ class TailSampler:
             self._bring_back(found, ways, np.flatnonzero(policies), batch.steady_ns, out)
         self._pass_on(batch, found, ways, out)
         self._count(found, ways, batch.steady_ns)
+        if (late := ways.follows | ways.ends).any():
+            self._past.renew(found.rows["digest"][late])
         if row is not None:
             self._take_in(row, found, ways, batch.steady_ns, out)
         if self._held.index.dropped_spans > self._config.reconsider_spans * _OVERSHOOT:

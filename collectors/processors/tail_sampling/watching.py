@@ -79,6 +79,7 @@ class Watching:
             back = np.unique(digests[chosen[wanted]])
             self._past.keep(back, np.zeros(len(back), np.uint64), steady_ns)
             keeps |= is_open & np.isin(digests, back)
+        self._past.renew(digests[knows])
         known, kept = np.zeros((2, len(ways.follows)), np.bool_)
         known[rows], kept[rows] = knows, keeps
         return known, kept

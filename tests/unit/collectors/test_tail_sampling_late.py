@@ -8,6 +8,7 @@ from collectors.sampling.notes import Cause
 from collectors.waiting import Place
 from tests.sampled_traces import (
     ERRORS,
+    SLOW,
     names,
     sampled,
     share,
@@ -120,3 +121,23 @@ def test_without_a_memory_a_late_span_begins_anew() -> None:
     made.pass_time(100)
     assert made.kept() == ["1/0"]
     assert made.imbalance() == 0
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_trace_that_lives_on_follows_its_decision_however_many_come_after_it(
+    *, is_kept: bool, restarts: bool
+) -> None:
+    cache = {"sampled_cache_size": 16, "non_sampled_cache_size": 16}
+    slow = {"name": "gone", "type": "drop", "drop": {"drop_sub_policy": [SLOW]}}
+    made = sampled(slow, ERRORS, decision_cache=cache, decision_wait="1s", reconsider_spans=0)
+    made.give(span(0, 0, error=is_kept, ms=10 if is_kept else 2000))
+    for number in range(1, 60):
+        others = range(number * 100, number * 100 + 100)
+        made.give(*(span(other, error=is_kept) for other in others), at=2 * number)
+        if restarts and number % 7 == 0:
+            made.restart()
+        late = made.give(span(0, number, error=not is_kept), at=2 * number + 1.5)
+
+        assert len(late) == is_kept, f"after {100 * number} other traces"
+    assert made.sampler.held_items() == 0
