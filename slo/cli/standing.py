@@ -43,7 +43,7 @@ class Standing:
 
 
 def standings(server: Prometheus) -> list[Standing]:
-    """Every budget that `server` records, the least left first.
+    """Every budget that `server` records, the most urgent first.
 
     Raises:
         UnreachableError: No usable answer.
@@ -59,7 +59,7 @@ def standings(server: Prometheus) -> list[Standing]:
         _standing(group, told.get(group[0], {}), left.get(group), burn.get(group), firing)
         for group in groups
     ]
-    return sorted(found, key=lambda one: (_order(one.left), one.slo_id, sorted(one.by.items())))
+    return sorted(found, key=urgency)
 
 
 def _standing(
@@ -126,5 +126,7 @@ def _window(text: str) -> Rolling | Calendar | None:
         return None
 
 
-def _order(left: float | None) -> float:
-    return math.inf if left is None else left
+def urgency(one: Standing) -> tuple[float, bool, float, str, list[tuple[str, str]]]:
+    """The least left first; of budgets that nobody knows yet those that fire, or burn fastest."""
+    left, burn = (math.inf, one.burn or 0.0) if one.left is None else (one.left, 0.0)
+    return left, not one.firing, -burn, one.slo_id, sorted(one.by.items())

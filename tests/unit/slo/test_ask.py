@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from slo.ask import Prometheus, RefusedError, UnreachableError
 from slo.cli.app import cli, run
-from slo.cli.standing import standings
+from slo.cli.standing import Standing, standings, urgency
 from slo.servers import free_port
 
 
@@ -233,3 +233,19 @@ def test_a_rolling_budget_ends_only_at_a_pace_above_one(
         (one,) = standings(Prometheus(url))
 
     assert one.ends_in == ends
+
+
+def test_of_budgets_that_nobody_knows_yet_what_fires_stands_first() -> None:
+    def one(slo_id: str, left: float | None, burn: float | None, *firing: str) -> Standing:
+        return Standing(slo_id, {}, "99", "30d", "web", left, burn, None, firing)
+
+    found = [
+        one("d-quiet", None, 0.0),
+        one("c-burns", None, 3.0),
+        one("b-fires", None, 1.0, "page: fast"),
+        one("a-full", 0.9, 50.0),
+        one("a-empty", 0.1, 0.0),
+    ]
+
+    told = [each.slo_id for each in sorted(found, key=urgency)]
+    assert told == ["a-empty", "a-full", "b-fires", "c-burns", "d-quiet"]
