@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -19,6 +20,58 @@ _LENGTHS: Final = 4096
 """Lengths of messages whose bytes are remembered: spans are mostly shorter."""
 
 _NONE: Final[Mapping[int, bytes]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """Parents of what is kept, each with what stands in it beside its children.
+
+    Attributes:
+        rows: The parents.
+        above: Place in `rows` of the parent of each that is kept.
+        gaps: Start and end of each part that is no child.
+        around: Place in `rows` of each gap's parent.
+    """
+
+    rows: Longs
+    above: Longs
+    gaps: Longs
+    around: Longs
+
+    @classmethod
+    def of(cls, kept: Longs, parents: Longs, children: Longs) -> _Level:
+        """The parents in rows `kept`, in order; children of one follow each other."""
+        is_new = _is_new(kept)
+        rows = kept[is_new]
+        at = np.searchsorted(rows, children[:, 3])
+        mine = np.flatnonzero(rows[np.minimum(at, len(rows) - 1)] == children[:, 3])
+        at, starts, ends = at[mine], children[mine, 0], children[mine, 2]
+        is_first = _is_new(at)
+        first = np.flatnonzero(is_first)
+        last = np.concatenate((first[1:], [len(at)])) - 1
+        gaps = np.empty((len(at) + len(rows), 2), np.int64)
+        gaps[1 : len(at), 0] = ends[:-1]
+        gaps[first, 0] = parents[rows, 1]
+        gaps[: len(at), 1] = starts
+        gaps[len(at) :, 0] = ends[last]
+        gaps[len(at) :, 1] = parents[rows, 2]
+        some = np.flatnonzero(gaps[:, 0] < gaps[:, 1])
+        around = np.concatenate((at, np.arange(len(rows))))[some]
+        return cls(rows, np.cumsum(is_new) - 1, gaps[some], around)
+
+    def sizes(self, kept: Longs) -> list[int]:
+        """Bytes of each parent with nothing but kept children of those lengths in it."""
+        beside = np.bincount(self.around, self.gaps[:, 1] - self.gaps[:, 0], len(self.rows))
+        inside = np.bincount(self.above, kept, len(self.rows))
+        sizes: list[int] = (beside + inside).astype(np.int64).tolist()
+        return sizes
+
+
+def _is_new(rows: Longs) -> NDArray[np.bool_]:
+    """Which of `rows` are not the one before them."""
+    found = np.ones(len(rows), np.bool_)
+    found[1:] = rows[1:] != rows[:-1]
+    return found
 
 
 def keep(scanned: Scan, wanted: NDArray[np.bool_], edited: Mapping[int, bytes] = _NONE) -> bytes:
@@ -38,51 +91,55 @@ def keep(scanned: Scan, wanted: NDArray[np.bool_], edited: Mapping[int, bytes] =
     if not edited and bool(wanted.all()):
         return scanned.payload
     kept = np.flatnonzero(wanted)
-    resources: dict[int, list[bytes]] = {}
-    found = np.unique(scanned.entries[kept, 3])
-    for scope, mine in zip(found.tolist(), _children(scanned.entries, found), strict=True):
-        body = _body(scanned, scanned.scopes[scope], mine, wanted, edited)
-        resources.setdefault(int(scanned.scopes[scope, 3]), []).append(
-            _CHILD_TAG + _varint(len(body)) + body
-        )
-    parts: list[bytes] = []
-    each = _children(scanned.scopes, np.array(list(resources), np.int64))
-    for (resource, scopes), mine in zip(resources.items(), each, strict=True):
-        head = beside(scanned, scanned.resources[resource], scanned.scopes[mine])
-        body = b"".join((head, *scopes))
-        parts += (_RESOURCE_TAG, _varint(len(body)), body)
-    return b"".join(parts)
+    if not len(kept):
+        return b""
+    entries = scanned.entries[kept]
+    spots, texts = _replaced(scanned, kept, entries[:, [0, 2]], edited)
+    scopes = _Level.of(entries[:, 3], scanned.scopes, scanned.entries)
+    sizes = scopes.sizes(spots[:, 1] - spots[:, 0])
+    scope_heads = [_CHILD_TAG + _varint(size) for size in sizes]
+    resources = _Level.of(scanned.scopes[scopes.rows, 3], scanned.resources, scanned.scopes)
+    sizes = [size + len(head) for size, head in zip(sizes, scope_heads, strict=True)]
+    resource_heads = [_RESOURCE_TAG + _varint(size) for size in resources.sizes(np.array(sizes))]
+    texts += (*resource_heads, *scope_heads)
+    heads = _behind(len(scanned.payload), texts)[-len(scope_heads) - len(resource_heads) :]
+    # A resource, what is in it beside its scopes, then each scope likewise.
+    first = np.searchsorted(resources.above, np.arange(len(resource_heads)))
+    places = (first, first[resources.around], np.arange(len(scope_heads)), scopes.around)
+    kinds = np.repeat(np.arange(5), [*map(len, places), len(kept)])
+    order = np.lexsort((kinds, np.concatenate((*places, scopes.above))))
+    count = len(resource_heads)
+    parts = np.concatenate((heads[:count], resources.gaps, heads[count:], scopes.gaps, spots))
+    return _gathered(scanned, parts[order], texts)
 
 
-def _children(rows: Longs, parents: Longs) -> list[slice]:
-    """Where the rows of each of `parents` stand: in a request they follow each other."""
-    first = np.searchsorted(rows[:, 3], parents, "left")
-    last = np.searchsorted(rows[:, 3], parents, "right")
-    return [slice(*pair) for pair in zip(first.tolist(), last.tolist(), strict=True)]
+def _replaced(
+    scanned: Scan, kept: Longs, spots: Longs, edited: Mapping[int, bytes]
+) -> tuple[Longs, list[bytes]]:
+    """Where the entries that are kept stand, and what is written behind the request for that."""
+    if not edited:
+        return spots, []
+    places = [place for place, row in enumerate(kept.tolist()) if row in edited]
+    texts = [delimited(edited[row]) for row in kept[places].tolist()]
+    spots[places] = _behind(len(scanned.payload), texts)
+    return spots, texts
 
 
-def _body(
-    scanned: Scan,
-    scope: Longs,
-    mine: slice,
-    wanted: NDArray[np.bool_],
-    edited: Mapping[int, bytes],
-) -> bytes:
-    rows = mine.start + np.flatnonzero(wanted[mine])
-    survivors = scanned.entries[rows]
-    head = beside(scanned, scope, scanned.entries[mine])
-    if edited:
-        return head + b"".join(
-            delimited(edited[row]) if row in edited else scanned.payload[tag:end]
-            for row, (tag, end) in zip(rows.tolist(), survivors[:, [0, 2]].tolist(), strict=True)
-        )
-    spots = np.ascontiguousarray(survivors[:, [0, 2]])
+def _behind(start: int, texts: Sequence[bytes]) -> Longs:
+    """Where `texts` stand, one after the other."""
+    ends = np.cumsum([start, *map(len, texts)])
+    return np.array((ends[:-1], ends[1:])).T
+
+
+def _gathered(scanned: Scan, spots: Longs, texts: Sequence[bytes]) -> bytes:
+    """The parts of the request, and of `texts` behind it, at `spots`."""
     out = np.empty(int((spots[:, 1] - spots[:, 0]).sum()), np.uint8)
-    written = scanned.kernel.gather(scanned.payload, spots, out)
+    source = b"".join((scanned.payload, *texts))
+    written = scanned.kernel.gather(source, np.ascontiguousarray(spots), out)
     if written != len(out):
         msg = f"rows of another request: {written} of {len(out)} bytes copied"
         raise ValueError(msg)
-    return head + out.tobytes()
+    return out.tobytes()
 
 
 def beside(scanned: Scan, parent: Longs, children: Longs) -> bytes:

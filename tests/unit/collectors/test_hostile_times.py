@@ -11,7 +11,9 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collectors.component import Batch, Context, Signal
 from collectors.ottl.columns import Distinct, Numbers, compare, difference
@@ -21,6 +23,8 @@ from collectors.processors.probabilistic_sampler.config import Mode, SamplerConf
 from collectors.processors.probabilistic_sampler.deciding import Arriving, Decider
 from collectors.testing import settings
 from collectors.testing.samples import START_NS
+from collectors.wire.keep import keep
+from collectors.wire.scan import scan
 
 FEW, TIMES = 4_000, 12
 """So many more take 144 times as long where every pair is looked at; sorting takes 15 times."""
@@ -75,6 +79,18 @@ def test_the_time_grows_as_the_number(made: Callable[[int], Callable[[], object]
     few, many = _seconds(made(FEW)), _seconds(made(FEW * TIMES))
 
     assert many < MOST * few
+
+
+def test_copying_out_of_many_scopes_takes_about_as_long_as_looking_at_them() -> None:
+    request = ExportTraceServiceRequest()
+    for _ in range(10_000):
+        request.resource_spans.add().scope_spans.add(spans=[Span(name="kept"), Span()])
+    payload = request.SerializeToString()
+    scanned = scan(Signal.TRACES, payload)
+    wanted = np.arange(len(scanned.entries)) % 2 == 0
+
+    few = _seconds(lambda: scan(Signal.TRACES, payload))
+    assert _seconds(lambda: keep(scanned, wanted)) < 20 * few
 
 
 def test_a_number_beside_a_literal_is_not_compared_row_by_row() -> None:
