@@ -190,7 +190,7 @@ def _cost() -> Viz:
 def _saved() -> Viz:
     return Stat(
         key="saved",
-        title="Telemetry not stored, and not missed",
+        title="Telemetry left out on purpose",
         words=Words(
             "Share of all telemetry that the collector left out on purpose, by sampling, "
             "filtering and aggregation, in the time chosen above. Alerts and promises are "
