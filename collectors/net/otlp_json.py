@@ -40,6 +40,9 @@ _IDS: Final = frozenset(
 _MAX_DEPTH: Final = 64
 """Nesting of JSON. OTLP itself needs 12; the rest is for attribute values."""
 
+_MOST_PARTS: Final = 1 << 22
+"""Maps and lists of a request: each is a few bytes of it, and two hundred as Python objects."""
+
 _FIELDS: Final = re.compile(r"(?:Failed to parse \w+ field: )+")
 _FIELD: Final = re.compile(r"Failed to parse (\w+) field: ")
 
@@ -55,8 +58,12 @@ def to_protobuf(signal: Signal, text: bytes) -> bytes:
     """The protobuf bytes of a JSON request.
 
     Raises:
-        NotOtlpError: Not JSON, or not a request of this signal.
+        NotOtlpError: Not JSON, not a request of this signal, or one of too many maps and lists.
     """
+    parts = text.count(b"{") + text.count(b"[")
+    if parts > _MOST_PARTS:
+        msg = f"{parts:,} maps and lists, at most {_MOST_PARTS:,} in one request: send several"
+        raise NotOtlpError(msg)
     try:
         value: Json = json.loads(text)
         if not isinstance(value, dict):

@@ -286,3 +286,26 @@ def test_a_request_of_thirty_million_parts_is_refused_for_good_and_memory_stays(
 
     with attacked() as server:
         asyncio.run(asyncio.wait_for(main(server), 60))
+
+
+@pytest.mark.parametrize("part", [b"{}", b"[]"])
+def test_json_of_twenty_million_maps_is_refused_before_it_becomes_objects(part: bytes) -> None:
+    spans = part + (b"," + part) * 20_000_000
+    body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + spans + b"]}]}]}"
+
+    async def main(server: Attacked) -> None:
+        before = server.memory()
+        url = f"http://127.0.0.1:{server.http}/v1/traces"
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=gzip.compress(body, 1), headers=headers) as answer,
+        ):
+            assert answer.status == 400
+            assert b"maps and lists, at most 4,194,304 in one" in await answer.read()
+
+        assert server.memory() - before < 200
+        assert await server.serves()
+
+    with attacked() as server:
+        asyncio.run(asyncio.wait_for(main(server), 60))
