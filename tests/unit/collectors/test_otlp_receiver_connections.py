@@ -161,7 +161,8 @@ def test_a_port_that_is_taken_is_told_in_one_line(protocol: str) -> None:
             await second.start()
 
         assert str(caught.value) == (
-            f"otlp/2 cannot listen on 127.0.0.1:{port}: another process listens there: stop it, or take another port"
+            f"otlp/2 cannot listen on 127.0.0.1:{port}: another process listens there: "
+            "stop it, or take another port"
         )
 
     with_receiver(use)

@@ -92,7 +92,7 @@ def test_events_of_other_slos_are_left_out(tmp_path: Path) -> None:
     events = read(tmp_path, f"time,bad,slo\n{NOON},1,action-success\n{NOON},9,other\n")
 
     assert [row.bad for row in events.of(make_slo()).rows] == [1]
-    with pytest.raises(EventsError, match="is of fleet-third, only of .*; --slo ID takes one"):
+    with pytest.raises(EventsError, match=r"is of fleet-third, only of .*; --slo ID takes one"):
         events.of(make_slo("third"))
 
 
