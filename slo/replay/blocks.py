@@ -24,7 +24,7 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from slo.replay.chunks import Chunk, chunks, varint
+from slo.replay.chunks import Chunk, chunks, signed, varint
 from slo.replay.series import MAX_SAMPLES, Samples, TooMuchError
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
@@ -198,11 +198,11 @@ def _series(
     parts = [varint(len(labels))]
     parts += [varint(symbols[text]) for pair in labels for text in pair]
     first = placed[0]
-    parts += [varint(len(placed)), varint(_signed(first.first)), varint(first.last - first.first)]
+    parts += [varint(len(placed)), varint(signed(first.first)), varint(first.last - first.first)]
     parts.append(varint(first.reference))
     for before, each in pairwise(placed):
         parts += [varint(each.first - before.last), varint(each.last - each.first)]
-        parts.append(varint(_signed(each.reference - before.reference)))
+        parts.append(varint(signed(each.reference - before.reference)))
     body = b"".join(parts)
     sink.write(varint(len(body)) + body + _sum(body))
     return at // _ALIGNED
@@ -258,11 +258,6 @@ def _text(text: str) -> bytes:
 
 def _sum(data: bytes) -> bytes:
     return struct.pack(">I", google_crc32c.value(data))
-
-
-def _signed(number: int) -> int:
-    """A number with a sign as one without. Source: Go, encoding/binary, `PutVarint`."""
-    return number << 1 if number >= 0 else (-number << 1) - 1
 
 
 def _ulid() -> str:

@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-_MOST: Final = 120
-"""Samples of a chunk, as Prometheus itself cuts them."""
+_MOST: Final = 960
+"""Samples of a chunk, eight of those that Prometheus itself cuts: the fewer, the less is said of
+each. A chunk has sixteen bits for the number."""
 _WORD: Final = 64
 _LEADING_MOST: Final = 31
 _STEPS: Final = ((14, 0b10, 2), (17, 0b110, 3), (20, 0b1110, 4))
@@ -67,7 +68,7 @@ def _fields(
     _later(np.diff(apart, prepend=0), bits, lengths)
     _changes(raw ^ np.concatenate([raw[:1], raw[:-1]]), bits, lengths)
     for at in np.flatnonzero(place == 0).tolist():
-        bits[at, 0], lengths[at, 0] = _varint(int(times[at]) << 1)
+        bits[at, 0], lengths[at, 0] = _varint(signed(int(times[at])))
         bits[at, 1], lengths[at, 1] = raw[at], _WORD
         lengths[at, 2:] = 0
         if at + 1 < count:
@@ -158,6 +159,11 @@ def _varint(number: int) -> tuple[int, int]:
     """An unsigned number in groups of seven bits, the lowest first; and its length in bits."""
     data = varint(number)
     return int.from_bytes(data, "big"), len(data) * 8
+
+
+def signed(number: int) -> int:
+    """A number with a sign as one without. Source: Go, encoding/binary, `PutVarint`."""
+    return number << 1 if number >= 0 else (-number << 1) - 1
 
 
 def varint(number: int) -> bytes:

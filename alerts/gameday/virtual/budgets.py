@@ -24,7 +24,7 @@ _TILE: Final = Duration.seconds(300)
 """Budgets add up tiles of five minutes: of what is recorded more often they read no more."""
 _TILES: Final = (f"{names.SLI_TOTAL}:avg5m", f"{names.SLI_ERRORS}:avg5m")
 _HOUR: Final = Duration.seconds(3600)
-_MONTH: Final = "month"
+MONTH: Final = "month"
 BEFORE_MIDNIGHT_SECONDS: Final = 600
 """The calendar's month is over at its last midnight: it is looked at two tiles before."""
 
@@ -148,8 +148,8 @@ def sums(groups: Iterable[RuleGroup]) -> tuple[Sum, ...]:
 
 def window_of(each: Sum, story: Story) -> Window:
     """The window of a budget that ends with the story, or just before its last midnight."""
-    if each.window == _MONTH:
-        return Window(_MONTH, story.start, story.end - BEFORE_MIDNIGHT_SECONDS)
+    if each.window == MONTH:
+        return Window(MONTH, story.start, story.end - BEFORE_MIDNIGHT_SECONDS)
     length = float(Duration.parse(each.window).total_seconds)
     return Window(each.window, story.end - length, story.end)
 

@@ -7,6 +7,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from alerts.gameday.oracles import Oracle
 from alerts.gameday.runner import Outcome
 from alerts.gameday.tree import Tree, write_as_it_is
 from alerts.gameday.virtual.budgets import (
+    MONTH,
     TOLERANCE,
     Budget,
     Closed,
@@ -29,11 +31,12 @@ from alerts.gameday.virtual.play import lived
 from alerts.gameday.virtual.rulebook import read
 from alerts.gameday.virtual.told import Told as Notified
 from alerts.gameday.virtual.told import desk
+from alerts.gameday.virtual.truth import Books
 from alerts.gameday.webhook import Webhooks
 from slo import servers
 from slo.model import RuleGroup
 from slo.promql import chooses, groups_by, parse, selected_metrics, selectors
-from slo.replay import Firing, Samples, replay
+from slo.replay import Firing, Replay, Samples, replay
 
 _ROLLING: Final = "\n  window: 30d"
 _CALENDAR: Final = "\n  window: {calendar: month, timezone: UTC}"
@@ -122,28 +125,24 @@ def tell(tale: Tale, seed: int, say: Callable[[str], None]) -> Ending:
     clock = _Clock(say)
     with tempfile.TemporaryDirectory(prefix="fleetslo-story-") as name, Webhooks() as hooks:
         tree, other = Tree(Path(name) / "rolling"), Tree(Path(name) / "calendar")
-        for each, words in ((tree, {}), (other, {_ROLLING: _CALENDAR})):
-            each.folder.mkdir()
-            write_as_it_is(each, hooks.address, {_SCRAPE[0]: _SCRAPE[1], **words})
-        groups, calendar = (read(each.out / "prometheus" / "rules") for each in (tree, other))
-        clock.done("generated")
-        life = lived(tale.script, seed)
+        with ThreadPoolExecutor(1) as meanwhile:
+            living = meanwhile.submit(lived, tale.script, seed)
+            for each, words in ((tree, {}), (other, {_ROLLING: _CALENDAR})):
+                each.folder.mkdir()
+                write_as_it_is(each, hooks.address, {_SCRAPE[0]: _SCRAPE[1], **words})
+            groups, calendar = (read(each.out / "prometheus" / "rules") for each in (tree, other))
+            life = living.result()
         clock.done("lived")
         with replay(tale.script.story(), say) as playing:
             samples = playing.load(Reader(groups).chosen(life.tape.series()))
             clock.done("loaded")
             playing.record(groups, wanted=())
-            fired = playing.firings(groups)
+            parts = _chapters(tale, playing.firings(groups))
             clock.done("replayed")
-            record_tiles(playing, [*groups, *calendar])
-            monthly = [each for each in sums(calendar) if each.window == "month"]
-            added = (*sums(groups), *monthly)
-            budgets = [one for each in added for one in measured(playing, each, life.books)]
-            gates = [one for each in sums(groups) for one in closed(playing, each)]
-            clock.done("budgets")
-        parts = _chapters(tale, fired)
-        with desk(tree, hooks) as front:
-            told = front.tell(parts)
+            with desk(tree, hooks) as front, ThreadPoolExecutor(1) as meanwhile:
+                telling = meanwhile.submit(front.tell, parts)
+                budgets, gates = _budgets(playing, groups, calendar, life.books)
+                told = telling.result()
         clock.done("told")
         outcomes = [judge(each, groups, parts[each.id], told[each.id]) for each in tale.chapters]
         outcomes[-1] = replace(outcomes[-1], oracles=tuple(_oracles(budgets)))
@@ -157,6 +156,17 @@ def tell(tale: Tale, seed: int, say: Callable[[str], None]) -> Ending:
             samples,
             clock.seconds,
         )
+
+
+def _budgets(
+    playing: Replay, groups: Sequence[RuleGroup], calendar: Sequence[RuleGroup], books: Books
+) -> tuple[list[Budget], list[Closed]]:
+    """All budgets, those of the calendar's month too; when those that are not would be empty."""
+    record_tiles(playing, [*groups, *calendar])
+    rolling = sums(groups)
+    added = (*rolling, *(each for each in sums(calendar) if each.window == MONTH))
+    budgets = [one for each in added for one in measured(playing, each, books)]
+    return budgets, [one for each in rolling for one in closed(playing, each)]
 
 
 class _Clock:
