@@ -49,8 +49,9 @@ class Late:
         """Bytes of each span's trace until then: what is held, those before it here, itself."""
         order = np.argsort(self._owners, kind="stable")
         ends = np.cumsum(self._facts.sizes[order])
-        edges = np.flatnonzero(np.diff(self._owners[order], prepend=-1))
-        before = np.repeat((ends - self._facts.sizes[order])[edges], np.diff([*edges, len(order)]))
+        is_first = np.diff(self._owners[order], prepend=-1) != 0
+        first = np.flatnonzero(is_first)
+        before = (ends - self._facts.sizes[order])[first][np.cumsum(is_first) - 1]
         costs = np.zeros(len(order), np.int64) if self._facts.held is None else self._facts.held
         found: Longs = costs.copy()
         found[order] += ends - before

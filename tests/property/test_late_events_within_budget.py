@@ -33,7 +33,7 @@ def slo(name: str = "slo", room: int = ROOM) -> dict[str, object]:
     return {"name": name, "type": "slo", "slo": block}
 
 
-def dropped(*policies: dict[str, object]) -> Sampled:
+def dropped(*policies: object) -> Sampled:
     """Traces of one good span each that nobody wanted."""
     made = sampled(*policies)
     made.give(*(span(trace) for trace in range(TRACES)))
