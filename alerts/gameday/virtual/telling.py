@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from alerts.gameday.oracles import Oracle
 from alerts.gameday.runner import Outcome
 from alerts.gameday.tree import Tree, write_as_it_is
@@ -90,7 +92,7 @@ class Reader:
         for one in series:
             if not any(chooses(each, one.name, one.labels) for each in self._selectors.values()):
                 continue
-            if one.name.endswith(_COUNTERS) and not any(one.values):
+            if one.name.endswith(_COUNTERS) and not np.any(one.values):
                 still.append(replace(one, values=()))
                 continue
             moving.add(self._group(one))
