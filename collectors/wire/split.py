@@ -114,15 +114,15 @@ def _cut_metrics(left: ExportMetricsServiceRequest, right: ExportMetricsServiceR
 
 
 def _cut_points(left: Metric, right: Metric) -> bool:
-    if (half := len(data_points(left)) // 2) == 0:
+    if (half := len(_data_points(left)) // 2) == 0:
         return False
-    kept, other = data_points(left), data_points(right)
+    kept, other = _data_points(left), _data_points(right)
     del kept[half:]
     del other[:half]
     return True
 
 
-def data_points(metric: Metric) -> _Points:
+def _data_points(metric: Metric) -> _Points:
     """The data points of a metric, whatever its kind, not copied; empty if it has no data."""
     match metric.WhichOneof("data"):
         case "gauge":
