@@ -40,6 +40,7 @@ _UNABLE: Final = (
     RefusedError,
 )
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_TABLE: Final = click.Path(exists=True, dir_okay=False, writable=True, path_type=Path)
 _FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 _Chosen = TypeVar("_Chosen", Scenario, Case)
 
@@ -75,7 +76,7 @@ _Chosen = TypeVar("_Chosen", Scenario, Case)
 )
 @click.option("--junit", type=_FILE, help="Write JUnit XML.")
 @click.option("--report", "written", type=_FILE, help="Write Markdown.")
-@click.option("--table", type=_FILE, help="Renew the table in a Markdown file that has its marks.")
+@click.option("--table", type=_TABLE, help="Renew the table in a Markdown file that has its marks.")
 @click.option(
     "--day",
     "day_seconds",

@@ -233,6 +233,13 @@ def test_an_unknown_scenario_is_refused_with_the_nearest() -> None:
     assert "unknown scenario 'R44', did you mean R4?" in done.output
 
 
+def test_a_table_that_is_not_there_is_said_before_anything_is_played(tmp_path: Path) -> None:
+    done = CliRunner().invoke(gameday, ["--all", "--virtual", "--table", str(tmp_path / "x.md")])
+
+    assert done.exit_code == 2
+    assert "does not exist" in done.output
+
+
 def test_the_list_names_every_scenario_with_its_alerts_and_teams() -> None:
     done = CliRunner().invoke(gameday, ["--list"])
 
