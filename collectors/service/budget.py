@@ -159,8 +159,16 @@ class Budget:
             return self._waiting_bytes * self._copies + self._reserved_bytes
 
     def excess_bytes(self) -> int:
-        """Bytes to be freed, as soon as can be, of what is kept for convenience only."""
-        return max(0, self.used_bytes - int(self.limit_bytes * PRESSED_SHARE))
+        """Bytes to be freed, as soon as can be, of what is kept for convenience only.
+
+        A disk may have less than the budget: then what we take is to leave as much free.
+        """
+        excess = self.used_bytes - int(self.limit_bytes * PRESSED_SHARE)
+        if self._free is not None:
+            sized = (*self._logs, *(of for of in (self._dead, self._state) if of is not None))
+            taken, free = sum(of.size_bytes for of in sized), self._free()
+            excess = max(excess, taken - int((taken + free) * PRESSED_SHARE))
+        return max(0, excess)
 
     def is_pressed(self) -> bool:
         """Whether more than half of the budget is used."""

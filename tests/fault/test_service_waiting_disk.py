@@ -14,6 +14,7 @@ from collectors.service import names
 from tests.collector_parts import ScriptedExporter
 from tests.collector_setup import down, imbalance, until
 from tests.collector_waiting import WaitingSetup
+from tests.fault.test_service_disk import small_disk
 from tests.waiting_daemon import PADDING, again, both, decided, outputs, run, segments, shown
 
 pytestmark = pytest.mark.usefixtures("quick_snapshots")
@@ -164,6 +165,31 @@ def test_more_than_the_disk_holds_goes_through_though_all_of_it_is_to_wait(tmp_p
         assert Counter(setup.out.names) == both(*sent)
 
     run(scenario)
+
+
+def test_what_is_retained_gives_way_on_a_disk_that_has_less_than_the_budget(
+    tmp_path: Path,
+) -> None:
+    async def scenario(disk: Path) -> None:
+        setup = WaitingSetup(
+            disk / "data", max_size_bytes=1 << 30, segment_bytes=65536, retain_seconds=3600
+        )
+        sent: list[str] = []
+        async with setup.running() as service:
+            await until(service.is_ready)
+            async with asyncio.timeout(40):
+                while len(sent) < 400:  # four times what the disk has
+                    with contextlib.suppress(Refused):
+                        await setup.send(name := f"{len(sent)}" + "." * 30_000)
+                        sent.append(name)
+                    setup.clock.forward(0.5)
+                    await asyncio.sleep(0.005)
+            await decided(setup, service)
+            assert imbalance(service) == 0
+        assert Counter(setup.out.names) == both(*sent)
+
+    with small_disk(tmp_path / "disk") as disk:
+        run(lambda: scenario(disk))
 
 
 def disk_used(directory: Path) -> int:
