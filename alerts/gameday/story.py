@@ -126,6 +126,8 @@ def _show_fleet(story: Story) -> None:
     running = story.running
     story.tell.chapter("Look around while it runs")
     look = Window(running)
+    for uid in names.DASHBOARD_UIDS.values():  # where links of alerts and runbooks lead
+        running.library.show(f"/d/{uid}", look.dashboards)
     story.tell.links(
         {
             "overview": running.library.show("/", look.overview),

@@ -244,6 +244,7 @@ def _settings(specs: Path, ports: Ports, runbooks: str) -> None:
     wanted: dict[str, Plain] = {
         "urls": {
             "runbooks": runbooks,
+            "grafana": runbooks.rpartition("/")[0],
             "prometheus": f"http://127.0.0.1:{ports.prometheus}",
             "alertmanager": f"http://127.0.0.1:{ports.alertmanager}",
         },
