@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -118,7 +119,9 @@ class Watched(Fleet):
         for request in self.shown.values():
             for resource in request.resource_metrics:
                 for metric in resource.scope_metrics[0].metrics:
-                    self.tape.scrape(BEGIN + self.seconds, points(metric), {"job": "agents"})
+                    self.tape.scrape(
+                        np.array([BEGIN + self.seconds]), points(metric), {"job": "agents"}
+                    )
 
 
 def points(metric: Metric) -> Iterable[tuple[tuple[str, tuple[tuple[str, str], ...]], float]]:

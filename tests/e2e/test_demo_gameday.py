@@ -51,7 +51,7 @@ def test_split_brain_is_paged_and_every_dialect_counted_and_all_reported(tmp_pat
     assert "| SplitBrain | core-engineering |" in done.stdout
     for held in ("counters equal the truth", "no personal data left", "the books balance"):
         assert f"F1: {held}: " in done.stdout
-    assert " invocations and " in done.stdout
+    assert " invocations, " in done.stdout
 
 
 def test_a_fleet_without_metrics_pages_and_what_the_collector_found_is_the_truth() -> None:

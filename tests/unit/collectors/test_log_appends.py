@@ -214,7 +214,7 @@ def test_books_that_do_not_balance_say_by_how_much() -> None:
     assert books.balance(Signal.LOGS).imbalance == 0
 
     books.open_account("d", no_counts(), no_counts(), no_counts())
-    books.recount("d", [])
+    books.recount("d", {}, 0)
     queued = {"d": {Signal.LOGS: 4}}
     wrong = Progress(2, (0, 0, 3), (0, 0, 4), (0, 0, 0), {"logs": (Signal.LOGS, 5, 0)}, queued)
     books.publish(wrong, {"d": [(Signal.LOGS, 4)]})
