@@ -104,7 +104,8 @@ async def bind(component_id: str, address: str) -> socket.socket:
             raise
         # The same port under another name, `0.0.0.0:4318` after `127.0.0.1:4318`, or for others.
         for other in in_the_way:
-            await _close(_kept.pop(other))
+            while other in _kept:  # a server that is closed leaves its socket
+                await _close(_kept.pop(other))
         return _bound(component_id, address)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import signal
 import threading
 import time
@@ -10,6 +12,30 @@ from pathlib import Path
 import pytest
 
 from tests.fault.test_service_kill import Client, Daemon, running, wait_until_drained
+
+
+class Faithful(Client):
+    """Sends everything on one connection, as official exporters do."""
+
+    def __init__(self, port: int, number: int, stop: threading.Event) -> None:
+        super().__init__(port, number, stop)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+
+    def run(self) -> None:
+        with contextlib.closing(self.connection):
+            super().run()
+
+    def send(self, payload: bytes) -> bool:
+        headers = {"Content-Type": "application/x-protobuf"}
+        try:
+            self.connection.request("POST", "/v1/traces", payload, headers)
+            answer = self.connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            self.broken += 1
+            self.connection.close()
+            return False
+        return answer.status == 200
 
 
 def tell(daemon: Daemon, text: str, answer: str) -> str:
@@ -32,7 +58,9 @@ def test_a_new_configuration_takes_over_under_load_and_a_bad_one_does_not(tmp_pa
         good = daemon.config.read_text()
         daemon.start()
         stop = threading.Event()
-        clients = [Client(daemon.otlp, number, stop) for number in range(4)]
+        clients = [
+            kind(daemon.otlp, number, stop) for number, kind in enumerate([Client, Faithful] * 2)
+        ]
         for client in clients:
             client.start()
         try:

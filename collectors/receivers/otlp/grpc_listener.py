@@ -6,7 +6,6 @@ whole server, with its connections: what is asked meanwhile waits for the receiv
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
@@ -17,21 +16,18 @@ import grpc.aio
 from collectors.component import Signal, StartError
 from collectors.net import status
 from collectors.net.fields import split_address
+from collectors.net.handover import DRAIN_SECONDS, Handover
 from collectors.net.listen import bind
 from collectors.net.tls import grpc_server_certificates
 from collectors.net.watch import UnusableError, Watched
 from collectors.receivers.otlp.config import GrpcConfig
-from collectors.receivers.otlp.take import Answer
+from collectors.receivers.otlp.take import Answer, exchanged
 
 METHODS: Final = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": Signal.TRACES,
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": Signal.METRICS,
     "/opentelemetry.proto.collector.logs.v1.LogsService/Export": Signal.LOGS,
 }
-_DRAIN_SECONDS: Final = 5.0
-_MOST_WAITING: Final = 4096
-"""Calls that wait for the next receiver: each is a connection's or a stream's, and holds little."""
-_RETRY_SECONDS: Final = 1.0
 _MEBIBYTE: Final = 1024 * 1024
 _MOST_MARGIN_BYTES: Final = 16 * _MEBIBYTE
 """How far beyond the limit a message is still read, so that we can say why it is not taken.
@@ -52,7 +48,11 @@ _Wish = tuple[tuple[tuple[str, int], ...], bool | None]
 
 
 class GrpcListener:
-    """Gives each call to the receiver that there is, or that there will be."""
+    """Gives each call to the receiver that there is, or that there will be.
+
+    Attributes:
+        exports: Who answers.
+    """
 
     def __init__(self, component_id: str, config: GrpcConfig) -> None:
         """Nothing is opened yet.
@@ -60,16 +60,11 @@ class GrpcListener:
         Raises:
             StartError: The certificate cannot be used.
         """
+        self.exports: Final = Handover[Export]()
         self._wish = _wish(config)
         self._certificates = _certificates(component_id, config)
         self._server = grpc.aio.server(options=options(config))
         self._server.add_generic_rpc_handlers((_Handlers(self._answer),))
-        self._export: Export | None = None
-        self._has_changed = asyncio.Event()
-        self._is_idle = asyncio.Event()
-        self._is_idle.set()
-        self._under_way = self._waiting = 0
-        self._is_closed = False
         self._port = 0
 
     @property
@@ -105,24 +100,10 @@ class GrpcListener:
         self._certificates = _certificates(component_id, config)
         return True
 
-    def serve(self, export: Export) -> None:
-        """Give what waits, and what comes, to `export`."""
-        self._export = export
-        self._has_changed.set()
-
-    async def pause(self) -> None:
-        """Let new calls wait for another `serve`, and those under way be answered for a while."""
-        self._export = None
-        self._has_changed.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                await self._is_idle.wait()
-
     async def close(self) -> None:
         """Take no new call, finish what is being answered, tell who waits to come again."""
-        self._is_closed = True
-        self._has_changed.set()
-        await self._server.stop(_DRAIN_SECONDS)
+        self.exports.close()
+        await self._server.stop(DRAIN_SECONDS)
 
     def _add_port(self, target: str, config: GrpcConfig) -> int:
         certificates = self._certificates
@@ -143,23 +124,10 @@ class GrpcListener:
     async def _answer(
         self, signal: Signal, messages: AsyncIterator[bytes], context: ServicerContext
     ) -> bytes:
-        while (export := self._export) is None:
-            if self._is_closed or self._waiting >= _MOST_WAITING:
-                text = "the receiver is being exchanged, come again"
-                return await abort(context, Answer(status.UNAVAILABLE, 503, text, _RETRY_SECONDS))
-            self._waiting += 1
-            try:
-                await self._has_changed.wait()
-            finally:
-                self._waiting -= 1
-        self._under_way += 1
-        self._is_idle.clear()
-        try:
+        async with self.exports.turn() as export:
+            if export is None:
+                return await abort(context, exchanged())
             return await export(signal, messages, context)
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._is_idle.set()
 
 
 class _Handlers(grpc.GenericRpcHandler):

@@ -80,7 +80,7 @@ class GrpcServer:
                 await found.close()
             await listener.start(name, config)
         self._listener = listener
-        listener.serve(self._export)
+        listener.exports.serve(self._export)
 
     async def stop(self) -> None:
         """Take no new request, finish what is being answered."""
@@ -88,7 +88,7 @@ class GrpcServer:
         if listener is None:
             return
         if keep(self._config.endpoint, listener):
-            await listener.pause()
+            await listener.exports.pause()
         else:
             await listener.close()
 

@@ -6,7 +6,6 @@ Source: OpenTelemetry, "OTLP Specification", OTLP/HTTP.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Mapping
 from typing import Final
@@ -17,18 +16,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from collectors.component import Context, Signal, StartError
 from collectors.net import status
-from collectors.net.accept import Acceptor, TurnedAway
 from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.fields import SECOND
-from collectors.net.listen import bind, bound_port
-from collectors.net.loglines import HttpLogger
+from collectors.net.listen import keep, take_up
 from collectors.net.otlp_json import message_to_json
 from collectors.net.sender import BadSenderError, Senders
 from collectors.net.serve import lower_headers
-from collectors.net.tls import server_context
-from collectors.net.watch import UnusableError
 from collectors.receivers.otlp.config import HttpConfig
+from collectors.receivers.otlp.http_listener import HttpListener
 from collectors.receivers.otlp.take import (
     Answer,
     InFlight,
@@ -36,19 +32,12 @@ from collectors.receivers.otlp.take import (
     Taker,
     bad_sender,
     busy,
+    exchanged,
     too_large,
 )
 
-_log = logging.getLogger(__name__)
-
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
-_DRAIN_SECONDS: Final = 5.0
-_CHUNK_BYTES: Final = 256 * 1024
-_HEARING_SECONDS: Final = 0.01
-_HEARD_OUT: Final = 100
-"""Together a second: whoever connects and says nothing holds up no reload for longer."""
-_MOST_FORGOTTEN: Final = 1024
 
 
 class HttpServer:
@@ -74,83 +63,56 @@ class HttpServer:
             config.metrics_url_path: Signal.METRICS,
             config.logs_url_path: Signal.LOGS,
         }
-        self._fresh: set[object] = set()  # connections of which no request has come yet
-        self._connections: web.Server | None = None
-        self._acceptor: Acceptor | None = None
-        self._port = 0
+        self._listener: HttpListener | None = None
 
     @property
     def port(self) -> int:
         """The port it listens on; 0 before `start`."""
-        return self._port
+        return self._listener.port if self._listener is not None else 0
 
     async def start(self) -> None:
-        """Listen.
+        """Listen, or take over what listens already on the address.
 
         Raises:
             StartError: The address or a certificate cannot be used.
         """
-        config = self._config
+        name, config = self._component_id, self._config
+        found = take_up(config.endpoint)
         try:
-            context = server_context(self._component_id, config.tls) if config.tls else None
-        except UnusableError as error:
-            msg = f"{self._component_id} cannot listen on {config.endpoint}: {error}"
-            raise StartError(msg) from error
-        listener = await bind(self._component_id, config.endpoint)
-        self._port = bound_port(listener)
-        waiting_ns = min(config.idle_timeout or math.inf, config.read_header_timeout or math.inf)
-        self._connections = web.Server(
-            self._handle,
-            auto_decompress=False,
-            access_log=None,
-            logger=HttpLogger(_log),
-            keepalive_timeout=min(waiting_ns / SECOND, 3600.0),
-            lingering_time=1.0,
-        )
-        self._acceptor = Acceptor(listener, self._protocol, context)
-        await self._acceptor.start()
-
-    def _protocol(self) -> asyncio.Protocol:
-        connections, held = self._connections, self._acceptor.held if self._acceptor else 0
-        most = self._config.max_connections
-        if connections is None or max(len(connections.connections), held) >= most:
-            self._counts.meter.add(
-                "fleetslo_receiver_turned_away_connections_total",
-                1,
-                receiver=self._component_id,
-                transport="http",
-            )
-            return TurnedAway()
-        if len(self._fresh) > _MOST_FORGOTTEN:  # some were closed without a word
-            self._fresh.intersection_update(connections.connections)
-        made = connections()
-        self._fresh.add(made)
-        return made
+            if isinstance(found, HttpListener) and await found.may_serve(name, config):
+                listener = found
+            else:
+                listener = HttpListener(config, _later)
+        except StartError:
+            if found is not None:  # it is for whoever comes in the place of this one
+                keep(config.endpoint, found)
+            raise
+        if listener is not found:
+            if found is not None:
+                await found.close()
+            await listener.start(name, config)
+        self._listener = listener
+        listener.serve(self._handle, config.max_connections, self._turned_away)
 
     async def stop(self) -> None:
-        """Take no new connection, finish what is being answered."""
-        acceptor, self._acceptor = self._acceptor, None
-        if acceptor is not None:
-            await acceptor.stop()
-        connections, self._connections = self._connections, None
-        if connections is not None:
-            await self._hear_out(connections)
-            connections.pre_shutdown()
-            await connections.shutdown(_DRAIN_SECONDS)
+        """Take no new request, finish what is being answered."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        if keep(self._config.endpoint, listener):
+            await listener.handles.pause()
+        else:
+            await listener.close()
 
-    async def _hear_out(self, connections: web.Server) -> None:
-        """Wait a moment for the first request of whoever has connected and not yet spoken.
-
-        A server that is closing throws away what comes in: such a request would be reset, after
-        the whole time of draining.
-        """
-        for _ in range(_HEARD_OUT):
-            if self._fresh.isdisjoint(connections.connections):
-                return
-            await asyncio.sleep(_HEARING_SECONDS)
+    def _turned_away(self) -> None:
+        self._counts.meter.add(
+            "fleetslo_receiver_turned_away_connections_total",
+            1,
+            receiver=self._component_id,
+            transport="http",
+        )
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._fresh.discard(request.protocol)
         signal = self._routes.get(request.path)
         if signal is None:
             known = ", ".join(self._routes)
@@ -244,6 +206,10 @@ async def _continue(request: web.BaseRequest) -> None:
 def _peer(request: web.BaseRequest) -> str:
     peer: object = request.transport.get_extra_info("peername") if request.transport else None
     return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "unknown"
+
+
+async def _later(request: web.BaseRequest) -> web.StreamResponse:
+    return _response(exchanged(), request.content_type.lower())
 
 
 def _plain(code: int, text: str) -> web.Response:

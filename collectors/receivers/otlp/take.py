@@ -222,6 +222,12 @@ def busy() -> Answer:
     return Answer(status.RESOURCE_EXHAUSTED, 503, text, _RETRY_SECONDS)
 
 
+def exchanged() -> Answer:
+    """Nobody answers in this moment, and too many wait already."""
+    text = "the receiver is being exchanged, come again"
+    return Answer(status.UNAVAILABLE, 503, text, _RETRY_SECONDS)
+
+
 def too_many() -> Answer:
     """A call with several messages: OTLP has one, and a success would be said of all of them."""
     return Answer(status.INVALID_ARGUMENT, 400, "a call must hold one message, got several")
