@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
     ExponentialHistogramDataPoint,
     HistogramDataPoint,
 )
@@ -105,7 +106,7 @@ def test_points_of_one_request_come_out_as_if_each_had_come_alone(name: str, see
 def test_a_total_of_other_buckets_begins_where_the_one_before_ends() -> None:
     message = ExportMetricsServiceRequest()
     metric = message.resource_metrics.add().scope_metrics.add().metrics.add(name="h")
-    metric.histogram.aggregation_temporality = DELTA
+    metric.histogram.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
     for turn, bound in enumerate((1.0, 2.0, 2.0, 1.0), 1):
         point = metric.histogram.data_points.add(count=1, time_unix_nano=START_NS + 10 * turn)
         point.start_time_unix_nano = START_NS
