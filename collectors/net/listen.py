@@ -11,8 +11,8 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import AsyncGenerator
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Final, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from collectors.component import StartError
@@ -38,6 +38,8 @@ class Listening(Protocol):
         """Listen no more: nobody takes it over."""
         ...
 
+
+_Kind = TypeVar("_Kind", bound=Listening)
 
 _asked: WeakKeyDictionary[socket.socket, str] = WeakKeyDictionary()
 """The address that each socket was asked for."""
@@ -74,13 +76,26 @@ def keep(address: str, listener: socket.socket | Listening) -> bool:
     return True
 
 
-def take_up(address: str) -> Listening | None:
-    """What was kept for `address` and is no socket: the caller's from now on."""
+async def take_up(
+    address: str,
+    kind: type[_Kind],
+    may_serve: Callable[[_Kind], Awaitable[bool]],
+    make: Callable[[], _Kind],
+) -> tuple[_Kind, bool]:
+    """What listens on by itself on `address`, where it may serve on; else one that is made.
+
+    Where one of the two raises, what listens is left to who comes in the place of the caller.
+
+    Returns:
+        It, and whether it is new: then it has to start.
+    """
     found = _kept.get(address) if _kept is not None else None
-    if _kept is None or found is None or isinstance(found, socket.socket):
-        return None
-    del _kept[address]
-    return found
+    chosen = found if isinstance(found, kind) and await may_serve(found) else make()
+    if _kept is not None and found is not None and not isinstance(found, socket.socket):
+        del _kept[address]
+        if chosen is not found:
+            await found.close()
+    return chosen, chosen is not found
 
 
 def is_exchanging() -> bool:

@@ -89,7 +89,7 @@ class GrpcListener:
             msg = f"{component_id} cannot listen on {config.endpoint}: {error}"
             raise StartError(msg) from error
 
-    def may_serve(self, component_id: str, config: GrpcConfig) -> bool:
+    async def may_serve(self, component_id: str, config: GrpcConfig) -> bool:
         """Whether it can go on under `config`; if so, with the certificate that is named there.
 
         Raises:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -22,7 +23,7 @@ from collectors.net.handover import DRAIN_SECONDS, Handover
 from collectors.net.listen import bind, bound_port
 from collectors.net.loglines import HttpLogger
 from collectors.net.tls import ServerTlsConfig, server_context
-from collectors.net.watch import UnusableError
+from collectors.net.watch import UnusableError, Watched
 from collectors.receivers.otlp.config import HttpConfig
 
 _log = logging.getLogger(__name__)
@@ -43,13 +44,18 @@ class HttpListener:
         handles: Who answers.
     """
 
-    def __init__(self, config: HttpConfig, later: Handle) -> None:
+    def __init__(self, component_id: str, config: HttpConfig, later: Handle) -> None:
         """Nothing is opened yet.
 
         Args:
-            config: Of the receiver that comes first.
+            component_id: The receiver that comes first.
+            config: Its own.
             later: Answers who cannot wait for the next one.
+
+        Raises:
+            StartError: The certificate cannot be used.
         """
+        self._context = _context(component_id, config)
         self.handles: Final = Handover[Handle]()
         self._later = later
         self._wish = _wish(config)
@@ -69,12 +75,8 @@ class HttpListener:
         """Listen.
 
         Raises:
-            StartError: The address or a certificate cannot be used.
+            StartError: The address cannot be used.
         """
-        try:
-            context = server_context(component_id, config.tls) if config.tls else None
-        except UnusableError as error:
-            raise _cannot(component_id, config, error) from error
         listener = await bind(component_id, config.endpoint)
         self._port = bound_port(listener)
         self._connections = web.Server(
@@ -85,7 +87,7 @@ class HttpListener:
             keepalive_timeout=_idle_seconds(config),
             lingering_time=1.0,
         )
-        self._acceptor = Acceptor(listener, self._protocol, context)
+        self._acceptor = Acceptor(listener, self._protocol, self._context)
         await self._acceptor.start()
 
     async def may_serve(self, component_id: str, config: HttpConfig) -> bool:
@@ -96,11 +98,7 @@ class HttpListener:
         """
         if self._wish != _wish(config):
             return False
-        if config.tls and self._acceptor is not None:
-            try:
-                server_context(component_id, config.tls)
-            except UnusableError as error:
-                raise _cannot(component_id, config, error) from error
+        if _context(component_id, config) is not None and self._acceptor is not None:
             await self._acceptor.renew()
         return True
 
@@ -167,5 +165,11 @@ def _idle_seconds(config: HttpConfig) -> float:
     return min(waiting_ns / SECOND, 3600.0)
 
 
-def _cannot(component_id: str, config: HttpConfig, error: UnusableError) -> StartError:
-    return StartError(f"{component_id} cannot listen on {config.endpoint}: {error}")
+def _context(component_id: str, config: HttpConfig) -> Watched[ssl.SSLContext] | None:
+    if config.tls is None:
+        return None
+    try:
+        return server_context(component_id, config.tls)
+    except UnusableError as error:
+        msg = f"{component_id} cannot listen on {config.endpoint}: {error}"
+        raise StartError(msg) from error

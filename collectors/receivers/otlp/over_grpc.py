@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
-from collectors.component import Context, Signal, StartError
+from collectors.component import Context, Signal
 from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
 from collectors.net.listen import keep, take_up
@@ -65,19 +65,13 @@ class GrpcServer:
             StartError: The address or a certificate cannot be used.
         """
         name, config = self._component_id, self._config
-        found = take_up(config.endpoint)
-        try:
-            if isinstance(found, GrpcListener) and found.may_serve(name, config):
-                listener = found
-            else:
-                listener = GrpcListener(name, config)
-        except StartError:
-            if found is not None:  # it is for whoever comes in the place of this one
-                keep(config.endpoint, found)
-            raise
-        if listener is not found:
-            if found is not None:
-                await found.close()
+        listener, is_new = await take_up(
+            config.endpoint,
+            GrpcListener,
+            lambda found: found.may_serve(name, config),
+            lambda: GrpcListener(name, config),
+        )
+        if is_new:
             await listener.start(name, config)
         self._listener = listener
         listener.exports.serve(self._export)

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 
-from collectors.component import Context, Signal, StartError
+from collectors.component import Context, Signal
 from collectors.net import status
 from collectors.net.auth import Unauthenticated
 from collectors.net.counts import ReceiverCounts
@@ -77,19 +77,13 @@ class HttpServer:
             StartError: The address or a certificate cannot be used.
         """
         name, config = self._component_id, self._config
-        found = take_up(config.endpoint)
-        try:
-            if isinstance(found, HttpListener) and await found.may_serve(name, config):
-                listener = found
-            else:
-                listener = HttpListener(config, _later)
-        except StartError:
-            if found is not None:  # it is for whoever comes in the place of this one
-                keep(config.endpoint, found)
-            raise
-        if listener is not found:
-            if found is not None:
-                await found.close()
+        listener, is_new = await take_up(
+            config.endpoint,
+            HttpListener,
+            lambda found: found.may_serve(name, config),
+            lambda: HttpListener(name, config, _later),
+        )
+        if is_new:
             await listener.start(name, config)
         self._listener = listener
         listener.serve(self._handle, config.max_connections, self._turned_away)
